@@ -1,0 +1,126 @@
+// Package gm holds the commercial cryptography of China the platform uses: SM2
+// keys and certificates, SM3 digests, SM4-GCM, the encrypted key store and time.
+// It is thin over github.com/emmansun/gmsm and knows nothing of licenses.
+//
+// Every SM2 signature here is SM2-with-SM3 with the default user identifier
+// 1234567812345678 (GM/T 0009-2012 clause 10) and is encoded as the DER
+// SEQUENCE{r, s}.
+package gm
+
+import (
+	"crypto/cipher"
+	"crypto/ecdsa"
+	"crypto/hmac"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"hash"
+
+	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/sm3"
+	"github.com/emmansun/gmsm/sm4"
+)
+
+// DigestSize is the length of an SM3 digest in bytes.
+const DigestSize = sm3.Size
+
+// Sum returns the SM3 digest of data (GB/T 32905-2016).
+func Sum(data []byte) [DigestSize]byte { return sm3.Sum(data) }
+
+// NewHash returns a running SM3 digest.
+func NewHash() hash.Hash { return sm3.New() }
+
+// MAC returns HMAC-SM3 of the parts under key. Each part is preceded by its
+// length, so that no two different lists of parts have the same code.
+func MAC(key []byte, parts ...[]byte) []byte {
+	h := hmac.New(sm3.New, key)
+	var n [4]byte
+	for _, p := range parts {
+		l := len(p)
+		n[0], n[1], n[2], n[3] = byte(l>>24), byte(l>>16), byte(l>>8), byte(l)
+		h.Write(n[:])
+		h.Write(p)
+	}
+	return h.Sum(nil)
+}
+
+// EqualMAC compares two codes in constant time.
+func EqualMAC(a, b []byte) bool { return hmac.Equal(a, b) }
+
+// KeySize is the length of an SM4 key in bytes.
+const KeySize = 16
+
+// NewAEAD returns SM4 in Galois counter mode (GB/T 36624-2018) under a key of
+// KeySize bytes.
+func NewAEAD(key []byte) (cipher.AEAD, error) {
+	b, err := sm4.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("SM4 key: %w", err)
+	}
+	return cipher.NewGCM(b)
+}
+
+// Encrypt seals plain under aead with a fresh random nonce put before the cipher
+// text; bound is authenticated and must be given again to Decrypt.
+func Encrypt(aead cipher.AEAD, plain, bound []byte) []byte {
+	out := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
+	rand.Read(out) // crypto/rand.Read never fails (Go 1.24)
+	return aead.Seal(out, out, plain, bound)
+}
+
+// ErrDecrypt says that a cipher text is not what was encrypted: it was changed,
+// cut, or stands in another place than the one it was bound to.
+var ErrDecrypt = errors.New("cipher text does not authenticate")
+
+// Decrypt opens what Encrypt made.
+func Decrypt(aead cipher.AEAD, sealed, bound []byte) ([]byte, error) {
+	n := aead.NonceSize()
+	if len(sealed) < n+aead.Overhead() {
+		return nil, ErrDecrypt
+	}
+	plain, err := aead.Open(nil, sealed[:n], sealed[n:], bound)
+	if err != nil {
+		return nil, ErrDecrypt
+	}
+	return plain, nil
+}
+
+// Signer is a private SM2 key that can be used but not taken out: a key of the
+// encrypted key store, of a PKCS#11 device, or of a separate signing process.
+type Signer interface {
+	// Public returns the public key.
+	Public() *ecdsa.PublicKey
+	// SignSM2 signs message (not its digest) and returns the DER signature. An
+	// error means that no signature left the key's keeper, or that it is not
+	// known whether one did.
+	SignSM2(message []byte) ([]byte, error)
+}
+
+// Verify tells whether der is the SM2 signature of message under pub.
+func Verify(pub *ecdsa.PublicKey, message, der []byte) bool {
+	return pub != nil && sm2.VerifyASN1WithSM2(pub, nil, message, der)
+}
+
+// SoftKey is a Signer held in this process's memory.
+type SoftKey struct{ key *sm2.PrivateKey }
+
+// GenerateKey makes a new random SM2 key.
+func GenerateKey() (*SoftKey, error) {
+	k, err := sm2.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate SM2 key: %w", err)
+	}
+	return &SoftKey{k}, nil
+}
+
+// Public returns the public key.
+func (k *SoftKey) Public() *ecdsa.PublicKey { return &k.key.PublicKey }
+
+// SignSM2 signs message with the default user identifier.
+func (k *SoftKey) SignSM2(message []byte) ([]byte, error) {
+	der, err := k.key.Sign(rand.Reader, message, sm2.DefaultSM2SignerOpts)
+	if err != nil {
+		return nil, fmt.Errorf("SM2 signature: %w", err)
+	}
+	return der, nil
+}
