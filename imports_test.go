@@ -1,0 +1,108 @@
+package elicense
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// law lists for each room the rooms it may import; docs/ARCHITECTURE.md explains
+// it. Rooms that may import everything are not listed.
+var law = map[string]string{
+	"elicense":     "",
+	"gm":           "",
+	"sheet":        "",
+	"workday":      "",
+	"tlog":         "gm",
+	"face":         "sheet",
+	"ofd":          "sheet",
+	"seal":         "ofd gm sheet",
+	"document":     "face ofd seal gm sheet",
+	"store":        "elicense gm tlog",
+	"jobs":         "store elicense",
+	"notice":       "jobs store elicense",
+	"org":          "store gm seal elicense",
+	"access":       "org store elicense",
+	"catalog":      "face " + domain,
+	"cases":        "catalog " + domain,
+	"verification": "document " + domain,
+	"issuance":     "catalog cases document verification " + domain,
+	"lifecycle":    "issuance catalog " + domain,
+	"sharing":      "catalog cases verification document " + domain,
+	"archive":      "cases sharing verification document " + domain,
+	"oversight":    "catalog cases verification tlog " + domain,
+	"httpapi":      edge,
+	"web":          edge,
+	"demo":         edge,
+}
+
+const (
+	domain = "access notice jobs store workday org elicense"
+	edge   = "catalog cases issuance lifecycle sharing verification archive oversight org access notice workday elicense"
+)
+
+func TestImportLaw(t *testing.T) {
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if n := d.Name(); n == "testdata" || n == "var" || (len(n) > 1 && n[0] == '.') {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		room, _, _ := strings.Cut(filepath.ToSlash(path), "/")
+		if !strings.Contains(path, "/") {
+			room = "elicense"
+		}
+		if room == "cmd" || room == "e2e" || strings.HasPrefix(filepath.ToSlash(path), "store/storetest/") {
+			return nil
+		}
+		allowed, known := law[room]
+		if !known {
+			t.Errorf("room %s is not in the import law", room)
+			return filepath.SkipDir
+		}
+		return checkImports(t, path, room, strings.Fields(allowed))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func checkImports(t *testing.T, path, room string, allowed []string) error {
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		return err
+	}
+	for _, imp := range f.Imports {
+		p, err := strconv.Unquote(imp.Path.Value)
+		if err != nil {
+			return err
+		}
+		first, rest, _ := strings.Cut(p, "/")
+		if first != "elicense" {
+			if room == "elicense" && strings.Contains(first, ".") {
+				t.Errorf("%s imports %s: the words use the standard library only", path, p)
+			}
+			continue
+		}
+		to, _, _ := strings.Cut(rest, "/")
+		if to == "" {
+			to = "elicense"
+		}
+		if to != room && !slices.Contains(allowed, to) {
+			t.Errorf("%s: room %s may not import %s", path, room, to)
+		}
+	}
+	return nil
+}
