@@ -1,7 +1,6 @@
 package gm
 
 import (
-	"crypto/ecdsa"
 	"encoding/hex"
 	"errors"
 	"math/big"
@@ -35,10 +34,11 @@ func TestSM3PublishedExample(t *testing.T) { // GB/T 32905-2016 A.1
 // the digest e = SM3(Z || SES_SealInfo).
 func TestSM2SignatureOfARealSeal(t *testing.T) {
 	num := func(s string) *big.Int { return new(big.Int).SetBytes(unhex(t, s)) }
-	pub := &ecdsa.PublicKey{
-		Curve: sm2.P256(),
-		X:     num("7e580cf8c4b5d80623e49a392cf4730ba2cc463bbe19e4c9e38f412d55fcd11e"),
-		Y:     num("29f4b9a9dd31db5fbb059ad2ceed53554255daaed939b7e4e8ac08a20f659cc3"),
+	pub, err := sm2.NewPublicKey(unhex(t, "04"+
+		"7e580cf8c4b5d80623e49a392cf4730ba2cc463bbe19e4c9e38f412d55fcd11e"+
+		"29f4b9a9dd31db5fbb059ad2ceed53554255daaed939b7e4e8ac08a20f659cc3"))
+	if err != nil {
+		t.Fatal(err)
 	}
 	z, err := sm2.CalculateZA(pub, []byte("1234567812345678"))
 	if err != nil {

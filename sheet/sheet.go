@@ -1,0 +1,200 @@
+// Package sheet is a page as a display list: texts with their font, glyphs and
+// advances, paths, images, all measured in millimetres from the upper left
+// corner, x to the right, y down. A sheet says exactly what is on the page and
+// nothing about why. It can be drawn as SVG; package ofd writes it into files
+// and reads it back. Fonts are TrueType, parsed, measured and cut down to the
+// characters used by this package.
+package sheet
+
+import (
+	"math"
+	"strconv"
+)
+
+// Sheet is one page.
+type Sheet struct {
+	W, H  float64 // mm
+	Title string  // what the page is, for those who can't see it
+	Items []Item  // in the order of drawing
+}
+
+// Item is something on a page: *Text, *Path or *Image.
+type Item interface{ item() }
+
+// Color is a colour of the screen.
+type Color struct{ R, G, B uint8 }
+
+// The colours the platform draws with.
+var (
+	Black = Color{0, 0, 0}
+	Ink   = Color{0x18, 0x22, 0x22}
+	Red   = Color{0xe6, 0x00, 0x12} // of seals
+)
+
+// Point is a place on a page in mm.
+type Point struct{ X, Y float64 }
+
+// Matrix maps (x, y) to (M[0]x + M[2]y + M[4], M[1]x + M[3]y + M[5]).
+type Matrix [6]float64
+
+// Identity leaves every point where it is.
+var Identity = Matrix{1, 0, 0, 1, 0, 0}
+
+// Apply maps a point.
+func (m Matrix) Apply(p Point) Point {
+	return Point{m[0]*p.X + m[2]*p.Y + m[4], m[1]*p.X + m[3]*p.Y + m[5]}
+}
+
+// Then returns the matrix that maps by m first and by n after it.
+func (m Matrix) Then(n Matrix) Matrix {
+	return Matrix{
+		n[0]*m[0] + n[2]*m[1], n[1]*m[0] + n[3]*m[1],
+		n[0]*m[2] + n[2]*m[3], n[1]*m[2] + n[3]*m[3],
+		n[0]*m[4] + n[2]*m[5] + n[4], n[1]*m[4] + n[3]*m[5] + n[5],
+	}
+}
+
+// Text is a run of characters of one font, size and colour on one baseline.
+type Text struct {
+	// Font holds the outlines. Without it the run is drawn with whatever font of
+	// the name Family the reader has: only foreign files need that.
+	Font   *Font
+	Family string
+
+	Text     string
+	Glyphs   []GlyphID // one for each character of Text; may be nil without Font
+	Advances []float64 // mm from each character's origin to the next one's
+	Size     float64   // mm
+	X, Y     float64   // origin of the first character on the baseline
+	Color    Color
+	Matrix   *Matrix // applied to the run as a whole; nil is Identity
+
+	// Tag is the key of the field whose value (or a part of it) this is; "" for
+	// text that is no field's value.
+	Tag string
+	// Label marks text that is the same in every document of one design, so that
+	// its characters are in a font prepared once.
+	Label bool
+}
+
+// Op is what a segment of a path does.
+type Op uint8
+
+// The operations, with the number of points each takes.
+const (
+	Move  Op = iota // 1
+	Line            // 1
+	Quad            // 2: control, end
+	Cubic           // 3: two controls, end
+	Close           // 0
+)
+
+// Segment is one step of a path.
+type Segment struct {
+	Op Op
+	P  [3]Point
+}
+
+// Path is a drawing of lines and curves.
+type Path struct {
+	Segments []Segment
+	Fill     bool
+	EvenOdd  bool // how the inside is told; otherwise by non-zero winding
+	Stroke   bool
+	Width    float64 // of the stroke, mm
+	Color    Color
+	Opacity  float64 // 0 means 1
+	Matrix   *Matrix // nil is Identity
+}
+
+// Image is a picture in one of the formats browsers draw.
+type Image struct {
+	Data   []byte
+	MIME   string // image/png, image/jpeg, image/bmp
+	Matrix Matrix // of the unit square to the page
+}
+
+func (*Text) item()  {}
+func (*Path) item()  {}
+func (*Image) item() {}
+
+// Rect returns the outline of a rectangle.
+func Rect(x, y, w, h float64) []Segment {
+	return []Segment{
+		{Op: Move, P: [3]Point{{x, y}}},
+		{Op: Line, P: [3]Point{{x + w, y}}},
+		{Op: Line, P: [3]Point{{x + w, y + h}}},
+		{Op: Line, P: [3]Point{{x, y + h}}},
+		{Op: Close},
+	}
+}
+
+// Rule returns a straight line.
+func Rule(x1, y1, x2, y2 float64) []Segment {
+	return []Segment{{Op: Move, P: [3]Point{{x1, y1}}}, {Op: Line, P: [3]Point{{x2, y2}}}}
+}
+
+// Circle returns a circle as four cubic curves.
+func Circle(cx, cy, r float64) []Segment {
+	const k = 0.5522847498307936 // 4/3 (√2 - 1)
+	q := k * r
+	return []Segment{
+		{Op: Move, P: [3]Point{{cx + r, cy}}},
+		{Op: Cubic, P: [3]Point{{cx + r, cy + q}, {cx + q, cy + r}, {cx, cy + r}}},
+		{Op: Cubic, P: [3]Point{{cx - q, cy + r}, {cx - r, cy + q}, {cx - r, cy}}},
+		{Op: Cubic, P: [3]Point{{cx - r, cy - q}, {cx - q, cy - r}, {cx, cy - r}}},
+		{Op: Cubic, P: [3]Point{{cx + q, cy - r}, {cx + r, cy - q}, {cx + r, cy}}},
+		{Op: Close},
+	}
+}
+
+// Place puts all items of s, mapped by m, into dst: the way a seal's picture
+// gets onto a page.
+func (s *Sheet) Place(dst *Sheet, m Matrix, opacity float64) {
+	for _, it := range s.Items {
+		switch it := it.(type) {
+		case *Text:
+			c := *it
+			c.Matrix = then(it.Matrix, m)
+			dst.Items = append(dst.Items, &c)
+		case *Path:
+			c := *it
+			c.Matrix, c.Opacity = then(it.Matrix, m), opacity
+			dst.Items = append(dst.Items, &c)
+		case *Image:
+			c := *it
+			c.Matrix = it.Matrix.Then(m)
+			dst.Items = append(dst.Items, &c)
+		}
+	}
+}
+
+func then(first *Matrix, next Matrix) *Matrix {
+	if first != nil {
+		next = first.Then(next)
+	}
+	return &next
+}
+
+// AppendNumber writes v with at most three decimals, which is a thousandth of a
+// millimetre, in the shortest form; what is no number is 0.
+func AppendNumber(dst []byte, v float64) []byte {
+	if math.IsNaN(v) || math.Abs(v) > 1e9 {
+		return append(dst, '0')
+	}
+	n := int64(math.Round(v * 1000))
+	if n < 0 {
+		dst, n = append(dst, '-'), -n
+	}
+	dst = strconv.AppendInt(dst, n/1000, 10)
+	if f := n % 1000; f != 0 {
+		dst = append(dst, '.', byte('0'+f/100))
+		if f %= 100; f != 0 {
+			dst = append(dst, byte('0'+f/10))
+			if f %= 10; f != 0 {
+				dst = append(dst, byte('0'+f))
+			}
+		}
+	}
+	return dst
+}
