@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+)
+
+// maxPostgres bounds the connections of one process.
+const maxPostgres = 32
+
+type postgresEngine struct {
+	db      *sql.DB
+	checked sync.Map // statement -> struct{}: placeholders are in order
+}
+
+func openPostgres(ctx context.Context, address string) (_ *postgresEngine, err error) {
+	cfg, err := pgx.ParseConfig(address)
+	if err != nil {
+		return nil, fmt.Errorf("database address: %w", err)
+	}
+	cfg.RuntimeParams["timezone"] = "UTC"
+	cfg.RuntimeParams["application_name"] = "elicense"
+	e := &postgresEngine{db: stdlib.OpenDB(*cfg)}
+	e.db.SetMaxOpenConns(maxPostgres)
+	e.db.SetMaxIdleConns(maxPostgres)
+	defer func() {
+		if err != nil {
+			e.close()
+		}
+	}()
+	if err := e.db.PingContext(ctx); err != nil {
+		return nil, translate(err)
+	}
+	return e, migrate(ctx, goose.DialectPostgres, e.db)
+}
+
+func (e *postgresEngine) forUpdate() string  { return " FOR UPDATE" }
+func (e *postgresEngine) skipLocked() string { return " FOR UPDATE SKIP LOCKED" }
+func (e *postgresEngine) shared() bool       { return true }
+func (e *postgresEngine) pool() *sql.DB      { return e.db }
+func (e *postgresEngine) close() error       { return e.db.Close() }
+
+func (e *postgresEngine) view(ctx context.Context, db *DB, fn func(*Tx) error) error {
+	t, err := e.db.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return translate(err)
+	}
+	defer t.Rollback() // nothing was written
+	tx := newTx(ctx, db, &pgSession{e, t}, false)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.broken
+}
+
+// update retries what PostgreSQL undid for the sake of another transaction.
+func (e *postgresEngine) update(ctx context.Context, db *DB, fn func(*Tx) error) error {
+	me := goroutine()
+	db.inside.Store(me, struct{}{})
+	defer db.inside.Delete(me)
+	for attempt := 1; ; attempt++ {
+		err := e.once(ctx, db, fn, nil)
+		if err == nil || !retryable(err) || attempt == 8 {
+			return err
+		}
+		db.stats.retries.Add(1)
+		select {
+		case <-time.After(rand.N(time.Duration(attempt) * 5 * time.Millisecond)):
+		case <-ctx.Done():
+			return unavailable(ctx.Err())
+		}
+	}
+}
+
+// once runs fn and inserts records in one transaction.
+func (e *postgresEngine) once(ctx context.Context, db *DB, fn func(*Tx) error, records []*pending) (err error) {
+	began := time.Now()
+	t, err := e.db.BeginTx(context.WithoutCancel(ctx), nil) // the commit must not be cut short
+	if err != nil {
+		return translate(err)
+	}
+	defer t.Rollback() // no effect after Commit
+	tx := newTx(ctx, db, &pgSession{e, t}, true)
+	tx.records = records
+	if err := guarded(tx, fn); err != nil {
+		return err
+	}
+	tree, err := db.chain.append(tx, tx.records)
+	if err != nil {
+		return err
+	}
+	if err := commit(db, t.Commit); err != nil {
+		db.stats.failed.Add(1)
+		db.chain.doubt(tree)
+		return translate(err)
+	}
+	db.chain.committed(tree)
+	db.stats.commit(time.Since(began), len(tx.records))
+	db.wakeups.wake(tx.wakes)
+	return nil
+}
+
+// commitGroup inserts the records of requests that have no closure.
+func (e *postgresEngine) commitGroup(db *DB, group []*request) {
+	var records []*pending
+	for _, r := range group {
+		records = append(records, r.records...)
+	}
+	err := e.once(context.Background(), db, func(*Tx) error { return nil }, records)
+	if err != nil && len(group) > 1 && isConflict(err) {
+		for _, r := range group {
+			e.commitGroup(db, []*request{r})
+		}
+		return
+	}
+	for _, r := range group {
+		r.finish(err)
+	}
+}
+
+type pgSession struct {
+	e *postgresEngine
+	t *sql.Tx
+}
+
+func (s *pgSession) check(q string) error {
+	if _, ok := s.e.checked.Load(q); ok {
+		return nil
+	}
+	if err := checkPlaceholders(q); err != nil {
+		return err
+	}
+	s.e.checked.Store(q, struct{}{})
+	return nil
+}
+
+func (s *pgSession) exec(ctx context.Context, q string, args []any) (int64, error) {
+	if err := s.check(q); err != nil {
+		return 0, err
+	}
+	res, err := s.t.ExecContext(ctx, q, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (s *pgSession) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {
+	if err := s.check(q); err != nil {
+		return nil, err
+	}
+	return s.t.QueryContext(ctx, q, args...)
+}

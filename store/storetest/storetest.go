@@ -1,0 +1,149 @@
+// Package storetest gives tests a real store: SQLite in a temporary directory,
+// and PostgreSQL where a cluster is at hand.
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver makes and drops test databases
+
+	"elicense/gm"
+	"elicense/store"
+)
+
+// PostgresVariable names the environment variable with the address of a cluster
+// the tests may make databases in, as postgres://…
+const PostgresVariable = "ELICENSE_TEST_POSTGRES"
+
+// Start is when the clock of a test begins: a working day in Fuzhou.
+var Start = time.Date(2026, 3, 10, 1, 30, 0, 123456000, time.UTC)
+
+// Clock is a clock that stands still until the test moves it.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// NewClock returns a clock that stands at Start.
+func NewClock() *Clock { return &Clock{now: Start} }
+
+// Now returns the time the clock stands at.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Move moves the clock on.
+func (c *Clock) Move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// Set sets the clock.
+func (c *Clock) Set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = t
+}
+
+// Secret is the key-encryption secret of test stores.
+var Secret = []byte("a secret of 32 bytes for testing")
+
+// Config returns the configuration of a store in a new directory, with a soft
+// key that signs checkpoints.
+func Config(t testing.TB) store.Config {
+	t.Helper()
+	key, err := gm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store.Config{Dir: t.TempDir(), Now: NewClock().Now, Secret: Secret, LogSigner: key}
+}
+
+// Open opens a store that is closed at the end of the test.
+func Open(t testing.TB, cfg store.Config) *store.DB {
+	t.Helper()
+	db, err := store.Open(context.Background(), cfg)
+	if err != nil {
+		t.Fatalf("open store: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close store: %v", err)
+		}
+	})
+	return db
+}
+
+// New returns an empty store on SQLite whose clock stands at Start.
+func New(t testing.TB) *store.DB {
+	t.Helper()
+	return Open(t, Config(t))
+}
+
+// NewAt returns an empty store on SQLite with a clock the test moves.
+func NewAt(t testing.TB, clock *Clock) *store.DB {
+	t.Helper()
+	cfg := Config(t)
+	cfg.Now = clock.Now
+	return Open(t, cfg)
+}
+
+// Each runs a test on every engine: SQLite always, PostgreSQL on the cluster
+// PostgresVariable names, in a database of the test's own. cfg is complete; the
+// test opens it, as often as it likes. Without a cluster the part on PostgreSQL
+// fails in CI, and is left out with a line in the log elsewhere.
+func Each(t *testing.T, run func(t *testing.T, cfg store.Config)) {
+	t.Run("sqlite", func(t *testing.T) { run(t, Config(t)) })
+	address := os.Getenv(PostgresVariable)
+	if address == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is not set: the tests on PostgreSQL can not run", PostgresVariable)
+		}
+		t.Logf("%s is not set: on SQLite only", PostgresVariable)
+		return
+	}
+	t.Run("postgres", func(t *testing.T) {
+		cfg := Config(t)
+		cfg.URL = NewDatabase(t, address)
+		run(t, cfg)
+	})
+}
+
+// NewDatabase makes a database in the cluster at address, dropped at the end of
+// the test, and returns its address.
+func NewDatabase(t testing.TB, address string) string {
+	t.Helper()
+	cluster, err := sql.Open("pgx", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw [8]byte
+	rand.Read(raw[:])
+	name := "test_" + hex.EncodeToString(raw[:])
+	if _, err := cluster.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatalf("make a test database: %v", err)
+	}
+	t.Cleanup(func() {
+		if _, err := cluster.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test database: %v", err)
+		}
+		cluster.Close()
+	})
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
+}

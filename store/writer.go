@@ -1,0 +1,188 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"elicense"
+)
+
+// maxGroup bounds the requests of one commit.
+const maxGroup = 512
+
+// writer takes requests one by one and commits them in groups. It never waits
+// for a group to fill: while one commits, the next one gathers in the queue.
+type writer struct {
+	db       *DB
+	queue    chan *request
+	mu       sync.RWMutex // held for reading while a request is put into the queue
+	stopped  bool
+	finished chan struct{}
+}
+
+// request is a closure to run, or records to insert.
+type request struct {
+	ctx     context.Context
+	fn      func(*Tx) error
+	records []*pending
+	taken   atomic.Bool // by the writer, or by the caller who gave up
+	err     error       // of this request alone
+	done    chan error
+}
+
+func startWriter(db *DB) *writer {
+	w := &writer{db: db, queue: make(chan *request, 4*maxGroup), finished: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// do has r run and returns when it is durable or has failed. A caller who gives
+// up before the writer took the request gets Unavailable and nothing is done;
+// after that it waits, so that the outcome is always known.
+func (w *writer) do(ctx context.Context, r *request) error {
+	r.ctx, r.done = ctx, make(chan error, 1)
+	if err := w.put(ctx, r); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		if r.taken.CompareAndSwap(false, true) {
+			return unavailable(ctx.Err())
+		}
+		return <-r.done
+	}
+}
+
+func (w *writer) put(ctx context.Context, r *request) error {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if w.stopped {
+		return w.db.closedError()
+	}
+	select {
+	case w.queue <- r:
+		return nil
+	case <-ctx.Done():
+		return unavailable(ctx.Err())
+	}
+}
+
+// stop refuses new requests, finishes those in the queue and returns.
+func (w *writer) stop() {
+	w.mu.Lock()
+	w.stopped = true
+	close(w.queue)
+	w.mu.Unlock()
+	<-w.finished
+}
+
+var errGoexit = errors.New("a closure of the group ended the writer's goroutine")
+
+func (w *writer) run() {
+	me := goroutine()
+	w.db.inside.Store(me, struct{}{})
+	var group []*request
+	ended := false
+	defer func() {
+		w.db.inside.Delete(me)
+		if ended {
+			close(w.finished)
+			return
+		}
+		// A closure called runtime.Goexit, as testing.T.FailNow does. The store
+		// lives on; the group's callers are told.
+		for _, r := range group {
+			r.finish(unavailable(errGoexit))
+		}
+		go w.run()
+	}()
+	for first := range w.queue {
+		if len(group) > 1 {
+			// The callers just answered often come back at once: let them run
+			// before looking at the queue, which costs nothing when none does.
+			runtime.Gosched()
+		}
+		group = w.gather(group[:0], first)
+		if len(group) > 0 {
+			w.commit(group)
+		}
+	}
+	ended = true
+}
+
+// gather takes what is in the queue.
+func (w *writer) gather(group []*request, next *request) []*request {
+	for {
+		if next.taken.CompareAndSwap(false, true) {
+			group = append(group, next)
+		}
+		if len(group) == maxGroup {
+			return group
+		}
+		var ok bool
+		select {
+		case next, ok = <-w.queue:
+			if !ok {
+				return group
+			}
+		default:
+			return group
+		}
+	}
+}
+
+func (w *writer) commit(group []*request) {
+	if err := w.db.Fatal(); err != nil {
+		for _, r := range group {
+			r.finish(elicense.E(elicense.Unavailable, textFatal).Because(err))
+		}
+		return
+	}
+	w.db.engine.commitGroup(w.db, group)
+}
+
+func (r *request) finish(err error) {
+	select {
+	case r.done <- err:
+	default: // answered already
+	}
+}
+
+// guarded runs a closure and makes an error of its panic; one broken closure
+// must not take the others' commits with it.
+func guarded(tx *Tx, fn func(*Tx) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("store: closure panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.broken
+}
+
+// commit makes a transaction durable, or fails in one of the two ways a test
+// asks for.
+func commit(db *DB, do func() error) error {
+	fault := db.fault(Step{Kind: StepCommit})
+	if fault == FaultBefore {
+		return errFault
+	}
+	if err := do(); err != nil {
+		return err
+	}
+	if fault == FaultAfter {
+		return errFault
+	}
+	return nil
+}
+
+func isConflict(err error) bool { return elicense.IsKind(translate(err), elicense.Conflict) }
