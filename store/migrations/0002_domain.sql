@@ -302,18 +302,6 @@ CREATE TABLE case_party (
   PRIMARY KEY (case_id, place)
 );
 CREATE INDEX case_party_holder ON case_party (holder_key);
-CREATE TABLE case_use (
-  case_id TEXT NOT NULL,
-  material BIGINT NOT NULL,
-  license TEXT NOT NULL,
-  owner TEXT NOT NULL,
-  version BIGINT NOT NULL,
-  license_seq BIGINT NOT NULL,
-  record TEXT NOT NULL,
-  used BIGINT NOT NULL,
-  PRIMARY KEY (case_id, material, license)
-);
-CREATE INDEX case_use_license ON case_use (license, used);
 
 -- What reached whom, and what someone was typing
 CREATE TABLE notice (

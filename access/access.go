@@ -1,0 +1,280 @@
+// Package access holds the Guard, which every reading and every change of
+// license content passes: who acts, may they (the law text), what they may see of
+// it, and the record of it. Art. 13(2), 17, 18.
+//
+// No record, no act. The record of a change is written in the change's own
+// transaction; the record of a reading or a refusal is durable before its answer
+// leaves. A refusal shows the reason of the rule that refused, and rules are
+// asked before anything looks whether the license exists.
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"elicense"
+	"elicense/store"
+)
+
+// Guard decides and records. It is safe for concurrent use.
+type Guard struct {
+	db  *store.DB
+	law *Law
+
+	mu       sync.Mutex
+	refusals map[string]uint64 // by rule, since the start
+}
+
+// NewGuard returns a guard that decides by law and keeps its records in db.
+func NewGuard(db *store.DB, law *Law) *Guard {
+	return &Guard{db: db, law: law, refusals: map[string]uint64{}}
+}
+
+// Rests is a row a decision rests on: a query for one number and the number it
+// gave when the decision was made. A writer asks again, and the decision is made
+// anew if it has changed.
+type Rests struct {
+	Query string
+	Args  []any
+	Want  int64
+}
+
+// Request is what the law is asked.
+type Request struct {
+	Actor         *elicense.Actor
+	Act           Act
+	On            Thing
+	Circumstances Attr
+	Rests         []Rests
+	Note          Note
+}
+
+// Note is what the record says beside the decision. It holds no contents of
+// licenses and no names or codes of holders.
+type Note struct {
+	Case        elicense.CaseID
+	License     elicense.LicenseID
+	LicenseType elicense.TypeCode
+	Holder      elicense.HolderKey
+	Basis       string // 法定职责, 持证人授权, 亮证
+	Purpose     string
+	Fields      []string // keys of the fields shown, never their values
+	Detail      map[string]string
+}
+
+// Permit is a decision in favor, and the note of the record that will be made
+// of it; what is learned while acting is added to the note.
+type Permit struct {
+	Rule Rule
+	Note Note
+}
+
+// Answer is what a permitted reading returns beside its result: the receipt of
+// its record.
+type Answer struct {
+	Record elicense.RecordID
+	Shard  int
+	Index  uint64
+}
+
+// Read decides on a reading, does it, and returns when the record of it is
+// durable. build and do run in one snapshot of the database. An error of do that
+// is a refusal or a miss is recorded too.
+func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error), do func(*store.Tx, *Permit) error) (Answer, error) {
+	var (
+		req    Request
+		permit *Permit
+		failed error
+	)
+	err := g.db.View(ctx, func(tx *store.Tx) error {
+		var err error
+		if req, err = build(tx); err != nil {
+			return err
+		}
+		v := g.law.decide(req.Actor, req.Act, req.On, req.Circumstances)
+		if !v.permitted {
+			failed = refusal(v.rule)
+			return nil
+		}
+		permit = &Permit{Rule: v.rule, Note: req.Note}
+		failed = do(tx, permit)
+		return nil
+	})
+	if err != nil {
+		return Answer{}, err
+	}
+	rec := newRecord(&req, permit, failed)
+	if failed != nil && elicense.KindOf(failed) == elicense.Internal {
+		return Answer{}, failed
+	}
+	receipts, err := g.db.Record(ctx, rec)
+	if err != nil {
+		return Answer{}, fmt.Errorf("record of %s: %w", req.Act, err)
+	}
+	g.count(rec, failed)
+	a := Answer{Record: elicense.RecordID(receipts[0].ID), Shard: receipts[0].Shard, Index: receipts[0].Index}
+	return a, withRecord(failed, a.Record)
+}
+
+// maxDecisions is how often a change whose grounds move under it is decided
+// anew before the caller is told to try again.
+const maxDecisions = 4
+
+// Write decides on a change and makes it, with its record, in one transaction.
+// build runs outside the writer; the rows the decision rests on are asked again
+// inside it. do may run more than once and must do nothing but change the
+// database.
+func (g *Guard) Write(ctx context.Context, build func(*store.Tx) (Request, error), do func(*store.Tx, *Permit) error) error {
+	for range maxDecisions {
+		err := g.writeOnce(ctx, build, do)
+		if !errors.Is(err, errGroundsMoved) {
+			return err
+		}
+	}
+	return elicense.E(elicense.Conflict, "没有办成：办理期间内容一直在变动").Then("请刷新页面，核对后再办")
+}
+
+var errGroundsMoved = errors.New("the decision's grounds have changed")
+
+func (g *Guard) writeOnce(ctx context.Context, build func(*store.Tx) (Request, error), do func(*store.Tx, *Permit) error) error {
+	var req Request
+	err := g.db.View(ctx, func(tx *store.Tx) (err error) {
+		req, err = build(tx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	v := g.law.decide(req.Actor, req.Act, req.On, req.Circumstances)
+	if !v.permitted {
+		return g.refuse(ctx, &req, refusal(v.rule))
+	}
+	if req.Actor.Account != "" {
+		req.Rests = append(req.Rests, Rests{
+			"SELECT stamp FROM account WHERE id = $1", []any{string(req.Actor.Account)}, req.Actor.Stamp,
+		})
+	}
+	err = g.db.Update(ctx, func(tx *store.Tx) error {
+		for _, r := range req.Rests {
+			var now int64
+			if err := tx.Row(r.Query, r.Args...).Scan(&now); err != nil {
+				return fmt.Errorf("grounds of %s: %w", req.Act, err)
+			}
+			if now != r.Want {
+				return errGroundsMoved
+			}
+		}
+		permit := &Permit{Rule: v.rule, Note: req.Note}
+		if err := do(tx, permit); err != nil {
+			return err
+		}
+		tx.Record(newRecord(&req, permit, nil))
+		return nil
+	})
+	if k := elicense.KindOf(err); err != nil && (k == elicense.Forbidden || k == elicense.NotInForce) {
+		return g.refuse(ctx, &req, err)
+	}
+	return err
+}
+
+// Ask decides without acting, for lists that show what may be opened: nil if the
+// law permits, else the refusal. It is called inside the reading that is
+// recorded, and records nothing itself.
+func (g *Guard) Ask(actor *elicense.Actor, act Act, on Thing, circumstances Attr) error {
+	if v := g.law.decide(actor, act, on, circumstances); !v.permitted {
+		return refusal(v.rule)
+	}
+	return nil
+}
+
+// Refuse records a refusal that no rule of the law text made, such as a wrong
+// password, and returns err with the number of its record.
+func (g *Guard) Refuse(ctx context.Context, req Request, err error) error {
+	return g.refuse(ctx, &req, err)
+}
+
+func (g *Guard) refuse(ctx context.Context, req *Request, cause error) error {
+	rec := newRecord(req, nil, cause)
+	receipts, err := g.db.Record(ctx, rec)
+	if err != nil {
+		return fmt.Errorf("record of a refusal: %w", err)
+	}
+	g.count(rec, cause)
+	return withRecord(cause, elicense.RecordID(receipts[0].ID))
+}
+
+// Refusals returns how many requests each rule has refused since the start.
+func (g *Guard) Refusals() map[string]uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	m := make(map[string]uint64, len(g.refusals))
+	for k, v := range g.refusals {
+		m[k] = v
+	}
+	return m
+}
+
+func (g *Guard) count(rec store.Record, failed error) {
+	if failed == nil {
+		return
+	}
+	g.mu.Lock()
+	g.refusals[rec.Rule]++
+	g.mu.Unlock()
+}
+
+// refused carries the rule beside the error, for the record.
+type refused struct {
+	err  *elicense.Error
+	rule string
+}
+
+func (r *refused) Error() string { return r.err.Error() }
+func (r *refused) Unwrap() error { return r.err }
+
+func refusal(r Rule) error {
+	return &refused{elicense.E(elicense.Forbidden, "%s", r.Reason).Under(r.Article).Then(r.Next), r.ID}
+}
+
+// withRecord puts the record's number into a copy of the refusal.
+func withRecord(err error, id elicense.RecordID) error {
+	var e *elicense.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	c := *e
+	c.Record = string(id)
+	return &c
+}
+
+func newRecord(req *Request, permit *Permit, failed error) store.Record {
+	n, rule := req.Note, Rule{}
+	outcome := "done"
+	if permit != nil {
+		n, rule = permit.Note, permit.Rule
+	}
+	detail := n.Detail
+	if failed != nil {
+		outcome = "refused"
+		detail = map[string]string{"kind": elicense.KindOf(failed).String()}
+		for k, v := range n.Detail {
+			detail[k] = v
+		}
+		var r *refused
+		var e *elicense.Error
+		switch {
+		case errors.As(failed, &r):
+			rule = Rule{ID: r.rule, Article: r.err.Clause}
+		case errors.As(failed, &e):
+			rule = Rule{ID: "domain", Article: e.Clause}
+		}
+	}
+	return store.Record{
+		Request: req.Actor.Request, Actor: string(req.Actor.Account), ActorName: req.Actor.Name, Unit: string(req.Actor.Unit),
+		Act: string(req.Act), Outcome: outcome, Rule: rule.ID, Clause: rule.Article,
+		Case: string(n.Case), License: string(n.License), LicenseType: string(n.LicenseType), Holder: string(n.Holder),
+		Basis: n.Basis, Purpose: n.Purpose, Fields: n.Fields, Detail: detail,
+	}
+}

@@ -1,0 +1,186 @@
+package access
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/cedar-policy/cedar-go"
+	"github.com/cedar-policy/cedar-go/types"
+
+	"elicense"
+)
+
+//go:embed law.cedar
+var lawText []byte
+
+// Rule is one rule of the law text, for people to read.
+type Rule struct {
+	ID      string
+	Permits bool
+	Article string // the article of the Measures it carries
+	Reason  string // the sentence shown when it refuses
+	Next    string // what the person can do
+	Text    string // the rule itself, in Cedar
+}
+
+// Law is the law text, ready to decide. It does not change.
+type Law struct {
+	policies *cedar.PolicySet
+	rules    []Rule
+	place    map[string]int // rule id → place in the text
+}
+
+// TheLaw returns the law text that is part of the program.
+func TheLaw() (*Law, error) { return parseLaw(lawText) }
+
+func parseLaw(text []byte) (*Law, error) {
+	list, err := cedar.NewPolicyListFromBytes("law.cedar", text)
+	if err != nil {
+		return nil, fmt.Errorf("law text: %w", err)
+	}
+	law := &Law{policies: cedar.NewPolicySet(), place: map[string]int{}}
+	for i, p := range list {
+		a := p.Annotations()
+		r := Rule{
+			ID: string(a["id"]), Permits: bool(p.Effect()), Article: string(a["article"]),
+			Reason: string(a["reason"]), Next: string(a["next"]), Text: string(p.MarshalCedar()),
+		}
+		if r.ID == "" || r.Article == "" || (!r.Permits && r.Reason == "") {
+			return nil, fmt.Errorf("law text: rule %d lacks its id, article or reason", i+1)
+		}
+		if !law.policies.Add(cedar.PolicyID(r.ID), p) {
+			return nil, fmt.Errorf("law text: rule %s stands twice", r.ID)
+		}
+		law.place[r.ID] = i
+		law.rules = append(law.rules, r)
+	}
+	return law, nil
+}
+
+// Rules returns the rules in the order of the text.
+func (l *Law) Rules() []Rule { return l.rules }
+
+// Act is what someone wants to do.
+type Act string
+
+// The acts the law text decides.
+const (
+	CaseOpen      Act = "case.open"
+	CaseRead      Act = "case.read"
+	CaseClose     Act = "case.close"
+	CaseUse       Act = "case.use" // query, verify or compare a license in a case
+	LicenseOwn    Act = "license.own"
+	LicenseIssued Act = "license.issued"
+	DraftMake     Act = "draft.make"
+	DraftRead     Act = "draft.read"
+	DraftReview   Act = "draft.review"
+	ChangePropose Act = "change.propose"
+	ChangeReview  Act = "change.review"
+	TypePropose   Act = "type.propose"
+	TypePublish   Act = "type.publish"
+	RecordRead    Act = "record.read"
+	Check         Act = "check"
+)
+
+// Attr is an attribute of a thing or of the circumstances: string, int, bool or
+// []string (a set). Named string types are converted by the caller.
+type Attr map[string]any
+
+// Thing is what is acted on, with the attributes the rules ask for.
+type Thing struct {
+	Kind string
+	ID   string
+	Attr Attr
+}
+
+// verdict is what the law says.
+type verdict struct {
+	permitted bool
+	rule      Rule // the rule that permits, or the first that refuses
+}
+
+// defaultRefusal is what is said when no rule permits and none names a reason,
+// and when a rule could not be evaluated: what can't be judged is refused.
+var defaultRefusal = Rule{
+	ID: "default", Article: "第十三条第二款",
+	Reason: "不能办理：没有规则允许这样做",
+	Next:   "请核对您的岗位和办件；仍有疑问请联系本单位管理员",
+}
+
+// decide asks the law. An error of any rule is a refusal: a rule that forbids
+// and fails to evaluate would otherwise be skipped.
+func (l *Law) decide(actor *elicense.Actor, act Act, on Thing, circumstances Attr) verdict {
+	who := cedar.NewEntityUID("Actor", types.String(actorID(actor)))
+	what := cedar.NewEntityUID(types.EntityType(on.Kind), types.String(on.ID))
+	entities := types.EntityMap{
+		who:  {UID: who, Attributes: record(actorAttr(actor))},
+		what: {UID: what, Attributes: record(on.Attr)},
+	}
+	decision, diag := cedar.Authorize(l.policies, entities, cedar.Request{
+		Principal: who, Action: cedar.NewEntityUID("Action", types.String(act)), Resource: what,
+		Context: record(circumstances),
+	})
+	if len(diag.Errors) > 0 {
+		return verdict{rule: defaultRefusal}
+	}
+	first := -1
+	for _, r := range diag.Reasons {
+		if i := l.place[string(r.PolicyID)]; first < 0 || i < first {
+			first = i
+		}
+	}
+	switch {
+	case bool(decision) && first >= 0:
+		return verdict{permitted: true, rule: l.rules[first]}
+	case first >= 0:
+		return verdict{rule: l.rules[first]}
+	}
+	return verdict{rule: defaultRefusal}
+}
+
+func actorID(a *elicense.Actor) string {
+	if a.Account != "" {
+		return string(a.Account)
+	}
+	return string(a.Kind)
+}
+
+func actorAttr(a *elicense.Actor) Attr {
+	duties := make([]string, len(a.Duties))
+	for i, d := range a.Duties {
+		duties[i] = string(d)
+	}
+	return Attr{
+		"kind": string(a.Kind), "account": string(a.Account), "person": string(a.Person),
+		"unit": string(a.Unit), "holder": string(a.Holder), "duties": duties,
+	}
+}
+
+func record(attr Attr) types.Record {
+	m := make(types.RecordMap, len(attr))
+	for k, v := range attr {
+		m[types.String(k)] = value(v)
+	}
+	return types.NewRecord(m)
+}
+
+// value converts an attribute; one of another type becomes a string no rule
+// matches, so that a mistake of ours refuses.
+func value(v any) types.Value {
+	switch v := v.(type) {
+	case string:
+		return types.String(v)
+	case bool:
+		return types.Boolean(v)
+	case int:
+		return types.Long(v)
+	case []string:
+		set := make([]types.Value, len(v))
+		for i, s := range v {
+			set[i] = types.String(s)
+		}
+		return types.NewSet(set...)
+	}
+	return types.String("?" + strings.TrimSpace(fmt.Sprintf("%T", v)))
+}

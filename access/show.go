@@ -1,0 +1,54 @@
+package access
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Class says how a field of a license is protected.
+type Class string
+
+// The classes of fields.
+const (
+	Open      Class = "N" // may be shown on a page of verification
+	Business  Class = "B" // may hold a business secret
+	Personal  Class = "P" // personal information
+	Sensitive Class = "S" // sensitive personal information (个人信息保护法 28)
+)
+
+// Project keeps the fields a matter needs, in the order it names them; what is
+// not named is not shown. Art. 13(2).
+func Project(fields map[string]string, needed []string) map[string]string {
+	out := make(map[string]string, len(needed))
+	for _, k := range needed {
+		if v, ok := fields[k]; ok {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// MaskName hides all of a name but its first and last character: 陈*例, and
+// *例 for names of two characters. Names of organizations are public.
+func MaskName(name string) string {
+	r := []rune(name)
+	switch n := len(r); {
+	case n <= 1:
+		return strings.Repeat("*", n)
+	case n == 2:
+		return "*" + string(r[1])
+	default:
+		return string(r[0]) + strings.Repeat("*", n-2) + string(r[n-1])
+	}
+}
+
+// MaskCode keeps the first head and the last tail characters of a code; a code
+// too short for both is hidden whole. Desks use 6 and 4, shared screens 1 and 1.
+func MaskCode(code string, head, tail int) string {
+	n := utf8.RuneCountInString(code)
+	if n <= head+tail {
+		return strings.Repeat("*", n)
+	}
+	r := []rune(code)
+	return string(r[:head]) + strings.Repeat("*", n-head-tail) + string(r[n-tail:])
+}

@@ -1,0 +1,447 @@
+// Package catalog keeps the register of license types (证照类别登记, Art. 6): what
+// a license of each type is called, who issues it, what it says, how it looks,
+// how long it is valid and how it is made.
+//
+// An entry is proposed by a unit that issues the type, checked by the
+// e-government administration for form and duplicates, and published. A
+// published entry is never edited: a change is a new version, and licenses keep
+// the version they were made under.
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"elicense"
+	"elicense/access"
+	"elicense/face"
+	"elicense/store"
+)
+
+// State is where a version of an entry stands.
+type State string
+
+// The states of an entry.
+const (
+	Proposed  State = "proposed"  // 待审
+	Returned  State = "returned"  // 退回
+	Published State = "published" // 已发布
+	Replaced  State = "replaced"  // 有更新的版本
+	Retired   State = "retired"   // 停用: the type is abolished, its licenses stay readable
+)
+
+var stateWords = map[State]string{
+	Proposed: "待审", Returned: "已退回", Published: "已发布", Replaced: "历史版本", Retired: "已停用",
+}
+
+// Chinese returns the word shown to people.
+func (s State) Chinese() string { return stateWords[s] }
+
+// Mode is how licenses of a type are made (Art. 7).
+type Mode string
+
+// The modes of making.
+const (
+	Online   Mode = "online"   // 在线生成, Art. 7(1)
+	Offline  Mode = "offline"  // 离线生成, Art. 7(2)
+	Bulk     Mode = "bulk"     // 批量, Art. 7(3)
+	National Mode = "national" // 按照国家规范制作: kept as references, Art. 7(1) last sentence
+	Legacy   Mode = "legacy"   // no longer made
+)
+
+var modeWords = map[Mode]string{
+	Online: "在线生成", Offline: "离线生成", Bulk: "批量生成", National: "按照国家规范制作", Legacy: "不再制作",
+}
+
+// Chinese returns the word shown to people.
+func (m Mode) Chinese() string { return modeWords[m] }
+
+// Made tells whether the platform makes licenses of this mode itself.
+func (m Mode) Made() bool { return m == Online || m == Offline || m == Bulk }
+
+// Holders says who can hold licenses of a type.
+type Holders string
+
+// The holder kinds.
+const (
+	Persons       Holders = "person"
+	Organizations Holders = "org"
+	AnyHolder     Holders = "any"
+)
+
+var holdersWords = map[Holders]string{Persons: "自然人", Organizations: "法人和其他组织", AnyHolder: "自然人、法人和其他组织"}
+
+// Chinese returns the word shown to people.
+func (h Holders) Chinese() string { return holdersWords[h] }
+
+// Validity is the rule for how long a license is valid.
+type Validity struct {
+	// Kind is none (长期), years (counted from the issue date) or field (the face
+	// has a field with the last day).
+	Kind  string `json:"kind"`
+	Years int    `json:"years,omitempty"`
+	Text  string `json:"text"` // as the law says it, for people
+}
+
+// Field is one field of a type's licenses.
+type Field struct {
+	Key      string       `json:"key"`
+	Label    string       `json:"label"`
+	Type     string       `json:"type"` // see fieldTypes
+	Required bool         `json:"required"`
+	Class    access.Class `json:"class"`
+}
+
+// Roles names the fields that carry what the platform itself must know of a
+// license. A type without such a field leaves the key empty.
+type Roles struct {
+	HolderName string `json:"holderName"`
+	HolderCode string `json:"holderCode"`
+	Number     string `json:"number"` // 证照编号
+	IssueDate  string `json:"issueDate"`
+	ValidFrom  string `json:"validFrom"`
+	ValidTo    string `json:"validTo"`
+}
+
+// Type is one version of an entry.
+type Type struct {
+	Code     elicense.TypeCode   `json:"code"`
+	Version  int                 `json:"version"`
+	Name     string              `json:"name"`     // 证照名称, Art. 6(1)
+	English  string              `json:"english"`  // for the English pages
+	Unit     elicense.UnitCode   `json:"unit"`     // who registers and manages the type
+	Issuers  []elicense.UnitCode `json:"issuers"`  // 签发单位, Art. 6(2)
+	Category string              `json:"category"` // 事项类别, Art. 6(3)
+	Face     *face.Template      `json:"face"`     // 证照模板信息, Art. 6(4)
+	Validity Validity            `json:"validity"` // 证照有效期限, Art. 6(5)
+	Holders  Holders             `json:"holders"`
+	Mode     Mode                `json:"mode"`
+	Reason   string              `json:"reason"` // why offline or bulk, or the national rule
+	Basis    string              `json:"basis"`  // legal basis
+	Fields   []Field             `json:"fields"`
+	Roles    Roles               `json:"roles"`
+	Annual   string              `json:"annual"`  // yearly inspection duty, Art. 11(2)
+	Sharing  string              `json:"sharing"` // 无条件共享, 有条件共享, 不予共享
+	Open     bool                `json:"open"`    // 非涉密确认, Art. 2
+
+	State    State             `json:"-"`
+	Proposer elicense.PersonID `json:"-"`
+	Decider  elicense.PersonID `json:"-"`
+	Remark   string            `json:"-"` // why it was returned
+	Proposed time.Time         `json:"-"`
+	Decided  time.Time         `json:"-"`
+	seq      int64
+}
+
+// Field returns the field with the key, nil if there is none.
+func (t *Type) Field(key string) *Field {
+	for i := range t.Fields {
+		if t.Fields[i].Key == key {
+			return &t.Fields[i]
+		}
+	}
+	return nil
+}
+
+// Issued tells whether the unit is registered as an issuer of the type.
+func (t *Type) Issued(unit elicense.UnitCode) bool { return slices.Contains(t.Issuers, unit) }
+
+// ValidTo computes the last day of a license issued on the day, from its fields.
+// The empty date is 长期.
+func (t *Type) ValidTo(issued elicense.Date, fields map[string]string) elicense.Date {
+	if k := t.Roles.ValidTo; k != "" && fields[k] != "" && fields[k] != "长期" {
+		return elicense.Date(fields[k])
+	}
+	if t.Validity.Kind == "years" && t.Validity.Years > 0 {
+		return issued.AddYears(t.Validity.Years, true)
+	}
+	return ""
+}
+
+// Catalog is the register.
+type Catalog struct {
+	db    *store.DB
+	guard *access.Guard
+}
+
+// New returns the register kept in db.
+func New(db *store.DB, guard *access.Guard) *Catalog { return &Catalog{db, guard} }
+
+// Propose enters a new type or a new version of one, to be checked by the
+// administration. Several proposals of one code are not open at a time.
+//
+// Errors: Invalid naming the field; Forbidden; Conflict.
+func (c *Catalog) Propose(ctx context.Context, actor *elicense.Actor, t *Type) error {
+	t.normalize()
+	if err := t.check(); err != nil {
+		return err
+	}
+	build := func(*store.Tx) (access.Request, error) {
+		return access.Request{
+			Actor: actor, Act: access.TypePropose,
+			On:   access.Thing{Kind: "Type", ID: string(t.Code), Attr: access.Attr{"unit": string(t.Unit)}},
+			Note: access.Note{LicenseType: t.Code},
+		}, nil
+	}
+	return c.guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+		last, err := latest(tx, t.Code)
+		if err != nil && !elicense.IsKind(err, elicense.NotFound) {
+			return err
+		}
+		t.Version = 1
+		if last != nil {
+			if last.Unit != t.Unit {
+				return elicense.E(elicense.Conflict, "这个类别代码已由别的单位登记").At("code").Under("第六条")
+			}
+			if last.State == Proposed {
+				return elicense.E(elicense.Conflict, "这个类别已有一个版本在待审").At("code").Under("第六条").Then("请等它办完，或请管理部门先退回")
+			}
+			t.Version = last.Version + 1
+		}
+		t.State, t.Proposer, t.Proposed = Proposed, actor.Person, tx.Now()
+		p.Note.Detail = map[string]string{"version": fmt.Sprint(t.Version)}
+		return insert(tx, t)
+	})
+}
+
+// Decide publishes a proposed version or returns it with a remark.
+//
+// Errors: Forbidden; NotFound; Conflict if it is not waiting, or if a published
+// type of another code has the same name.
+func (c *Catalog) Decide(ctx context.Context, actor *elicense.Actor, code elicense.TypeCode, version int, publish bool, remark string) error {
+	remark = strings.TrimSpace(remark)
+	if !publish && remark == "" {
+		return elicense.E(elicense.Invalid, "退回要写明原因").At("remark")
+	}
+	build := func(tx *store.Tx) (access.Request, error) {
+		t, err := c.version(tx, code, version)
+		proposer := ""
+		if err == nil {
+			proposer = string(t.Proposer)
+		} else if !elicense.IsKind(err, elicense.NotFound) {
+			return access.Request{}, err
+		}
+		return access.Request{
+			Actor: actor, Act: access.TypePublish,
+			On:   access.Thing{Kind: "Type", ID: string(code), Attr: access.Attr{"proposer": proposer}},
+			Note: access.Note{LicenseType: code, Detail: map[string]string{"version": fmt.Sprint(version), "publish": fmt.Sprint(publish)}},
+		}, nil
+	}
+	return c.guard.Write(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
+		t, err := c.version(tx, code, version)
+		if err != nil {
+			return err
+		}
+		if t.State != Proposed {
+			return elicense.E(elicense.Conflict, "这个版本已经办过").Under("第六条").Then("请刷新后核对")
+		}
+		if !publish {
+			return setState(tx, t, Returned, actor.Person, remark)
+		}
+		same, err := duplicates(tx, t)
+		if err != nil {
+			return err
+		}
+		for _, d := range same {
+			if d.Exact {
+				return elicense.E(elicense.Conflict, "已有同名的证照类别%s", d.Name).At("name").Under("第六条").
+					Then("请退回，让登记单位加入已有的类别，或改用能区别的名称")
+			}
+		}
+		if err := replaceOlder(tx, t); err != nil {
+			return err
+		}
+		return setState(tx, t, Published, actor.Person, remark)
+	})
+}
+
+// Retire ends a type: nothing of it is made any more, its licenses stay
+// readable (废止 of a whole type). It is the administration's act.
+func (c *Catalog) Retire(ctx context.Context, actor *elicense.Actor, code elicense.TypeCode, remark string) error {
+	build := func(*store.Tx) (access.Request, error) {
+		return access.Request{
+			Actor: actor, Act: access.TypePublish, On: access.Thing{Kind: "Type", ID: string(code), Attr: access.Attr{"proposer": ""}},
+			Note: access.Note{LicenseType: code, Detail: map[string]string{"retire": "true"}},
+		}, nil
+	}
+	return c.guard.Write(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
+		t, err := Current(tx, code)
+		if err != nil {
+			return err
+		}
+		return setState(tx, t, Retired, actor.Person, remark)
+	})
+}
+
+// Duplicate is a type whose name is like another's.
+type Duplicate struct {
+	Code  elicense.TypeCode
+	Name  string
+	Exact bool // the same name but for brackets, blanks and dots
+}
+
+// Duplicates lists the published types of other codes whose name is the same as
+// t's or contains it: the administration looks at them before publishing.
+func (c *Catalog) Duplicates(ctx context.Context, t *Type) (list []Duplicate, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		list, err = duplicates(tx, t)
+		return err
+	})
+	return list, err
+}
+
+func duplicates(tx *store.Tx, t *Type) ([]Duplicate, error) {
+	rows, err := tx.Query(`SELECT code, name, name_key FROM license_type WHERE state = $1 AND code <> $2 ORDER BY code`, Published, t.Code)
+	if err != nil {
+		return nil, err
+	}
+	var list []Duplicate
+	key := nameKey(t.Name)
+	for rows.Next() {
+		var d Duplicate
+		var k string
+		if err := rows.Scan(&d.Code, &d.Name, &k); err != nil {
+			return nil, err
+		}
+		d.Exact = k == key
+		if d.Exact || strings.Contains(k, key) || strings.Contains(key, k) {
+			list = append(list, d)
+		}
+	}
+	return list, nil
+}
+
+// nameKey is a type's name without what does not tell types apart.
+func nameKey(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" 　()（）《》〈〉【】[]·•.-—、,，", r) {
+			return -1
+		}
+		return r
+	}, name)
+}
+
+// Current returns the version of a type that is in force: published, or retired.
+// Errors: NotFound.
+func Current(tx *store.Tx, code elicense.TypeCode) (*Type, error) {
+	return one(tx, `WHERE code = $1 AND state IN ($2, $3) ORDER BY version DESC LIMIT 1`, code, Published, Retired)
+}
+
+// VersionOf returns one version of a type. Errors: NotFound.
+func VersionOf(tx *store.Tx, code elicense.TypeCode, version int) (*Type, error) {
+	return one(tx, `WHERE code = $1 AND version = $2`, code, version)
+}
+
+func (c *Catalog) version(tx *store.Tx, code elicense.TypeCode, version int) (*Type, error) {
+	return VersionOf(tx, code, version)
+}
+
+func latest(tx *store.Tx, code elicense.TypeCode) (*Type, error) {
+	return one(tx, `WHERE code = $1 ORDER BY version DESC LIMIT 1`, code)
+}
+
+// All lists the types in force by code: the public part of the register.
+func (c *Catalog) All(ctx context.Context) ([]*Type, error) {
+	return c.list(ctx, `WHERE state IN ($1, $2) ORDER BY code`, Published, Retired)
+}
+
+// Waiting lists the versions waiting for the administration, the oldest first.
+func (c *Catalog) Waiting(ctx context.Context) ([]*Type, error) {
+	return c.list(ctx, `WHERE state = $1 ORDER BY proposed`, Proposed)
+}
+
+// OfUnit lists all versions a unit has registered, by code, the newest first.
+func (c *Catalog) OfUnit(ctx context.Context, unit elicense.UnitCode) ([]*Type, error) {
+	return c.list(ctx, `WHERE unit = $1 ORDER BY code, version DESC`, unit)
+}
+
+// Version returns one version of a type. Errors: NotFound.
+func (c *Catalog) Version(ctx context.Context, code elicense.TypeCode, version int) (t *Type, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		t, err = VersionOf(tx, code, version)
+		return err
+	})
+	return t, err
+}
+
+// Versions lists all versions of a type, the newest first.
+func (c *Catalog) Versions(ctx context.Context, code elicense.TypeCode) ([]*Type, error) {
+	return c.list(ctx, `WHERE code = $1 ORDER BY version DESC`, code)
+}
+
+func (c *Catalog) list(ctx context.Context, where string, args ...any) (list []*Type, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		list, err = types(tx, where, args...)
+		return err
+	})
+	return list, err
+}
+
+func one(tx *store.Tx, where string, args ...any) (*Type, error) {
+	list, err := types(tx, where, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, elicense.E(elicense.NotFound, "没有这个证照类别").Then("请在证照目录里查找").Because(store.ErrNoRow)
+	}
+	return list[0], nil
+}
+
+func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
+	rows, err := tx.Query(`SELECT code, version, state, content, proposer, decider, remark, proposed, decided, seq FROM license_type `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []*Type
+	for rows.Next() {
+		var (
+			t       Type
+			content []byte
+			code    elicense.TypeCode
+			version int
+			state   State
+		)
+		err := rows.Scan(&code, &version, &state, &content, &t.Proposer, &t.Decider, &t.Remark, &t.Proposed, &t.Decided, &t.seq)
+		if err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(content, &t); err != nil {
+			return nil, fmt.Errorf("license type %s version %d: %w", code, version, err)
+		}
+		t.Code, t.Version, t.State = code, version, state
+		list = append(list, &t)
+	}
+	return list, nil
+}
+
+func insert(tx *store.Tx, t *Type) error {
+	content, err := json.Marshal(t)
+	if err != nil {
+		return fmt.Errorf("license type %s: %w", t.Code, err)
+	}
+	_, err = tx.Exec(`INSERT INTO license_type (code, version, name, name_key, unit, state, content, proposer, decider, remark, proposed, decided, confirmed, seq)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '', $9, NULL, NULL, 1)`,
+		t.Code, t.Version, t.Name, nameKey(t.Name), t.Unit, t.State, content, t.Proposer, t.Proposed)
+	return err
+}
+
+func setState(tx *store.Tx, t *Type, s State, decider elicense.PersonID, remark string) error {
+	n, err := tx.Exec(`UPDATE license_type SET state = $1, decider = $2, remark = $3, decided = $4, confirmed = $5, seq = seq + 1
+		WHERE code = $6 AND version = $7 AND seq = $8`,
+		s, decider, remark, tx.Now(), tx.Now(), t.Code, t.Version, t.seq)
+	if err == nil && n == 0 {
+		return elicense.E(elicense.Conflict, "这个版本刚刚有人办过").Then("请刷新后核对")
+	}
+	return err
+}
+
+func replaceOlder(tx *store.Tx, t *Type) error {
+	_, err := tx.Exec(`UPDATE license_type SET state = $1, seq = seq + 1 WHERE code = $2 AND version < $3 AND state = $4`,
+		Replaced, t.Code, t.Version, Published)
+	return err
+}

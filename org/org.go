@@ -1,0 +1,313 @@
+// Package org knows who there is: units and regions, people, the accounts they
+// sign in with, the duties of their posts, and the register of electronic seals.
+// Art. 5, 17(3), 20.
+//
+// One real person is one person here, whatever units and posts he has; the rule
+// that a reviewer is another person than the drafter looks at the person, not at
+// the account.
+package org
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/crypto/argon2"
+
+	"elicense"
+	"elicense/store"
+)
+
+// Unit is a body of the province (Art. 5).
+type Unit struct {
+	Code       elicense.UnitCode
+	Short      string // the unit's short name in the demo and in URLs
+	Name       string
+	Region     elicense.RegionCode
+	RegionName string
+	Parent     elicense.UnitCode
+	Kind       string   // dept, hall, egov, efficiency, archive, …
+	Roles      []string // issue, apply, egov, supervise, …
+}
+
+// Account is a way to sign in for one unit, or as a holder.
+type Account struct {
+	ID       elicense.AccountID
+	Login    string
+	Kind     elicense.ActorKind
+	Person   elicense.PersonID
+	Holder   elicense.HolderKey
+	Unit     elicense.UnitCode
+	Name     string
+	Disabled bool
+	Stamp    int64
+	Duties   []elicense.Duty
+	secret   string
+}
+
+// Org keeps units, people, accounts and seals in the store.
+type Org struct {
+	db       *store.DB
+	failures *Limiter
+}
+
+// New returns the organization kept in db.
+func New(db *store.DB, now func() time.Time) *Org {
+	return &Org{db: db, failures: NewLimiter(now, 10, 15*time.Minute)}
+}
+
+// AddUnit enters a unit. Its code must be a correct GB 32100 code.
+func AddUnit(tx *store.Tx, u Unit) error {
+	if u.Code.Check() > elicense.CodeDoubtful {
+		return elicense.E(elicense.Invalid, "单位的统一社会信用代码不对").At("code").Under("GB 32100-2015")
+	}
+	_, err := tx.Exec(`INSERT INTO unit (code, short, name, region, region_name, parent, kind, roles, created)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		u.Code, u.Short, u.Name, u.Region, u.RegionName, u.Parent, u.Kind, strings.Join(u.Roles, ","), tx.Now())
+	return err
+}
+
+const unitColumns = `code, short, name, region, region_name, parent, kind, roles`
+
+// UnitOf returns a unit by its code. Errors: NotFound.
+func UnitOf(tx *store.Tx, code elicense.UnitCode) (*Unit, error) {
+	list, err := units(tx, `WHERE code = $1`, code)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, store.ErrNoRow
+	}
+	return list[0], nil
+}
+
+// Units lists all units in the order of region and code.
+func Units(tx *store.Tx) ([]*Unit, error) { return units(tx, `ORDER BY region, code`) }
+
+func units(tx *store.Tx, where string, args ...any) ([]*Unit, error) {
+	rows, err := tx.Query(`SELECT `+unitColumns+` FROM unit `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []*Unit
+	for rows.Next() {
+		var u Unit
+		var roles string
+		if err := rows.Scan(&u.Code, &u.Short, &u.Name, &u.Region, &u.RegionName, &u.Parent, &u.Kind, &roles); err != nil {
+			return nil, err
+		}
+		u.Roles = strings.Split(roles, ",")
+		list = append(list, &u)
+	}
+	return list, nil
+}
+
+// AddPerson returns the person who has the code, entering him if he is new.
+func AddPerson(tx *store.Tx, ref elicense.HolderRef) (elicense.PersonID, error) {
+	index := tx.Index("person-code", string(ref.CodeType)+"|"+ref.Code)
+	var id elicense.PersonID
+	err := tx.Row(`SELECT id FROM person WHERE code_index = $1`, index).Scan(&id)
+	if err == nil || !elicense.IsKind(err, elicense.NotFound) {
+		return id, err
+	}
+	id = elicense.NewID[elicense.PersonID](tx.Now())
+	_, err = tx.Exec(`INSERT INTO person (id, name_enc, code_type, code_enc, code_index, created) VALUES ($1, $2, $3, $4, $5, $6)`,
+		id, tx.Encrypt("person", string(id), "name_enc", []byte(ref.Name)), ref.CodeType,
+		tx.Encrypt("person", string(id), "code_enc", []byte(ref.Code)), index, tx.Now())
+	return id, err
+}
+
+// PersonName returns the name of a person, for those whose act is shown beside
+// his own. Errors: NotFound.
+func PersonName(tx *store.Tx, id elicense.PersonID) (string, error) {
+	var name []byte
+	if err := tx.Row(`SELECT name_enc FROM person WHERE id = $1`, id).Scan(&name); err != nil {
+		return "", err
+	}
+	name, err := tx.Decrypt("person", string(id), "name_enc", name)
+	return string(name), err
+}
+
+// AddAccount enters an account with its secret, a password or a system's client
+// secret, of which only an argon2id digest is kept.
+func AddAccount(tx *store.Tx, a Account, secretDigest string) (elicense.AccountID, error) {
+	a.ID, a.secret, a.Stamp = elicense.NewID[elicense.AccountID](tx.Now()), secretDigest, 1
+	_, err := tx.Exec(`INSERT INTO account (id, login, kind, person, holder_key, unit, name, secret, disabled, stamp, created, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		a.ID, a.Login, a.Kind, a.Person, a.Holder, a.Unit, a.Name, a.secret, a.Disabled, a.Stamp, tx.Now(), a.mac(tx))
+	if elicense.IsKind(err, elicense.Conflict) {
+		return "", elicense.E(elicense.Conflict, "这个登录名已有人使用").At("login").Because(err)
+	}
+	if err != nil {
+		return "", err
+	}
+	for _, d := range a.Duties {
+		if err := Grant(tx, a.ID, d); err != nil {
+			return "", err
+		}
+	}
+	return a.ID, nil
+}
+
+// Grant gives an account a duty. Decisions made under its former duties are made
+// anew.
+func Grant(tx *store.Tx, id elicense.AccountID, d elicense.Duty) error {
+	if d.Chinese() == "" {
+		return elicense.E(elicense.Invalid, "没有这种岗位职责").At("duty")
+	}
+	_, err := tx.Exec(`INSERT INTO duty (account, duty, since, mac) VALUES ($1, $2, $3, $4) ON CONFLICT (account, duty) DO NOTHING`,
+		id, d, tx.Now(), dutyMAC(tx, id, d))
+	if err != nil {
+		return err
+	}
+	return touch(tx, id, func(*Account) {})
+}
+
+// Withdraw takes a duty from an account.
+func Withdraw(tx *store.Tx, id elicense.AccountID, d elicense.Duty) error {
+	if _, err := tx.Exec(`DELETE FROM duty WHERE account = $1 AND duty = $2`, id, d); err != nil {
+		return err
+	}
+	return touch(tx, id, func(*Account) {})
+}
+
+// Disable closes an account with its post (Art. 20).
+func Disable(tx *store.Tx, id elicense.AccountID) error {
+	return touch(tx, id, func(a *Account) { a.Disabled = true })
+}
+
+func touch(tx *store.Tx, id elicense.AccountID, change func(*Account)) error {
+	a, err := AccountOf(tx, id)
+	if err != nil {
+		return err
+	}
+	change(a)
+	a.Stamp++
+	_, err = tx.Exec(`UPDATE account SET disabled = $1, stamp = $2, mac = $3 WHERE id = $4`, a.Disabled, a.Stamp, a.mac(tx), a.ID)
+	return err
+}
+
+// AccountOf returns an account with its duties. Errors: NotFound; Unavailable if
+// account or duties are not as the platform wrote them.
+func AccountOf(tx *store.Tx, id elicense.AccountID) (*Account, error) {
+	list, err := accounts(tx, `WHERE id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, store.ErrNoRow
+	}
+	return list[0], nil
+}
+
+// Accounts lists the accounts of a unit, of all units if unit is empty.
+func Accounts(tx *store.Tx, unit elicense.UnitCode) ([]*Account, error) {
+	return accounts(tx, `WHERE ($1 = '' OR unit = $2) ORDER BY unit, login`, unit, unit)
+}
+
+func accounts(tx *store.Tx, where string, args ...any) ([]*Account, error) {
+	rows, err := tx.Query(`SELECT id, login, kind, person, holder_key, unit, name, secret, disabled, stamp, mac FROM account `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []*Account
+	for rows.Next() {
+		var a Account
+		var mac []byte
+		err := rows.Scan(&a.ID, &a.Login, &a.Kind, &a.Person, &a.Holder, &a.Unit, &a.Name, &a.secret, &a.Disabled, &a.Stamp, &mac)
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.CheckMAC(mac, "account", string(a.ID), a.parts()...); err != nil {
+			return nil, err
+		}
+		if a.Duties, err = duties(tx, a.ID); err != nil {
+			return nil, err
+		}
+		list = append(list, &a)
+	}
+	return list, nil
+}
+
+func duties(tx *store.Tx, id elicense.AccountID) ([]elicense.Duty, error) {
+	rows, err := tx.Query(`SELECT duty, mac FROM duty WHERE account = $1 ORDER BY duty`, id)
+	if err != nil {
+		return nil, err
+	}
+	var list []elicense.Duty
+	for rows.Next() {
+		var d elicense.Duty
+		var mac []byte
+		if err := rows.Scan(&d, &mac); err != nil {
+			return nil, err
+		}
+		if err := tx.CheckMAC(mac, "duty", string(id)+"/"+string(d)); err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
+func dutyMAC(tx *store.Tx, id elicense.AccountID, d elicense.Duty) []byte {
+	return tx.MAC("duty", string(id)+"/"+string(d))
+}
+
+func (a *Account) mac(tx *store.Tx) []byte { return tx.MAC("account", string(a.ID), a.parts()...) }
+
+func (a *Account) parts() [][]byte {
+	return [][]byte{
+		[]byte(a.Login), []byte(a.Kind), []byte(a.Person), []byte(a.Holder), []byte(a.Unit), []byte(a.secret),
+		[]byte(strconv.FormatBool(a.Disabled)), []byte(strconv.FormatInt(a.Stamp, 10)),
+	}
+}
+
+// actor returns the account as who acts.
+func (a *Account) actor(tx *store.Tx, request string) (*elicense.Actor, error) {
+	if a.Disabled {
+		return nil, elicense.E(elicense.Unauthorized, "账号已停用").Under("第二十条").Then("请联系本单位管理员")
+	}
+	act := &elicense.Actor{
+		Kind: a.Kind, Account: a.ID, Person: a.Person, Name: a.Name, Unit: a.Unit, Holder: a.Holder,
+		Duties: a.Duties, Request: request, Stamp: a.Stamp,
+	}
+	if a.Unit != "" {
+		u, err := UnitOf(tx, a.Unit)
+		if err != nil {
+			return nil, fmt.Errorf("unit of account %s: %w", a.ID, err)
+		}
+		act.UnitName = u.Name
+	}
+	return act, nil
+}
+
+// The cost of argon2id: 19 MiB, 2 passes, one lane.
+const argonMemory, argonTime = 19 * 1024, 2
+
+// DigestSecret returns the argon2id digest of a password or client secret with
+// its own salt.
+func DigestSecret(secret string) string {
+	salt := make([]byte, 16)
+	rand.Read(salt)
+	return digestSecret(secret, salt)
+}
+
+func digestSecret(secret string, salt []byte) string {
+	d := argon2.IDKey([]byte(secret), salt, argonTime, argonMemory, 1, 32)
+	b := base64.RawStdEncoding
+	return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=1$%s$%s", argonMemory, argonTime, b.EncodeToString(salt), b.EncodeToString(d))
+}
+
+// secretHolds compares in constant time; a digest it can't read does not hold.
+func secretHolds(digest, secret string) bool {
+	p := strings.Split(digest, "$")
+	if len(p) != 6 {
+		return false
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(p[4])
+	return err == nil && subtle.ConstantTimeCompare([]byte(digestSecret(secret, salt)), []byte(digest)) == 1
+}
