@@ -1,0 +1,545 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"elicense/gm"
+	"elicense/tlog"
+)
+
+// FindingKind says what is wrong with the log.
+type FindingKind string
+
+// The kinds of findings.
+const (
+	RecordChanged   FindingKind = "record-changed"   // its bytes, id, time or place are not what was logged
+	RecordMissing   FindingKind = "record-missing"   // logged and gone
+	RecordExtra     FindingKind = "record-extra"     // stored and never logged
+	IndexWrong      FindingKind = "index-wrong"      // it is not found, or wrongly, by id, license, case, holder, actor or unit
+	TileWrong       FindingKind = "tile-wrong"       // a tile does not follow from the records
+	HeadWrong       FindingKind = "head-wrong"       // the head does not follow from the records
+	CheckpointWrong FindingKind = "checkpoint-wrong" // a signed state is not the log's, or its signature does not hold
+)
+
+// Finding is one thing wrong with the log.
+type Finding struct {
+	Kind   FindingKind
+	Shard  int
+	Index  uint64 // of the record, or the size of the checkpoint
+	ID     string // of the record, where it is known
+	Detail string
+}
+
+// String returns the finding as one line.
+func (f Finding) String() string {
+	return fmt.Sprintf("%s: shard %d, index %d, id %q: %s", f.Kind, f.Shard, f.Index, f.ID, f.Detail)
+}
+
+// CheckLog reads every record of every shard, recomputes leaves, tiles, heads and
+// roots, checks the signatures of all checkpoints and that each continues the
+// one before, and reports all that is wrong. The error is for what could not be
+// read. All of it is one consistent state; on a large log it takes about a
+// minute a million records.
+func (db *DB) CheckLog(ctx context.Context, report func(Finding)) error {
+	return db.View(ctx, func(tx *Tx) error {
+		shards, err := All(tx, func(r *Rows) (int, error) {
+			var s int
+			err := r.Scan(&s)
+			return s, err
+		}, "SELECT shard FROM log_head UNION SELECT shard FROM record UNION SELECT shard FROM checkpoint ORDER BY 1")
+		if err != nil {
+			return err
+		}
+		keys := 0
+		for _, s := range shards {
+			c := &checker{db: db, tx: tx, shard: s, report: report, levels: map[uint][]byte{}}
+			if err := c.check(); err != nil {
+				return fmt.Errorf("check shard %d: %w", s, err)
+			}
+			keys += c.keys
+		}
+		if err := checkIDs(tx, report); err != nil {
+			return err
+		}
+		if err := checkKeys(tx, report, keys); err != nil {
+			return err
+		}
+		return checkTops(db, tx, report)
+	})
+}
+
+// checker walks one shard's records in the order of the log.
+type checker struct {
+	db      *DB
+	tx      *Tx
+	shard   int
+	report  func(Finding)
+	size    uint64 // by the head
+	tree    tlog.Tree
+	unknown bool            // a leaf could not be had: roots from here on can not be judged
+	tile    []byte          // the stored level 0 tile at hand, nil when there is none
+	levels  map[uint][]byte // nodes of tile levels from 1 on
+	points  []tlog.Signed   // checkpoints not reached yet, by size
+	good    uint64          // size of the last checkpoint that held
+	keys    int             // under how many keys the records should be found
+}
+
+func (c *checker) found(kind FindingKind, index uint64, id, format string, args ...any) {
+	c.report(Finding{kind, c.shard, index, id, fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) check() error {
+	chain := &chain{db: c.db, shard: c.shard}
+	h, err := chain.read(c.tx)
+	switch {
+	case errors.Is(err, ErrNoRow) || errors.Is(err, tlog.ErrFatal):
+		c.found(HeadWrong, 0, "", "%v", err)
+		if err := c.tx.Row("SELECT COALESCE(MAX(idx) + 1, 0) FROM record WHERE shard = $1", c.shard).Scan(&c.size); err != nil {
+			return err
+		}
+	case err != nil:
+		return err
+	default:
+		c.size = h.tree.Size()
+	}
+	if err := c.readCheckpoints(); err != nil {
+		return err
+	}
+	if err := c.walk(); err != nil {
+		return err
+	}
+	if !c.unknown && h.tree.Size() > 0 && !c.tree.Equal(h.tree) {
+		c.found(HeadWrong, c.size, "", "its root does not follow from the records after %d", c.good)
+	}
+	for _, p := range c.points {
+		c.found(CheckpointWrong, p.Size, "", "the log has %d records only", c.size)
+	}
+	return c.checkTiles()
+}
+
+func (c *checker) readCheckpoints() error {
+	rows, err := c.tx.Query("SELECT size, note, signature FROM checkpoint WHERE shard = $1 ORDER BY size", c.shard)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var size uint64
+		var s tlog.Signed
+		if err := rows.Scan(&size, &s.Note, &s.Signature); err != nil {
+			return err
+		}
+		if s.Checkpoint, err = tlog.ParseCheckpoint(s.Note); err != nil {
+			c.found(CheckpointWrong, size, "", "%v", err)
+			continue
+		}
+		if s.Origin != tlog.ShardOrigin(c.shard) || s.Size != size {
+			c.found(CheckpointWrong, size, "", "it is the checkpoint of %s at %d", s.Origin, s.Size)
+			continue
+		}
+		if key := c.db.logKey(); key != nil {
+			if err := s.Verify(key); err != nil {
+				c.found(CheckpointWrong, size, "", "%v", err)
+			}
+		}
+		c.points = append(c.points, s)
+	}
+	return nil
+}
+
+// storedRecord is a row of record.
+type storedRecord struct {
+	month, idx        uint64
+	id                string
+	time              int64
+	bytes, salt, leaf []byte
+}
+
+const checkPage = 1000
+
+func (c *checker) walk() error {
+	var month, idx int64 = -1, -1
+	for {
+		page, err := All(c.tx, func(r *Rows) (s storedRecord, err error) {
+			err = r.Scan(&s.month, &s.idx, &s.id, &s.time, &s.bytes, &s.salt, &s.leaf)
+			return s, err
+		}, `SELECT month, idx, id, time, bytes, salt, leaf FROM record WHERE shard = $1 AND (month, idx) > ($2, $3)
+			ORDER BY month, idx LIMIT 1000`, c.shard, month, idx)
+		if err != nil {
+			return err
+		}
+		for _, s := range page {
+			if err := c.record(s); err != nil {
+				return err
+			}
+		}
+		if len(page) < checkPage {
+			return c.missingTo(c.size)
+		}
+		month, idx = int64(page[len(page)-1].month), int64(page[len(page)-1].idx)
+		if err := c.tx.ctx.Err(); err != nil {
+			return unavailable(err)
+		}
+	}
+}
+
+// record checks one stored record against the place it stands at.
+func (c *checker) record(s storedRecord) error {
+	if s.idx < c.tree.Size() || s.idx >= c.size {
+		c.found(RecordExtra, s.idx, s.id, "the log has %d records and this is none of them", c.size)
+		return nil
+	}
+	if err := c.missingTo(s.idx); err != nil {
+		return err
+	}
+	logged, known, err := c.logged(s.idx)
+	if err != nil {
+		return err
+	}
+	leaf, wrong := c.leafOf(s)
+	if wrong == "" && known && leaf != logged {
+		wrong = "its leaf is not the one in the tile"
+	}
+	if wrong != "" {
+		c.found(RecordChanged, s.idx, s.id, "%s", wrong)
+	}
+	if !known {
+		if len(s.leaf) == gm.DigestSize {
+			logged = tlog.Hash(s.leaf)
+		} else {
+			logged = leaf
+		}
+	}
+	return c.add(logged)
+}
+
+// leafOf recomputes a record's leaf and says what about the row is wrong.
+func (c *checker) leafOf(s storedRecord) (leaf tlog.Hash, wrong string) {
+	if len(s.salt) != tlog.SaltSize {
+		return leaf, "its salt is not a salt"
+	}
+	leaf = tlog.RecordLeaf(s.salt, c.shard, s.idx, s.bytes)
+	if !bytes.Equal(leaf[:], s.leaf) {
+		return leaf, "its bytes, salt or place are not those of its leaf"
+	}
+	r, err := decodeRecord(s.bytes)
+	if err != nil {
+		return leaf, err.Error()
+	}
+	c.keys += len(r.keys())
+	if r.ID != s.id || r.Time.UnixMicro() != s.time {
+		return leaf, "its id or time is not that of its bytes"
+	}
+	return leaf, ""
+}
+
+// logged returns the leaf that the tile at the place holds.
+func (c *checker) logged(index uint64) (leaf tlog.Hash, known bool, err error) {
+	at := index % tlog.TileWidth
+	if at == 0 || c.tile == nil {
+		c.tile = nil
+		n := index / tlog.TileWidth
+		if (n+1)*tlog.TileWidth > c.size {
+			return leaf, false, nil
+		}
+		c.tile, err = readTile(c.tx, c.shard, 0, n)
+		if err == nil && len(c.tile) != tlog.TileWidth*gm.DigestSize {
+			err = ErrNoRow
+		}
+		if errors.Is(err, ErrNoRow) {
+			if at == 0 {
+				c.found(TileWrong, index, "", "tile %d of level 0 is missing or cut", n)
+			}
+			c.tile = nil
+			return leaf, false, nil
+		}
+		if err != nil {
+			return leaf, false, err
+		}
+	}
+	return tlog.Hash(c.tile[at*gm.DigestSize : (at+1)*gm.DigestSize]), true, nil
+}
+
+// missingTo reports the records from where the walk stands up to index as
+// missing, and goes on with their leaves where a tile still has them.
+func (c *checker) missingTo(index uint64) error {
+	for i := c.tree.Size(); i < index; i++ {
+		id := ""
+		err := c.tx.Row("SELECT id FROM record_id WHERE shard = $1 AND idx = $2", c.shard, i).Scan(&id)
+		if err != nil && !errors.Is(err, ErrNoRow) {
+			return err
+		}
+		c.found(RecordMissing, i, id, "it is in the log and not in the record")
+		leaf, known, err := c.logged(i)
+		if err != nil {
+			return err
+		}
+		c.unknown = c.unknown || !known
+		if err := c.add(leaf); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add appends a leaf to the recomputed tree and judges a checkpoint at its size.
+func (c *checker) add(leaf tlog.Hash) (err error) {
+	c.tree, err = c.tree.Append([]tlog.Hash{leaf}, func(level uint, _ uint64, h tlog.Hash) {
+		if level > 0 && level%8 == 0 {
+			c.levels[level/8] = append(c.levels[level/8], h[:]...)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for len(c.points) > 0 && c.points[0].Size <= c.tree.Size() {
+		p := c.points[0]
+		c.points = c.points[1:]
+		switch {
+		case c.unknown || p.Size == 0:
+		case c.tree.Root() != p.Root:
+			c.found(CheckpointWrong, p.Size, "", "its root is not that of the records; they differ after the first %d", c.good)
+		default:
+			c.good = p.Size
+		}
+	}
+	return nil
+}
+
+// checkTiles compares the tiles above level 0 with the recomputed nodes, and
+// finds those that should not be.
+func (c *checker) checkTiles() error {
+	for level := range c.levels {
+		n := uint64(0)
+		for want := range slices.Chunk(c.levels[level], tlog.TileWidth*gm.DigestSize) {
+			got, err := readTile(c.tx, c.shard, level, n)
+			if err != nil && !errors.Is(err, ErrNoRow) {
+				return err
+			}
+			if !c.unknown && !bytes.Equal(got, want) {
+				c.found(TileWrong, n*tlog.TileWidth<<(8*level), "", "tile %d of level %d does not follow from the records", n, level)
+			}
+			n++
+		}
+	}
+	return c.extraTiles()
+}
+
+func (c *checker) extraTiles() error {
+	rows, err := c.tx.Query("SELECT level, MAX(tile), COUNT(*) FROM log_tile WHERE shard = $1 GROUP BY level", c.shard)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var level uint
+		var last, count uint64
+		if err := rows.Scan(&level, &last, &count); err != nil {
+			return err
+		}
+		want := c.size / tlog.TileWidth
+		if level > 0 {
+			want = (c.size>>(8*level) + tlog.TileWidth - 1) / tlog.TileWidth
+		}
+		if last >= want {
+			c.found(TileWrong, last*tlog.TileWidth<<(8*level), "", "tile %d of level %d: there should be %d, there are %d", last, level, want, count)
+		}
+	}
+	return nil
+}
+
+// checkIDs finds records that are not found by their id, and ids of no record.
+func checkIDs(tx *Tx, report func(Finding)) error {
+	for detail, q := range map[string]string{
+		"it is not found by its id": `SELECT r.shard, r.idx, r.id FROM record r
+			LEFT JOIN record_id i ON i.id = r.id AND i.shard = r.shard AND i.month = r.month AND i.idx = r.idx
+			WHERE i.id IS NULL ORDER BY r.shard, r.idx`,
+		"its id leads to no record or to another one": `SELECT i.shard, i.idx, i.id FROM record_id i
+			LEFT JOIN record r ON r.shard = i.shard AND r.month = i.month AND r.idx = i.idx AND r.id = i.id
+			WHERE r.id IS NULL ORDER BY i.shard, i.idx`,
+	} {
+		if err := reportRows(tx, report, detail, q); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func reportRows(tx *Tx, report func(Finding), detail, q string) error {
+	rows, err := tx.Query(q)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		f := Finding{Kind: IndexWrong, Detail: detail}
+		if err := rows.Scan(&f.Shard, &f.Index, &f.ID); err != nil {
+			return err
+		}
+		report(f)
+	}
+	return nil
+}
+
+// checkKeys finds records that are not found by what they are about, and keys
+// that lead to a record that is about something else. expected is the number of
+// keys the records should have.
+func checkKeys(tx *Tx, report func(Finding), expected int) error {
+	valid := 0
+	after := keyRow{time: -1 << 62}
+	for {
+		page, err := All(tx, scanKeyRow, `SELECT k.kind, k.key, k.time, k.shard, k.idx, r.bytes FROM record_key k
+			LEFT JOIN record r ON r.shard = k.shard AND r.month = k.month AND r.idx = k.idx
+			WHERE (k.kind, k.key, k.time, k.shard, k.idx) > ($1, $2, $3, $4, $5)
+			ORDER BY k.kind, k.key, k.time, k.shard, k.idx LIMIT 1000`, after.kind, after.key, after.time, after.shard, after.idx)
+		if err != nil {
+			return err
+		}
+		for _, k := range page {
+			if k.leadsRight() {
+				valid++
+			} else {
+				report(Finding{IndexWrong, k.shard, k.idx, k.id(), fmt.Sprintf("key %s of kind %s leads to it wrongly", k.key, k.kind)})
+			}
+		}
+		if len(page) < checkPage {
+			break
+		}
+		after = page[len(page)-1]
+	}
+	if valid == expected {
+		return nil
+	}
+	return missingKeys(tx, report)
+}
+
+// keyRow is a row of record_key with the bytes of the record it leads to.
+type keyRow struct {
+	kind  KeyKind
+	key   string
+	time  int64
+	shard int
+	idx   uint64
+	bytes []byte // nil when there is no such record
+}
+
+func scanKeyRow(r *Rows) (k keyRow, err error) {
+	err = r.Scan(&k.kind, &k.key, &k.time, &k.shard, &k.idx, &k.bytes)
+	return k, err
+}
+
+func (k keyRow) leadsRight() bool {
+	r, err := decodeRecord(k.bytes)
+	return err == nil && r.Time.UnixMicro() == k.time && slices.Contains(r.keys(), recordKey{k.kind, k.key})
+}
+
+func (k keyRow) id() string {
+	r, err := decodeRecord(k.bytes)
+	if err != nil {
+		return ""
+	}
+	return r.ID
+}
+
+// missingKeys looks up every key of every record.
+func missingKeys(tx *Tx, report func(Finding)) error {
+	var shard, month, idx int64 = -1, -1, -1
+	for {
+		rows, err := tx.Query(`SELECT shard, month, idx, bytes FROM record WHERE (shard, month, idx) > ($1, $2, $3)
+			ORDER BY shard, month, idx LIMIT 1000`, shard, month, idx)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var data []byte
+			if err := rows.Scan(&shard, &month, &idx, &data); err != nil {
+				return err
+			}
+			r, err := decodeRecord(data)
+			if err != nil {
+				continue // reported as changed
+			}
+			if err := r.lookUp(tx, report, shard, month, idx); err != nil {
+				return err
+			}
+		}
+		if rows.Len() < checkPage {
+			return nil
+		}
+	}
+}
+
+func (r *Record) lookUp(tx *Tx, report func(Finding), shard, month, idx int64) error {
+	for _, k := range r.keys() {
+		var n int
+		err := tx.Row(`SELECT COUNT(*) FROM record_key WHERE kind = $1 AND key = $2 AND time = $3
+			AND shard = $4 AND idx = $5 AND month = $6`, k.kind, k.key, r.Time, shard, idx, month).Scan(&n)
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			report(Finding{IndexWrong, int(shard), uint64(idx), r.ID, fmt.Sprintf("it is not found by %s %s", k.kind, k.key)})
+		}
+	}
+	return nil
+}
+
+// checkTops checks the roots over the shards against the checkpoints they name.
+func checkTops(db *DB, tx *Tx, report func(Finding)) error {
+	rows, err := tx.Query("SELECT time, note, members, signature FROM log_top ORDER BY time")
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var at int64
+		var s tlog.Signed
+		var members []byte
+		if err := rows.Scan(&at, &s.Note, &members, &s.Signature); err != nil {
+			return err
+		}
+		wrong, err := checkTop(db, tx, s, at, members)
+		if err != nil {
+			return err
+		}
+		if wrong != nil {
+			report(Finding{CheckpointWrong, -1, s.Size, "", fmt.Sprintf("root over the shards of %d: %v", at, wrong)})
+		}
+	}
+	return nil
+}
+
+func checkTop(db *DB, tx *Tx, s tlog.Signed, at int64, members []byte) (wrong, err error) {
+	if s.Checkpoint, wrong = tlog.ParseCheckpoint(s.Note); wrong != nil {
+		return wrong, nil
+	}
+	if s.Origin != tlog.TopOrigin || s.Time.UnixMicro() != at {
+		return errors.New("it is of another origin or time"), nil
+	}
+	if key := db.logKey(); key != nil {
+		if wrong := s.Verify(key); wrong != nil {
+			return wrong, nil
+		}
+	}
+	var leaves []tlog.Hash
+	for line := range bytes.Lines(members) {
+		var shard, size int64
+		if _, wrong := fmt.Sscanf(string(line), "%d %d\n", &shard, &size); wrong != nil {
+			return wrong, nil
+		}
+		var note []byte
+		err := tx.Row("SELECT note FROM checkpoint WHERE shard = $1 AND size = $2", shard, size).Scan(&note)
+		if errors.Is(err, ErrNoRow) {
+			return fmt.Errorf("the checkpoint of shard %d at %d is gone", shard, size), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		leaves = append(leaves, tlog.LeafHash(note))
+	}
+	tree, err := tlog.Tree{}.Append(leaves, nil)
+	if err == nil && (tree.Size() != s.Size || tree.Root() != s.Root) {
+		wrong = errors.New("it does not follow from the checkpoints")
+	}
+	return wrong, err
+}
