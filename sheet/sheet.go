@@ -7,6 +7,8 @@
 package sheet
 
 import (
+	"encoding/hex"
+	"fmt"
 	"math"
 	"strconv"
 )
@@ -23,6 +25,22 @@ type Item interface{ item() }
 
 // Color is a colour of the screen.
 type Color struct{ R, G, B uint8 }
+
+// MarshalText writes a colour as #rrggbb.
+func (c Color) MarshalText() ([]byte, error) { return appendColor(nil, c), nil }
+
+// UnmarshalText reads #rrggbb.
+func (c *Color) UnmarshalText(b []byte) error {
+	var v [3]byte
+	if len(b) != 7 || b[0] != '#' {
+		return fmt.Errorf("colour %q is not of the form #rrggbb", b)
+	}
+	if _, err := hex.Decode(v[:], b[1:]); err != nil {
+		return fmt.Errorf("colour %q: %w", b, err)
+	}
+	*c = Color{v[0], v[1], v[2]}
+	return nil
+}
 
 // The colours the platform draws with.
 var (
