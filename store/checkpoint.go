@@ -264,4 +264,3 @@ func (db *DB) logKey() *ecdsa.PublicKey {
 	}
 	return db.cfg.LogSigner.Public()
 }
-

@@ -229,6 +229,7 @@ CREATE TABLE draft (
   mac BYTEA NOT NULL
 );
 CREATE INDEX draft_unit ON draft (unit, state, due);
+CREATE UNIQUE INDEX draft_identifier ON draft (identifier) WHERE state <> 'void';
 CREATE TABLE key_use (
   id TEXT NOT NULL PRIMARY KEY,
   draft TEXT NOT NULL,
