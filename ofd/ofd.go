@@ -1,0 +1,147 @@
+// Package ofd writes and reads documents of GB/T 33190-2016: ZIP packages of XML
+// files with the metadata of the document, its pages, fonts, tags and
+// attachments. It writes sheets of package sheet and reads pages back into
+// sheets. Files that come from outside are taken for hostile. Signatures are
+// package seal's; here is only what they are put into and taken from.
+package ofd
+
+import (
+	"bytes"
+	"errors"
+	"hash/crc32"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/flate"
+)
+
+// Namespace is the XML namespace of GB/T 33190-2016.
+const Namespace = "http://www.ofdspec.org/2016"
+
+// Pair is a named value of a document's metadata.
+type Pair struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// What can be wrong with a package. Errors of Open and of the reading methods
+// wrap one of these.
+var (
+	ErrNotPackage = errors.New("not an OFD package")
+	ErrDamaged    = errors.New("the package is damaged")
+	ErrSurplus    = errors.New("the package holds bytes outside its entries")
+	ErrTooLarge   = errors.New("the package is too large")
+	ErrName       = errors.New("the package holds a forbidden entry name")
+	ErrDuplicate  = errors.New("the package holds two entries of one name")
+	ErrXML        = errors.New("not well-formed XML")
+	ErrMissing    = errors.New("a file of the package is missing")
+)
+
+// Bounds on what is read.
+const (
+	MaxInflated = 40 << 20 // bytes of all entries together
+	MaxXML      = 4 << 20  // bytes of one XML file
+	MaxDepth    = 64       // of nested elements
+	MaxEntries  = 4096
+)
+
+// FileError tells which file of a package is at fault.
+type FileError struct {
+	Name string
+	Err  error
+}
+
+func (e *FileError) Error() string { return e.Name + ": " + e.Err.Error() }
+func (e *FileError) Unwrap() error { return e.Err }
+
+// Blob is the content of an entry. What is costly to make of it, its packed form
+// and its digest, is made once and kept, so that a blob shared by many packages
+// costs nothing in the second. Safe for concurrent use; Data must not change.
+type Blob struct {
+	Data []byte
+
+	pack   sync.Once
+	packed []byte
+	method uint16
+	crc    uint32
+
+	sum    sync.Once
+	digest [32]byte
+}
+
+// NewBlob returns a blob of data.
+func NewBlob(data []byte) *Blob { return &Blob{Data: data} }
+
+// Digest returns the digest of the data by f, which must be the same function in
+// every call.
+func (b *Blob) Digest(f func([]byte) [32]byte) [32]byte {
+	b.sum.Do(func() { b.digest = f(b.Data) })
+	return b.digest
+}
+
+const (
+	stored   = 0
+	deflated = 8
+)
+
+// deflater is a flate writer with its buffer, pooled: a new writer for each
+// entry would cost ten times the compression itself.
+type deflater struct {
+	buf bytes.Buffer
+	w   *flate.Writer
+}
+
+var deflaters = sync.Pool{New: func() any {
+	d := new(deflater)
+	d.w, _ = flate.NewWriter(&d.buf, flate.BestSpeed) // the level is valid
+	return d
+}}
+
+func (b *Blob) compress() {
+	b.pack.Do(func() {
+		b.crc = crc32.ChecksumIEEE(b.Data)
+		d := deflaters.Get().(*deflater)
+		defer deflaters.Put(d)
+		d.buf.Reset()
+		d.w.Reset(&d.buf)
+		_, err := d.w.Write(b.Data)
+		if err == nil {
+			err = d.w.Close()
+		}
+		if err != nil || d.buf.Len() >= len(b.Data) {
+			b.method, b.packed = stored, b.Data
+			return
+		}
+		b.method, b.packed = deflated, bytes.Clone(d.buf.Bytes())
+	})
+}
+
+type inflater struct {
+	src bytes.Reader
+	r   io.ReadCloser
+}
+
+var inflaters = sync.Pool{New: func() any {
+	i := new(inflater)
+	i.r = flate.NewReader(&i.src)
+	return i
+}}
+
+// inflate unpacks exactly size bytes; more or fewer are damage.
+func inflate(packed []byte, size int) ([]byte, error) {
+	i := inflaters.Get().(*inflater)
+	defer inflaters.Put(i)
+	i.src.Reset(packed)
+	if err := i.r.(flate.Resetter).Reset(&i.src, nil); err != nil {
+		return nil, ErrDamaged
+	}
+	out := make([]byte, size)
+	if _, err := io.ReadFull(i.r, out); err != nil {
+		return nil, ErrDamaged
+	}
+	var more [1]byte
+	if n, err := i.r.Read(more[:]); n != 0 || err != io.EOF {
+		return nil, ErrDamaged
+	}
+	return out, nil
+}
