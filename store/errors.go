@@ -94,6 +94,12 @@ func losesTransaction(err error) bool {
 	return false
 }
 
+// refusesWriting tells whether SQLite refused to write on a connection that reads.
+func refusesWriting(err error) bool {
+	var lite *sqlite.Error
+	return errors.As(err, &lite) && lite.Code()&0xff == sqlite3.SQLITE_READONLY
+}
+
 // kindOfPostgres goes by SQLSTATE and its class.
 func kindOfPostgres(state string) elicense.Kind {
 	switch state {

@@ -39,7 +39,10 @@ func openPostgres(ctx context.Context, address string) (_ *postgresEngine, err e
 	if err := e.db.PingContext(ctx); err != nil {
 		return nil, translate(err)
 	}
-	return e, migrate(ctx, goose.DialectPostgres, e.db)
+	if err := migrate(ctx, goose.DialectPostgres, e.db); err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 func (e *postgresEngine) forUpdate() string  { return " FOR UPDATE" }

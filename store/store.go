@@ -109,12 +109,7 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 	if db.files, err = openFiles(filepath.Join(cfg.Dir, "files"), db); err != nil {
 		return nil, err
 	}
-	if cfg.URL == "" {
-		db.engine, err = openSQLite(ctx, filepath.Join(cfg.Dir, "elicense.db"))
-	} else {
-		db.engine, err = openPostgres(ctx, cfg.URL)
-	}
-	if err != nil {
+	if db.engine, err = openEngine(ctx, cfg); err != nil {
 		return nil, err
 	}
 	db.writer = startWriter(db)
@@ -125,6 +120,21 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 		return nil, fmt.Errorf("record log: %w", err)
 	}
 	return db, nil
+}
+
+func openEngine(ctx context.Context, cfg Config) (engine, error) {
+	if cfg.URL != "" {
+		e, err := openPostgres(ctx, cfg.URL)
+		if err != nil {
+			return nil, err
+		}
+		return e, nil
+	}
+	e, err := openSQLite(ctx, filepath.Join(cfg.Dir, "elicense.db"))
+	if err != nil {
+		return nil, err
+	}
+	return e, nil
 }
 
 // Close finishes the updates in hand, closes the database and gives up the data

@@ -157,6 +157,9 @@ func reads(q string) bool {
 // PostgreSQL it is lost in truth; on SQLite it is made so, for the same meaning.
 func (tx *Tx) fail(q string, err error) error {
 	tx.lost = tx.lost || losesTransaction(err)
+	if !tx.writable && refusesWriting(err) {
+		err = fmt.Errorf("%w: %s", errReadOnly, err.Error())
+	}
 	if kind := elicense.KindOf(translate(err)); kind != elicense.Internal {
 		err = translate(err)
 	} else {

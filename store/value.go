@@ -106,6 +106,9 @@ func assign(dest, src any) error {
 			*d = nil
 			return nil
 		case []byte:
+			if s == nil {
+				s = []byte{} // SQLite's driver has no other way to say empty
+			}
 			*d = s
 			return nil
 		}

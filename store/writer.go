@@ -105,9 +105,7 @@ func (w *writer) run() {
 	}()
 	for first := range w.queue {
 		if len(group) > 1 {
-			// The callers just answered often come back at once: let them run
-			// before looking at the queue, which costs nothing when none does.
-			runtime.Gosched()
+			w.letCallersRun()
 		}
 		group = w.gather(group[:0], first)
 		if len(group) > 0 {
@@ -115,6 +113,15 @@ func (w *writer) run() {
 		}
 	}
 	ended = true
+}
+
+// letCallersRun gives way while the queue grows by it: the callers just answered
+// often come back at once. It is no waiting: with nobody to run it returns.
+func (w *writer) letCallersRun() {
+	for before := -1; len(w.queue) > before && len(w.queue) < maxGroup; {
+		before = len(w.queue)
+		runtime.Gosched()
+	}
 }
 
 // gather takes what is in the queue.
