@@ -523,3 +523,12 @@ func (c *Cases) Mine(ctx context.Context, actor *elicense.Actor, limit int) (min
 func OpenOf(tx *store.Tx, holder elicense.HolderKey) ([]*Case, error) {
 	return list(tx, `WHERE state = 'open' AND id IN (SELECT case_id FROM case_party WHERE holder_key = $1) ORDER BY id`, holder)
 }
+
+// EachCase reads every case with its parties; f gets the error of one that is
+// not as it was left.
+func EachCase(tx *store.Tx, f func(id string, err error) error) error {
+	return store.EachID(tx, "office_case", func(id string) error {
+		_, err := Of(tx, elicense.CaseID(id))
+		return f(id, err)
+	})
+}

@@ -11,6 +11,7 @@ package catalog
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -444,4 +445,80 @@ func replaceOlder(tx *store.Tx, t *Type) error {
 	_, err := tx.Exec(`UPDATE license_type SET state = $1, seq = seq + 1 WHERE code = $2 AND version < $3 AND state = $4`,
 		Replaced, t.Code, t.Version, Published)
 	return err
+}
+
+// DefaultFace is the plain design for a type that has no face of its own.
+func DefaultFace(name string, fields []Field) *face.Template {
+	var list []face.Field
+	for _, f := range fields {
+		if f.Type == "image" {
+			continue // pictures come with the types' own faces
+		}
+		join := face.Comma
+		if f.Type == "list" {
+			join = face.Lines
+		}
+		list = append(list, face.Field{
+			Key: f.Key, Label: f.Label, Required: f.Required, Join: join,
+			Wide: f.Type == "text" || f.Type == "list" || strings.Contains(f.Label, "址") || strings.Contains(f.Label, "场所"),
+		})
+	}
+	return face.Plain(name, list)
+}
+
+// FaceData is what a face says: the fields as they are printed (dates as
+// 2026年11月23日, lists apart), the unit, the issue date, the identifier and the
+// address in the QR code.
+func (t *Type) FaceData(issuer string, fields map[string]string, issuedOn elicense.Date, id elicense.Identifier, checkURL string) face.Data {
+	d := face.Data{Values: map[string][]string{}, Issuer: issuer, Date: issuedOn.Chinese(), Identifier: string(id), QR: checkURL}
+	for _, f := range t.Fields {
+		v := fields[f.Key]
+		switch {
+		case v == "" || f.Type == "image":
+		case f.Type == "list":
+			d.Values[f.Key] = strings.Split(v, "\n")
+		case f.Type == "date" && v != "长期":
+			d.Values[f.Key] = []string{elicense.Date(v).Chinese()}
+		default:
+			d.Values[f.Key] = []string{v}
+		}
+	}
+	return d
+}
+
+// FieldProblem tells which field of a face can't be laid out, and why in a
+// Chinese sentence; ok is false for other errors.
+func FieldProblem(err error) (field, sentence string, ok bool) {
+	var fe *face.FieldError
+	if !errors.As(err, &fe) {
+		return "", "", false
+	}
+	switch {
+	case errors.Is(err, face.ErrOverflow):
+		return fe.Key, fe.Label + "太长，照面放不下", true
+	case errors.Is(err, face.ErrEmpty):
+		return fe.Key, fe.Label + "还没有填写", true
+	}
+	return fe.Key, fe.Label + "有字体里没有的字，不能制作", true
+}
+
+// EachType reads every version of every type; f gets the error of one that can
+// not be read.
+func EachType(tx *store.Tx, f func(id string, err error) error) error {
+	rows, err := tx.Query(`SELECT code, version FROM license_type ORDER BY code, version`)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var code elicense.TypeCode
+		var version int
+		if err := rows.Scan(&code, &version); err != nil {
+			return err
+		}
+		_, err := VersionOf(tx, code, version)
+		if err := f(fmt.Sprintf("%s/%d", code, version), err); err != nil {
+			return err
+		}
+	}
+	return nil
 }

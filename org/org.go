@@ -311,3 +311,12 @@ func secretHolds(digest, secret string) bool {
 	salt, err := base64.RawStdEncoding.DecodeString(p[4])
 	return err == nil && subtle.ConstantTimeCompare([]byte(digestSecret(secret, salt)), []byte(digest)) == 1
 }
+
+// EachAccount reads every account with its duties; f gets the error of one that
+// is not as it was left.
+func EachAccount(tx *store.Tx, f func(id string, err error) error) error {
+	return store.EachID(tx, "account", func(id string) error {
+		_, err := AccountOf(tx, elicense.AccountID(id))
+		return f(id, err)
+	})
+}

@@ -20,3 +20,23 @@ func (f *Files) Find(_ context.Context, name string) (plain, digest []byte, err 
 	d := gm.Sum(plain)
 	return plain, d[:], nil
 }
+
+// EachID calls f with every id of a table whose primary key is id, a page at a
+// time, in order. table is a name of this program, never input.
+func EachID(tx *Tx, table string, f func(id string) error) error {
+	after := ""
+	for {
+		rows, err := tx.Query(`SELECT id FROM `+table+` WHERE id > $1 ORDER BY id LIMIT 500`, after)
+		if err != nil || rows.Len() == 0 {
+			return err
+		}
+		for rows.Next() {
+			if err := rows.Scan(&after); err != nil {
+				return err
+			}
+			if err := f(after); err != nil {
+				return err
+			}
+		}
+	}
+}

@@ -71,6 +71,11 @@ CREATE TABLE seal (
   mac BYTEA NOT NULL
 );
 CREATE INDEX seal_unit ON seal (unit, state);
+CREATE TABLE authority (
+  name TEXT NOT NULL PRIMARY KEY,
+  certificate BYTEA NOT NULL,
+  mac BYTEA NOT NULL
+);
 
 -- Holders (GB/T 36903-2018 annex A)
 CREATE TABLE holder_code (

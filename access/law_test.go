@@ -1,0 +1,246 @@
+package access
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"elicense"
+)
+
+// The people of the table.
+var (
+	clerk = &elicense.Actor{Kind: elicense.Staff, Account: "a1", Person: "p1", Unit: "u1", Duties: []elicense.Duty{
+		elicense.DutyWindow, elicense.DutyDraft, elicense.DutyChange, elicense.DutyRegister,
+	}}
+	reviewer = &elicense.Actor{Kind: elicense.Staff, Account: "a2", Person: "p2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview}}
+	both     = &elicense.Actor{Kind: elicense.Staff, Account: "a3", Person: "p1", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview, elicense.DutyTypes}}
+	admin    = &elicense.Actor{Kind: elicense.Staff, Account: "a4", Person: "p4", Unit: "u9", Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAudit}}
+	idle     = &elicense.Actor{Kind: elicense.Staff, Account: "a5", Person: "p5", Unit: "u1"}
+	stranger = &elicense.Actor{Kind: elicense.Staff, Account: "a6", Person: "p6", Unit: "u2", Duties: []elicense.Duty{
+		elicense.DutyWindow, elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister,
+	}}
+	neighbor = &elicense.Actor{Kind: elicense.Staff, Account: "a7", Person: "p7", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}
+	machine  = &elicense.Actor{Kind: elicense.System, Account: "s1", Unit: "u1", Duties: []elicense.Duty{elicense.DutySubmit}}
+	holder   = &elicense.Actor{Kind: elicense.Holder, Account: "h1", Person: "p8", Holder: "k1"}
+	anyone   = elicense.Anyone("r1")
+)
+
+// openCase is a case of clerk, in which k1 is a proven party and k2 is not
+// proven, whose matter lists type t1 with the fields name and scope.
+func openCase(change ...any) Attr {
+	a := Attr{
+		"unit": "u1", "clerk": "a1", "state": "open", "parties": []string{"k1", "k2"}, "proven": []string{"k1"},
+		"types": []string{"t1"}, "fields": []string{"t1/name", "t1/scope"},
+	}
+	for i := 0; i+1 < len(change); i += 2 {
+		a[change[i].(string)] = change[i+1]
+	}
+	return a
+}
+
+func use(change ...any) Attr {
+	a := Attr{"type": "t1", "holder": "k1", "purpose": "烟草专卖零售许可", "fields": []string{"t1/name"}}
+	for i := 0; i+1 < len(change); i += 2 {
+		a[change[i].(string)] = change[i+1]
+	}
+	return a
+}
+
+type lawCase struct {
+	name  string
+	actor *elicense.Actor
+	act   Act
+	on    Attr
+	when  Attr
+	rule  string // the rule that permits or refuses
+	ok    bool
+}
+
+var lawCases = []lawCase{
+	{"a window clerk opens a case of his unit's matter", clerk, CaseOpen, Attr{"unit": "u1", "parties": 1, "unproven": 0}, nil, "case-open", true},
+	{"who has no window duty opens no case", reviewer, CaseOpen, Attr{"unit": "u1", "parties": 1, "unproven": 0}, nil, "case-open-post", false},
+	{"another unit's matter", stranger, CaseOpen, Attr{"unit": "u1", "parties": 1, "unproven": 0}, nil, "case-open-unit", false},
+	{"a case without parties", clerk, CaseOpen, Attr{"unit": "u1", "parties": 0, "unproven": 0}, nil, "case-open-parties", false},
+	{"a case with an unproven party", clerk, CaseOpen, Attr{"unit": "u1", "parties": 2, "unproven": 1}, nil, "case-open-proof", false},
+
+	{"the clerk reads his case", clerk, CaseRead, Attr{"unit": "u1", "clerk": "a1"}, nil, "case-read", true},
+	{"the clerk closes his case", clerk, CaseClose, Attr{"unit": "u1", "clerk": "a1"}, nil, "case-read", true},
+	{"a colleague does not read it", neighbor, CaseRead, openCase(), nil, "case-read-own", false},
+	{"a case that does not exist is refused alike", clerk, CaseRead, openCase("unit", "", "clerk", ""), nil, "case-read-own", false},
+
+	{"the clerk queries a listed license of a party", clerk, CaseUse, openCase(), use(), "case-use", true},
+	{"who has no window duty queries nothing", reviewer, CaseUse, openCase(), use(), "use-post", false},
+	{"a colleague's case", neighbor, CaseUse, openCase(), use(), "use-own-case", false},
+	{"another unit's case", stranger, CaseUse, openCase(), use(), "use-own-case", false},
+	{"a closed case", clerk, CaseUse, openCase("state", "closed"), use(), "use-open-case", false},
+	{"a type outside the material list", clerk, CaseUse, openCase(), use("type", "t2", "fields", []string{}), "use-material-list", false},
+	{"a person who is no party", clerk, CaseUse, openCase(), use("holder", "k3"), "use-party", false},
+	{"a holder the platform does not know", clerk, CaseUse, openCase(), use("holder", ""), "use-party", false},
+	{"a party whose identity is not proven", clerk, CaseUse, openCase(), use("holder", "k2"), "use-proven", false},
+	{"a field the matter does not need", clerk, CaseUse, openCase(), use("fields", []string{"t1/name", "t1/photo"}), "use-fields", false},
+	{"no purpose", clerk, CaseUse, openCase(), use("purpose", ""), "use-purpose", false},
+
+	{"a holder opens his license", holder, LicenseOwn, Attr{"holders": []string{"k1"}}, nil, "holder-own", true},
+	{"not another's", holder, LicenseOwn, Attr{"holders": []string{"k2"}}, nil, "holder-only-own", false},
+	{"staff open no folder", clerk, LicenseOwn, Attr{"holders": []string{""}}, nil, "holder-only-own", false},
+
+	{"the issuing unit sees its license", clerk, LicenseIssued, Attr{"issuer": "u1"}, nil, "license-issued", true},
+	{"another unit does not", stranger, LicenseIssued, Attr{"issuer": "u1"}, nil, "issued-own-unit", false},
+
+	{"a clerk makes a draft", clerk, DraftMake, Attr{"unit": "u1", "issuers": []string{"u1"}}, nil, "draft-make", true},
+	{"a business system makes a draft", machine, DraftMake, Attr{"unit": "u1", "issuers": []string{"u1"}}, nil, "draft-make", true},
+	{"who has no duty makes none", idle, DraftMake, Attr{"unit": "u1", "issuers": []string{"u1"}}, nil, "draft-post", false},
+	{"a unit not registered as issuer makes none", clerk, DraftMake, Attr{"unit": "u1", "issuers": []string{"u3"}}, nil, "draft-issuer", false},
+	{"the unit reads its draft", reviewer, DraftRead, Attr{"unit": "u1"}, nil, "draft-read", true},
+	{"another unit does not read it", stranger, DraftRead, Attr{"unit": "u1"}, nil, "draft-read-unit", false},
+
+	{"another person reviews", reviewer, DraftReview, Attr{"unit": "u1", "drafters": []string{"p1"}}, nil, "draft-review", true},
+	{"the drafter under another account does not", both, DraftReview, Attr{"unit": "u1", "drafters": []string{"p1"}}, nil, "review-other-person", false},
+	{"who only drafts does not review", clerk, DraftReview, Attr{"unit": "u1", "drafters": []string{"p9"}}, nil, "review-post", false},
+	{"another unit's reviewer does not", stranger, DraftReview, Attr{"unit": "u1", "drafters": []string{"p1"}}, nil, "review-post", false},
+
+	{"a clerk proposes a change", clerk, ChangePropose, Attr{"unit": "u1"}, nil, "change-propose", true},
+	{"another unit does not", stranger, ChangePropose, Attr{"unit": "u1"}, nil, "change-issuer", false},
+	{"another person reviews the change", reviewer, ChangeReview, Attr{"unit": "u1", "proposer": "p1"}, nil, "change-review", true},
+	{"the proposer does not", both, ChangeReview, Attr{"unit": "u1", "proposer": "p1"}, nil, "change-other-person", false},
+	{"a window clerk reviews no change", neighbor, ChangeReview, Attr{"unit": "u1", "proposer": "p1"}, nil, "review-post", false},
+
+	{"a unit proposes its type", clerk, TypePropose, Attr{"unit": "u1"}, nil, "type-propose", true},
+	{"not another unit's", clerk, TypePropose, Attr{"unit": "u2"}, nil, "type-own-unit", false},
+	{"the administration publishes", admin, TypePublish, Attr{"proposer": "p1"}, nil, "type-publish", true},
+	{"the unit itself does not", clerk, TypePublish, Attr{"proposer": "p3"}, nil, "type-administration", false},
+	{"nor the proposer as administrator", both, TypePublish, Attr{"proposer": "p1"}, nil, "type-other-person", false},
+
+	{"the auditor reads the record", admin, RecordRead, Attr{}, nil, "record-read", true},
+	{"a clerk does not", clerk, RecordRead, Attr{}, nil, "record-post", false},
+	{"anyone may check a license", anyone, Check, Attr{}, nil, "check", true},
+}
+
+func (c lawCase) thing() Thing { return Thing{Kind: "Thing", ID: "x", Attr: c.on} }
+
+func (c lawCase) holds(l *Law) error {
+	v := l.decide(c.actor, c.act, c.thing(), c.when)
+	if v.permitted != c.ok || v.rule.ID != c.rule {
+		return fmt.Errorf("%s: permitted %v by %s, want %v by %s", c.name, v.permitted, v.rule.ID, c.ok, c.rule)
+	}
+	return nil
+}
+
+func TestLaw(t *testing.T) {
+	law, err := TheLaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range lawCases {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.holds(law); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestEveryRuleIsNeeded deletes each rule in turn: some case of the table must
+// then fail, or nobody would notice its loss.
+func TestEveryRuleIsNeeded(t *testing.T) {
+	law, err := TheLaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, gone := range law.Rules() {
+		var text bytes.Buffer
+		for _, r := range law.Rules() {
+			if r.ID != gone.ID {
+				text.WriteString(r.Text + "\n")
+			}
+		}
+		less, err := parseLaw(text.Bytes())
+		if err != nil {
+			t.Fatalf("without %s: %v", gone.ID, err)
+		}
+		missed := false
+		for _, c := range lawCases {
+			missed = missed || c.holds(less) != nil
+		}
+		if !missed {
+			t.Errorf("no case of the table notices that %s is gone", gone.ID)
+		}
+	}
+}
+
+// TestMissingFactsRefuse takes each attribute away in turn: an error of a rule
+// must refuse, never permit.
+func TestMissingFactsRefuse(t *testing.T) {
+	law, err := TheLaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range lawCases {
+		if !c.ok {
+			continue
+		}
+		for _, facts := range []Attr{c.on, c.when} {
+			for k, v := range facts {
+				delete(facts, k)
+				if d := law.decide(c.actor, c.act, c.thing(), c.when); d.permitted {
+					t.Errorf("%s: permitted without %s", c.name, k)
+				}
+				facts[k] = v
+			}
+		}
+	}
+}
+
+// TestForbidsAddNothingButReasons drops every forbid: nothing that was refused
+// may then be permitted, since a forbid that fails to evaluate is skipped.
+func TestForbidsAddNothingButReasons(t *testing.T) {
+	law, err := TheLaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	for _, r := range law.Rules() {
+		if r.Permits {
+			text.WriteString(r.Text + "\n")
+		}
+	}
+	permits, err := parseLaw(text.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range lawCases {
+		if d := permits.decide(c.actor, c.act, c.thing(), c.when); d.permitted != c.ok {
+			t.Errorf("%s: permitted %v without the forbids", c.name, d.permitted)
+		}
+	}
+}
+
+func TestReasonsAreSentencesForPeople(t *testing.T) {
+	law, err := TheLaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range law.Rules() {
+		if r.Permits {
+			continue
+		}
+		if !strings.HasPrefix(r.Reason, "不能") || r.Next == "" || strings.ContainsAny(r.Reason, "！!,.;") {
+			t.Errorf("%s: %q, next %q", r.ID, r.Reason, r.Next)
+		}
+	}
+}
+
+func BenchmarkDecide(b *testing.B) {
+	law, err := TheLaw()
+	if err != nil {
+		b.Fatal(err)
+	}
+	on := Thing{Kind: "Case", ID: "c", Attr: openCase()}
+	for b.Loop() {
+		if v := law.decide(clerk, CaseUse, on, use()); !v.permitted {
+			b.Fatal(v.rule.ID)
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package issuance
+
+import (
+	"elicense/store"
+)
+
+// KeyUse is one intended use of a sealing key.
+type KeyUse struct {
+	ID        string
+	File      string
+	Ended     bool
+	Stored    bool
+	Published bool // the license version of its draft exists
+}
+
+// EachUse calls f with every use of a sealing key.
+func EachUse(tx *store.Tx, f func(KeyUse) error) error {
+	after := ""
+	for {
+		rows, err := tx.Query(`SELECT u.id, u.file, u.state, d.state FROM key_use u JOIN draft d ON d.id = u.draft
+			WHERE u.id > $1 ORDER BY u.id LIMIT 500`, after)
+		if err != nil || rows.Len() == 0 {
+			return err
+		}
+		for rows.Next() {
+			var u KeyUse
+			var state string
+			var draft State
+			if err := rows.Scan(&u.ID, &u.File, &state, &draft); err != nil {
+				return err
+			}
+			after = u.ID
+			u.Ended, u.Stored, u.Published = state != useStarted, state == useStored, draft == Published
+			if err := f(u); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// EachDraft reads every draft; f gets the error of one that is not as it was
+// left.
+func EachDraft(tx *store.Tx, f func(id string, err error) error) error {
+	return store.EachID(tx, "draft", func(id string) error {
+		_, err := drafts(tx, `WHERE id = $1`, id)
+		return f(id, err)
+	})
+}

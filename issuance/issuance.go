@@ -1,0 +1,537 @@
+// Package issuance makes licenses: a completed case becomes a draft, its fields
+// are checked and compared with the base registries, another person reviews the
+// face exactly as it will be, and the platform numbers, renders, seals,
+// publishes and delivers it. Art. 7, 9, 14.
+//
+// The order protects the seal. What a license will say and its identifier are
+// fixed in the database before anyone reviews it; the intent to use the key is
+// stored before the key is used; the sealed file is stored before the license is
+// published. At most one sealed file per version is ever kept or leaves, and a
+// stop at any line is made good when the program starts again.
+package issuance
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"elicense"
+	"elicense/access"
+	"elicense/catalog"
+	"elicense/document"
+	"elicense/jobs"
+	"elicense/org"
+	"elicense/store"
+	"elicense/workday"
+)
+
+// State is where a draft stands.
+type State string
+
+// The states of a draft.
+const (
+	Open      State = "draft"     // 草稿: something is to be mended, or it was returned
+	InReview  State = "in-review" // 待审核
+	Sealing   State = "sealing"   // 已审核，签章发布中
+	Published State = "published" // 已发布
+	Void      State = "void"      // 作废
+)
+
+var stateWords = map[State]string{
+	Open: "草稿", InReview: "待审核", Sealing: "签章发布中", Published: "已发布", Void: "已作废",
+}
+
+// Chinese returns the word shown to people.
+func (s State) Chinese() string { return stateWords[s] }
+
+// Completion says that a case was closed and a license is due (业务办结, Art. 7).
+type Completion struct {
+	Case      string // number of the case at the issuing unit
+	Item      string // which result of the case this is, "1" if there is one
+	Type      elicense.TypeCode
+	Closed    time.Time
+	Kind      elicense.EventKind // publish, change or renew; empty is publish
+	License   elicense.LicenseID // the license changed or renewed
+	DocNo     string             // number of the decision
+	Holders   []elicense.HolderRef
+	Fields    map[string]string
+	IssuedOn  elicense.Date // 发证日期; empty is the day of closing
+	ValidFrom elicense.Date // empty is the issue date
+}
+
+// Draft is a license in the making.
+type Draft struct {
+	ID          elicense.DraftID
+	Unit        elicense.UnitCode
+	Type        elicense.TypeCode
+	TypeVersion int
+	TypeName    string
+	Kind        elicense.EventKind
+	State       State
+	License     elicense.LicenseID
+	Owner       elicense.HolderKey
+	Version     int // the version it will be
+	Identifier  elicense.Identifier
+	Drafter     elicense.PersonID // empty: posted by a business system
+	Reviewer    elicense.PersonID
+	Closed      time.Time
+	Generated   time.Time
+	Submitted   time.Time
+	Reviewed    time.Time
+	Published   time.Time
+	Due         time.Time // when Art. 7 asks it to be published; zero if the calendar does not say
+	Trouble     string    // why sealing waits, a sentence for people
+	Seq         int64
+	Content
+}
+
+// Content is the part of a draft that is kept as cipher text.
+type Content struct {
+	Case       string               `json:"case"`
+	Item       string               `json:"item"`
+	DocNo      string               `json:"docNo"`
+	Holders    []elicense.HolderRef `json:"holders"`
+	Fields     map[string]string    `json:"fields"`
+	IssuedOn   elicense.Date        `json:"issuedOn"`
+	ValidFrom  elicense.Date        `json:"validFrom"`
+	ValidTo    elicense.Date        `json:"validTo"`
+	Serial     string               `json:"serial"`
+	Code       elicense.CheckCode   `json:"code"`
+	Findings   []catalog.Finding    `json:"findings"`
+	Comparison Comparison           `json:"comparison"`
+	Remark     string               `json:"remark"`   // why it was returned
+	Reason     string               `json:"reason"`   // why it was approved without a comparison
+	Digest     []byte               `json:"digest"`   // SM3 of the approved face and metadata
+	Drafters   []elicense.PersonID  `json:"drafters"` // all who wrote on it: none of them may review it
+	DrafterAcc elicense.AccountID   `json:"drafterAccount"`
+}
+
+// Blocked tells whether a finding or the comparison stops the draft.
+func (d *Draft) Blocked() bool {
+	return slices.ContainsFunc(d.Findings, func(f catalog.Finding) bool { return !f.Warning }) || d.Comparison.Outcome.stops()
+}
+
+// Outcome is what a base registry answers (Art. 9(2)). It never holds the
+// registry's own value.
+type Outcome string
+
+// The outcomes of a comparison.
+const (
+	Match       Outcome = "match"       // 一致
+	Mismatch    Outcome = "mismatch"    // 不一致
+	NoSuch      Outcome = "not-found"   // 查无
+	Unavailable Outcome = "unavailable" // 服务不可用
+)
+
+var outcomeWords = map[Outcome]string{Match: "一致", Mismatch: "不一致", NoSuch: "查无", Unavailable: "比对服务不可用"}
+
+// Chinese returns the word shown to people.
+func (o Outcome) Chinese() string { return outcomeWords[o] }
+
+func (o Outcome) stops() bool { return o == Mismatch || o == NoSuch }
+
+// Comparison is the result of comparing a draft with the base registries.
+type Comparison struct {
+	Outcome  Outcome   `json:"outcome"`
+	Registry string    `json:"registry"` // who answered
+	Fields   []string  `json:"fields"`   // what does not match: labels
+	Request  string    `json:"request"`  // the registry's request number
+	At       time.Time `json:"at"`
+}
+
+// Comparer asks the population and legal-entity registries whether a holder is
+// as the draft says. An error means Unavailable.
+type Comparer interface {
+	Compare(ctx context.Context, holder elicense.HolderRef, fields map[string]string) (Comparison, error)
+}
+
+// Config is what an Issuer needs; all of it is required but Log.
+type Config struct {
+	DB       *store.DB
+	Guard    *access.Guard
+	Catalog  *catalog.Catalog
+	Seals    *org.Seals
+	Maker    *document.Maker // nil without fonts: drafts wait
+	Jobs     *jobs.Queue
+	Compare  Comparer
+	Calendar *workday.Calendar
+	CheckURL string // start of the address in the QR code, to which the code is added
+	Log      *slog.Logger
+}
+
+// Issuer makes licenses.
+type Issuer struct {
+	Config
+}
+
+// New returns an issuer and lets it work the queue's sealing jobs.
+func New(c Config) *Issuer {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	i := &Issuer{c}
+	c.Jobs.Handle(sealJob, i.seal)
+	return i
+}
+
+const (
+	maxHolders = 50
+	maxCaseNo  = 100
+)
+
+// Complete makes the draft of a completed case. It is idempotent by unit, case
+// and result item: posted again it returns the draft there is.
+//
+// Errors: Invalid naming the field; Forbidden; Conflict if the same case and
+// item was posted with other contents; NotFound if the license to change is not
+// the unit's.
+func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completion) (*Draft, error) {
+	if err := c.normalize(); err != nil {
+		return nil, err
+	}
+	body, err := json.Marshal(c)
+	if err != nil {
+		return nil, fmt.Errorf("completion: %w", err)
+	}
+	digest := i.DB.Index("completion-body", string(body))
+	comparison := i.compare(ctx, c.Holders, c.Fields)
+	var draft *Draft
+	build := func(tx *store.Tx) (access.Request, error) {
+		t, err := catalog.Current(tx, c.Type)
+		if err != nil {
+			return access.Request{}, err
+		}
+		return access.Request{
+			Actor: actor, Act: access.DraftMake,
+			On:   access.Thing{Kind: "Draft", ID: "new", Attr: access.Attr{"unit": string(actor.Unit), "issuers": unitStrings(t.Issuers)}},
+			Note: access.Note{LicenseType: c.Type, License: c.License},
+		}, nil
+	}
+	err = i.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+		index := tx.Index("completion", c.Case)
+		known, err := completed(tx, actor.Unit, index, c.Item, digest)
+		if err != nil {
+			return err
+		}
+		if known != "" {
+			draft, err = Of(tx, known)
+			p.Note.Detail = map[string]string{"draft": string(known), "repeated": "true"}
+			return err
+		}
+		if draft, err = i.newDraft(tx, actor, c, comparison); err != nil {
+			return err
+		}
+		p.Note.Detail = map[string]string{"draft": string(draft.ID)}
+		_, err = tx.Exec(`INSERT INTO completion (unit, case_index, item, draft, digest) VALUES ($1, $2, $3, $4, $5)`,
+			actor.Unit, index, c.Item, draft.ID, digest)
+		return err
+	})
+	return draft, err
+}
+
+func (c *Completion) normalize() error {
+	c.Case, c.Item, c.DocNo = strings.TrimSpace(c.Case), strings.TrimSpace(c.Item), strings.TrimSpace(c.DocNo)
+	if c.Item == "" {
+		c.Item = "1"
+	}
+	if c.Kind == "" {
+		c.Kind = elicense.EventPublish
+	}
+	for i := range c.Holders {
+		c.Holders[i] = c.Holders[i].Normalize()
+	}
+	switch {
+	case c.Case == "" || len(c.Case) > maxCaseNo:
+		return elicense.E(elicense.Invalid, "要填写办件编号").At("case").Under("第七条第一款")
+	case len(c.Item) > maxCaseNo:
+		return elicense.E(elicense.Invalid, "办理结果的序号太长").At("item")
+	case c.Closed.IsZero():
+		return elicense.E(elicense.Invalid, "要填写办结时间").At("closed").Under("第七条第一款")
+	case !c.Kind.MakesVersion():
+		return elicense.E(elicense.Invalid, "办结事项只能生成、变更或延续证照").At("kind").Then("挂起、吊销等请在状态变更里办理")
+	case c.Kind != elicense.EventPublish && !elicense.ValidID(c.License):
+		return elicense.E(elicense.Invalid, "变更或延续要指明原证照").At("license")
+	case len(c.Holders) == 0 || len(c.Holders) > maxHolders:
+		return elicense.E(elicense.Invalid, "要有1到%d个持证主体", maxHolders).At("holders")
+	}
+	if c.IssuedOn == "" {
+		c.IssuedOn = elicense.DateOf(c.Closed)
+	}
+	if c.ValidFrom == "" {
+		c.ValidFrom = c.IssuedOn
+	}
+	for _, d := range []struct {
+		field string
+		date  elicense.Date
+	}{{"issuedOn", c.IssuedOn}, {"validFrom", c.ValidFrom}} {
+		if _, err := elicense.ParseDate(string(d.date)); err != nil {
+			return err.(*elicense.Error).At(d.field)
+		}
+	}
+	return nil
+}
+
+func completed(tx *store.Tx, unit elicense.UnitCode, index []byte, item string, digest []byte) (elicense.DraftID, error) {
+	var (
+		id   elicense.DraftID
+		kept []byte
+	)
+	err := tx.Row(`SELECT draft, digest FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, unit, index, item).Scan(&id, &kept)
+	if elicense.IsKind(err, elicense.NotFound) {
+		return "", nil
+	}
+	if err == nil && !slices.Equal(kept, digest) {
+		return "", elicense.E(elicense.Conflict, "这个办件的同一办理结果已经推送过，内容不同").At("case").Under("第七条第一款").
+			Then("要更正请在草稿里修改，或换一个结果序号")
+	}
+	return id, err
+}
+
+// newDraft checks the completion's contents and fixes what the license will be:
+// holders, serial, identifier, check code.
+func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, c Completion, comparison Comparison) (*Draft, error) {
+	t, err := catalog.Current(tx, c.Type)
+	if err != nil {
+		return nil, err
+	}
+	if t.State == catalog.Retired {
+		return nil, elicense.E(elicense.Conflict, "%s这一类别已经停用，不再制证", t.Name).At("type").Under("第十条")
+	}
+	if !t.Mode.Made() {
+		return nil, elicense.E(elicense.Conflict, "%s按照国家规范制作，不在本平台制证", t.Name).At("type").Under("第七条第一款").
+			Then("请等国家系统回传后登记引用")
+	}
+	d := &Draft{
+		ID: elicense.NewID[elicense.DraftID](tx.Now()), Unit: actor.Unit, Type: t.Code, TypeVersion: t.Version, TypeName: t.Name,
+		Kind: c.Kind, Drafter: actor.Person, Closed: c.Closed.UTC().Truncate(time.Microsecond), Generated: tx.Now(), Seq: 1,
+		Content: Content{
+			Case: c.Case, Item: c.Item, DocNo: c.DocNo, Holders: c.Holders, Fields: c.Fields, IssuedOn: c.IssuedOn, ValidFrom: c.ValidFrom,
+			Code: elicense.NewCheckCode(), Drafters: []elicense.PersonID{actor.Person}, DrafterAcc: actor.Account,
+		},
+	}
+	if d.Closed.After(d.Generated.Add(5 * time.Minute)) {
+		return nil, elicense.E(elicense.Invalid, "办结时间晚于现在").At("closed")
+	}
+	if err := i.place(tx, d, c); err != nil {
+		return nil, err
+	}
+	d.Due = i.due(t.Mode, d.Closed)
+	i.judge(t, d, comparison, elicense.DateOf(tx.Now()))
+	return d, insertDraft(tx, d)
+}
+
+// place gives the draft its license, version and identifier.
+func (i *Issuer) place(tx *store.Tx, d *Draft, c Completion) (err error) {
+	if c.Kind == elicense.EventPublish {
+		d.License, d.Version, d.Serial = elicense.NewID[elicense.LicenseID](tx.Now()), 1, elicense.NewSerial()
+		if d.Owner, err = tx.Holder(c.Holders[0], true); err != nil {
+			return err
+		}
+	} else {
+		lic, err := tx.License(c.License)
+		if err != nil || lic.Issuer != d.Unit || lic.Type != d.Type || lic.Reference {
+			return elicense.E(elicense.NotFound, "本单位没有签发过这个证照").At("license").Under("第十条").Because(err)
+		}
+		if _, err := lic.Standing.After(c.Kind); err != nil {
+			return err
+		}
+		old, err := tx.Version(lic, 0)
+		if err != nil {
+			return err
+		}
+		d.License, d.Owner, d.Version, d.Serial = lic.ID, lic.Owner, lic.Standing.Version+1, old.Serial
+	}
+	d.Identifier, err = elicense.NewIdentifier(d.Type, d.Unit, d.Serial, d.Version)
+	return err
+}
+
+// judge sets findings, comparison, validity and the state they lead to.
+func (i *Issuer) judge(t *catalog.Type, d *Draft, comparison Comparison, today elicense.Date) {
+	for k, v := range d.Fields {
+		d.Fields[k] = strings.TrimSpace(v)
+		if f := t.Field(k); f != nil && (f.Type == "idno" || f.Type == "uscc") {
+			d.Fields[k] = elicense.NormalizeCode(v)
+		}
+	}
+	d.ValidTo = t.ValidTo(d.IssuedOn, d.Fields)
+	if k := t.Roles.IssueDate; k != "" && d.Fields[k] == "" {
+		d.Fields[k] = string(d.IssuedOn)
+	}
+	if k := t.Roles.ValidTo; k != "" && d.Fields[k] == "" && d.ValidTo != "" {
+		d.Fields[k] = string(d.ValidTo)
+	}
+	d.Findings = append(t.CheckFields(d.Fields, today), checkHolders(t, d, today)...)
+	d.Comparison = comparison
+	if d.Due.IsZero() {
+		d.Findings = append(d.Findings, catalog.Finding{Warning: true, Label: "期限", Text: "工作日历没有办结日所在的年份，不能算发布期限"})
+	}
+	d.State = InReview
+	if d.Blocked() {
+		d.State = Open
+	} else {
+		d.Submitted = d.Generated
+	}
+}
+
+// checkHolders compares the holders with the type and with the face's fields.
+func checkHolders(t *catalog.Type, d *Draft, today elicense.Date) []catalog.Finding {
+	var found []catalog.Finding
+	add := func(text string) { found = append(found, catalog.Finding{Label: "持证主体", Text: text}) }
+	for n, h := range d.Holders {
+		if err := h.Check(today); err != nil {
+			add(fmt.Sprintf("第%d位：%s", n+1, err.(*elicense.Error).Message()))
+			continue
+		}
+		if t.Holders == catalog.Persons && h.CodeType.Organization() || t.Holders == catalog.Organizations && !h.CodeType.Organization() {
+			add(fmt.Sprintf("第%d位：这类证照发给%s", n+1, t.Holders.Chinese()))
+		}
+	}
+	first := d.Holders[0]
+	if v := d.Fields[t.Roles.HolderName]; v != "" && t.Field(t.Roles.HolderName).Type == "string" && v != first.Name {
+		found = append(found, catalog.Finding{Field: t.Roles.HolderName, Label: t.Field(t.Roles.HolderName).Label, Text: "和持证主体的名称不一致"})
+	}
+	if k := t.Roles.HolderCode; k != "" && d.Fields[k] != "" && t.Field(k).Type != "list" && d.Fields[k] != first.Code {
+		found = append(found, catalog.Finding{Field: k, Label: t.Field(k).Label, Text: "和持证主体的代码不一致"})
+	}
+	return found
+}
+
+// compare asks the registries about every holder; the worst answer counts.
+func (i *Issuer) compare(ctx context.Context, holders []elicense.HolderRef, fields map[string]string) Comparison {
+	worst := Comparison{Outcome: Match}
+	rank := map[Outcome]int{Match: 0, Unavailable: 1, NoSuch: 2, Mismatch: 3}
+	for _, h := range holders {
+		c, err := i.Compare.Compare(ctx, h, fields)
+		if err != nil {
+			i.Log.WarnContext(ctx, "base registry", "err", err)
+			c = Comparison{Outcome: Unavailable, Registry: c.Registry, At: c.At}
+		}
+		if worst.Registry == "" || rank[c.Outcome] > rank[worst.Outcome] {
+			worst = c
+		}
+	}
+	return worst
+}
+
+// due is when Art. 7 asks a license to be published: made online or offline, on
+// the day of closing; in bulk, within five working days, the day of closing not
+// counted. The zero time if the calendar does not know.
+func (i *Issuer) due(m catalog.Mode, closed time.Time) time.Time {
+	if m != catalog.Bulk {
+		return workday.SameDay(closed)
+	}
+	due, err := i.Calendar.Within(closed, 5)
+	if err != nil {
+		return time.Time{}
+	}
+	return due
+}
+
+func unitStrings(units []elicense.UnitCode) []string {
+	s := make([]string, len(units))
+	for i, u := range units {
+		s[i] = string(u)
+	}
+	return s
+}
+
+// Of returns a draft. Errors: NotFound; Unavailable if the row is not as the
+// platform wrote it.
+func Of(tx *store.Tx, id elicense.DraftID) (*Draft, error) {
+	list, err := drafts(tx, `WHERE id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, store.ErrNoRow
+	}
+	return list[0], nil
+}
+
+func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
+	rows, err := tx.Query(`SELECT id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, seq, mac FROM draft `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []*Draft
+	for rows.Next() {
+		var d Draft
+		var b, mac []byte
+		err := rows.Scan(&d.ID, &d.Unit, &d.Type, &d.TypeVersion, &d.TypeName, &d.Kind, &d.State, &b, &d.License, &d.Owner, &d.Version,
+			&d.Identifier, &d.Drafter, &d.Reviewer, &d.Closed, &d.Generated, &d.Submitted, &d.Reviewed, &d.Published, &d.Due, &d.Trouble, &d.Seq, &mac)
+		if err != nil {
+			return nil, err
+		}
+		if err := tx.CheckMAC(mac, "draft", string(d.ID), d.parts()...); err != nil {
+			return nil, err
+		}
+		if b, err = tx.Decrypt("draft", string(d.ID), "content_enc", b); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal(b, &d.Content); err != nil {
+			return nil, fmt.Errorf("draft %s: %w", d.ID, err)
+		}
+		list = append(list, &d)
+	}
+	return list, nil
+}
+
+func (d *Draft) parts() [][]byte {
+	return [][]byte{
+		[]byte(d.Unit), []byte(d.Type), []byte(strconv.Itoa(d.TypeVersion)), []byte(d.Kind), []byte(d.State), []byte(d.License),
+		[]byte(d.Owner), []byte(strconv.Itoa(d.Version)), []byte(d.Identifier), []byte(d.Drafter), []byte(d.Reviewer),
+		[]byte(strconv.FormatInt(d.Seq, 10)),
+	}
+}
+
+func (d *Draft) sealed(tx *store.Tx) ([]byte, error) {
+	b, err := json.Marshal(d.Content)
+	if err != nil {
+		return nil, fmt.Errorf("draft %s: %w", d.ID, err)
+	}
+	return tx.Encrypt("draft", string(d.ID), "content_enc", b), nil
+}
+
+func insertDraft(tx *store.Tx, d *Draft) error {
+	content, err := d.sealed(tx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`INSERT INTO draft (id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, seq, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
+		d.ID, d.Unit, d.Type, d.TypeVersion, d.TypeName, d.Kind, d.State, content, d.License, d.Owner, d.Version, d.Identifier,
+		d.Drafter, d.Reviewer, d.Closed, d.Generated, d.Submitted, d.Reviewed, d.Published, d.Due, d.Trouble, d.Seq,
+		tx.MAC("draft", string(d.ID), d.parts()...))
+	if elicense.IsKind(err, elicense.Conflict) {
+		return elicense.E(elicense.Conflict, "这个证照已有一份变更在办").At("license").Under("第十条").Then("请先办完或作废在办的草稿").Because(err)
+	}
+	return err
+}
+
+// update writes a changed draft; one that changed meanwhile is a Conflict.
+func update(tx *store.Tx, d *Draft) error {
+	d.Seq++
+	content, err := d.sealed(tx)
+	if err != nil {
+		return err
+	}
+	n, err := tx.Exec(`UPDATE draft SET state = $1, content_enc = $2, owner = $3, drafter = $4, reviewer = $5, submitted = $6, reviewed = $7,
+		published = $8, trouble = $9, seq = $10, mac = $11 WHERE id = $12 AND seq = $13`,
+		d.State, content, d.Owner, d.Drafter, d.Reviewer, d.Submitted, d.Reviewed, d.Published, d.Trouble, d.Seq,
+		tx.MAC("draft", string(d.ID), d.parts()...), d.ID, d.Seq-1)
+	if err == nil && n == 0 {
+		return changedMeanwhile()
+	}
+	return err
+}
+
+func changedMeanwhile() error {
+	return elicense.E(elicense.Conflict, "这份草稿刚刚有人改过").Then("请刷新，核对后再办")
+}

@@ -1,0 +1,355 @@
+package issuance
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"elicense"
+	"elicense/access"
+	"elicense/catalog"
+	"elicense/document"
+	"elicense/jobs"
+	"elicense/notice"
+	"elicense/org"
+	"elicense/store"
+)
+
+// request asks the law about a draft. A draft that does not exist is described as
+// nobody's.
+func (i *Issuer) request(actor *elicense.Actor, act access.Act, id elicense.DraftID) func(*store.Tx) (access.Request, error) {
+	return func(tx *store.Tx) (access.Request, error) {
+		d, err := Of(tx, id)
+		if elicense.IsKind(err, elicense.NotFound) {
+			d = &Draft{}
+		} else if err != nil {
+			return access.Request{}, err
+		}
+		req := access.Request{
+			Actor: actor, Act: act,
+			On: access.Thing{Kind: "Draft", ID: string(id), Attr: access.Attr{
+				"unit": string(d.Unit), "drafters": personStrings(d.Drafters), "issuers": []string{string(d.Unit)},
+			}},
+			Note: access.Note{License: d.License, LicenseType: d.Type, Holder: d.Owner, Detail: map[string]string{"draft": string(id)}},
+		}
+		if d.Seq > 0 {
+			req.Rests = []access.Rests{{Query: `SELECT seq FROM draft WHERE id = $1`, Args: []any{string(id)}, Want: d.Seq}}
+		}
+		return req, nil
+	}
+}
+
+// Summary is a draft in a list: without contents.
+type Summary struct {
+	*Draft
+	Holder string // name of the first holder
+}
+
+// Queue lists the drafts of the actor's unit in the given states, the earliest
+// due first, at most limit.
+func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, states ...State) (list []Summary, err error) {
+	build := func(*store.Tx) (access.Request, error) {
+		return access.Request{
+			Actor: actor, Act: access.DraftRead,
+			On: access.Thing{Kind: "Draft", ID: "queue", Attr: access.Attr{"unit": string(actor.Unit)}},
+		}, nil
+	}
+	_, err = i.Guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
+		list = nil
+		for _, s := range states {
+			ds, err := drafts(tx, `WHERE unit = $1 AND state = $2 ORDER BY due, id LIMIT $3`, actor.Unit, s, limit)
+			if err != nil {
+				return err
+			}
+			for _, d := range ds {
+				list = append(list, Summary{d, d.Holders[0].Name})
+			}
+		}
+		return nil
+	})
+	return list, err
+}
+
+// Review is what a reviewer sees: the draft, its type, the version before and
+// the names of the persons.
+type Review struct {
+	*Draft
+	TypeEntry *catalog.Type
+	Before    *elicense.Version // nil for a new license
+	DrafterBy string
+}
+
+// Get returns a draft to its unit. Errors: Forbidden, also if there is no such
+// draft.
+func (i *Issuer) Get(ctx context.Context, actor *elicense.Actor, id elicense.DraftID) (r *Review, err error) {
+	_, err = i.Guard.Read(ctx, i.request(actor, access.DraftRead, id), func(tx *store.Tx, _ *access.Permit) (err error) {
+		r, err = review(tx, id)
+		return err
+	})
+	return r, err
+}
+
+func review(tx *store.Tx, id elicense.DraftID) (*Review, error) {
+	d, err := Of(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	r := &Review{Draft: d, DrafterBy: "业务系统推送"}
+	if r.TypeEntry, err = catalog.VersionOf(tx, d.Type, d.TypeVersion); err != nil {
+		return nil, err
+	}
+	if d.Drafter != "" {
+		if r.DrafterBy, err = org.PersonName(tx, d.Drafter); err != nil {
+			return nil, err
+		}
+	}
+	if d.Version > 1 {
+		lic, err := tx.License(d.License)
+		if err != nil {
+			return nil, err
+		}
+		if r.Before, err = tx.Version(lic, d.Version-1); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// Preview draws the face of a draft exactly as it will be sealed, one SVG a
+// page, with the unit's seal where it will stand.
+//
+// Errors: Forbidden; Unavailable without fonts or seal; Invalid if the face can
+// not be laid out.
+func (i *Issuer) Preview(ctx context.Context, actor *elicense.Actor, id elicense.DraftID) ([][]byte, error) {
+	r, err := i.Get(ctx, actor, id)
+	if err != nil {
+		return nil, err
+	}
+	p, err := i.prepare(ctx, r.Draft, r.TypeEntry)
+	if err != nil {
+		return nil, err
+	}
+	stamp, err := i.Seals.InHand(ctx, r.Unit)
+	if elicense.IsKind(err, elicense.NotFound) {
+		return p.SVG(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.SVGWithSeal(stamp.Seal)
+}
+
+// prepare lays the draft out as the document it will be. The same draft gives
+// the same document, so that what was reviewed is what is sealed.
+func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*document.Prepared, error) {
+	if i.Maker == nil {
+		return nil, elicense.E(elicense.Unavailable, "字体缺失：这台机器没有中文字体，不能制作证照").Then("请管理员安装字体后重启，草稿会继续等待")
+	}
+	issuer := ""
+	err := i.DB.View(ctx, func(tx *store.Tx) error {
+		u, err := org.UnitOf(tx, d.Unit)
+		if err == nil {
+			issuer = u.Name
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, err := i.Maker.Prepare(document.Content{
+		DocID: docID(d), Title: t.Name, Date: d.IssuedOn.Start(), Metadata: metadata(t, d, issuer), Face: t.Face,
+		Data: t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, i.CheckURL+string(d.Code)),
+	})
+	if err == nil {
+		return p, nil
+	}
+	if field, sentence, ok := catalog.FieldProblem(err); ok {
+		return nil, elicense.E(elicense.Invalid, "%s", sentence).At(field).Then("请核对内容和用字；确是生僻字，请管理员补充字体").Because(err)
+	}
+	return nil, fmt.Errorf("face of %s: %w", t.Code, err)
+}
+
+// docID derives the document's id from its identifier, so that preparing a draft
+// again gives the same bytes.
+func docID(d *Draft) (id [16]byte) {
+	copy(id[:], d.Identifier[len(d.Identifier)-16:])
+	return id
+}
+
+// metadata is the file's metadata by the short names of GB/T 36903-2018; it holds
+// nothing the face does not show.
+func metadata(t *catalog.Type, d *Draft, issuer string) []document.Pair {
+	list := []document.Pair{
+		{Name: "ZZMC", Value: t.Name}, {Name: "ZZLXDM", Value: string(t.Code)}, {Name: "ZZBS", Value: string(d.Identifier)},
+		{Name: "ZZBFJG", Value: issuer}, {Name: "ZZBFJGDM", Value: string(d.Unit)}, {Name: "ZZBFRQ", Value: string(d.IssuedOn)},
+	}
+	add := func(name, key string) {
+		if v := d.Fields[key]; key != "" && v != "" {
+			list = append(list, document.Pair{Name: name, Value: v})
+		}
+	}
+	add("ZZBH", t.Roles.Number)
+	add("CZZT", t.Roles.HolderName)
+	add("CZZTDM", t.Roles.HolderCode)
+	add("ZZYXQQSRQ", t.Roles.ValidFrom)
+	add("ZZYXQJZRQ", t.Roles.ValidTo)
+	return list
+}
+
+// Edit changes what a draft says and checks it anew; a clean draft goes to
+// review. seq is the draft's number the caller saw.
+//
+// Errors: Forbidden; Conflict if the draft changed or is past editing.
+func (i *Issuer) Edit(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, holders []elicense.HolderRef, fields map[string]string) (*Draft, error) {
+	for n := range holders {
+		holders[n] = holders[n].Normalize()
+	}
+	if len(holders) == 0 || len(holders) > maxHolders {
+		return nil, elicense.E(elicense.Invalid, "要有1到%d个持证主体", maxHolders).At("holders")
+	}
+	comparison := i.compare(ctx, holders, fields)
+	var d *Draft
+	err := i.Guard.Write(ctx, i.request(actor, access.DraftMake, id), func(tx *store.Tx, _ *access.Permit) error {
+		var err error
+		if d, err = editable(tx, id, seq, Open, InReview); err != nil {
+			return err
+		}
+		t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
+		if err != nil {
+			return err
+		}
+		if d.Version == 1 && (d.Holders[0].Code != holders[0].Code || d.Holders[0].CodeType != holders[0].CodeType) {
+			if d.Owner, err = tx.Holder(holders[0], true); err != nil {
+				return err
+			}
+		}
+		d.Holders, d.Fields, d.Remark, d.Drafter, d.DrafterAcc = holders, fields, "", actor.Person, actor.Account
+		if !slices.Contains(d.Drafters, actor.Person) {
+			d.Drafters = append(d.Drafters, actor.Person)
+		}
+		i.judge(t, d, comparison, elicense.DateOf(tx.Now()))
+		if d.State == InReview {
+			d.Submitted = tx.Now()
+		}
+		return update(tx, d)
+	})
+	return d, err
+}
+
+func editable(tx *store.Tx, id elicense.DraftID, seq int64, states ...State) (*Draft, error) {
+	d, err := Of(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(states, d.State) {
+		return nil, elicense.E(elicense.Conflict, "这份草稿%s，不能再办", d.State.Chinese()).Under("第七条第一款")
+	}
+	if d.Seq != seq {
+		return nil, changedMeanwhile()
+	}
+	return d, nil
+}
+
+// Return gives a draft back to its drafter with a remark (退回).
+func (i *Issuer) Return(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, remark string) error {
+	remark = strings.TrimSpace(remark)
+	if remark == "" {
+		return elicense.E(elicense.Invalid, "退回要写明原因").At("remark")
+	}
+	return i.Guard.Write(ctx, i.request(actor, access.DraftReview, id), func(tx *store.Tx, _ *access.Permit) error {
+		d, err := editable(tx, id, seq, InReview)
+		if err != nil {
+			return err
+		}
+		d.State, d.Remark = Open, remark
+		if err := tellDrafter(tx, d, "returned", "%s的草稿被退回：%s", d.TypeName, remark); err != nil {
+			return err
+		}
+		return update(tx, d)
+	})
+}
+
+func tellDrafter(tx *store.Tx, d *Draft, kind, text string, args ...string) error {
+	if d.DrafterAcc == "" {
+		return nil
+	}
+	return notice.Send(tx, notice.AccountInbox(d.DrafterAcc), notice.Notice{Kind: kind, Text: text, Args: args, Link: "/issue/drafts/" + string(d.ID)})
+}
+
+// Discard ends a draft without a license (作废).
+func (i *Issuer) Discard(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64) error {
+	return i.Guard.Write(ctx, i.request(actor, access.DraftMake, id), func(tx *store.Tx, _ *access.Permit) error {
+		d, err := editable(tx, id, seq, Open, InReview)
+		if err != nil {
+			return err
+		}
+		d.State = Void
+		// The case may be posted again.
+		if _, err := tx.Exec(`DELETE FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`,
+			d.Unit, tx.Index("completion", d.Case), d.Item); err != nil {
+			return err
+		}
+		return update(tx, d)
+	})
+}
+
+// Approve is the reviewer's act (审核, Art. 7(1)): another real person than the
+// drafter confirms that the face is right. What he saw, by its digest, is what
+// will be sealed; sealing and publishing follow in the background. reason is
+// asked for if a base registry could not be reached.
+//
+// Errors: Forbidden; Conflict if the draft changed; Invalid if it has findings;
+// Unavailable without fonts or without an enabled seal.
+func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, reason string) error {
+	reason = strings.TrimSpace(reason)
+	r, err := i.Get(ctx, actor, id)
+	if err != nil {
+		return err
+	}
+	p, err := i.prepare(ctx, r.Draft, r.TypeEntry)
+	if err != nil {
+		return err
+	}
+	if _, err := i.Seals.InHand(ctx, r.Unit); err != nil {
+		return err
+	}
+	comparison := i.compare(ctx, r.Holders, r.Fields)
+	digest := p.Digest()
+	return i.Guard.Write(ctx, i.request(actor, access.DraftReview, id), func(tx *store.Tx, permit *access.Permit) error {
+		d, err := editable(tx, id, seq, InReview)
+		if err != nil {
+			return err
+		}
+		d.Comparison = comparison
+		if d.Blocked() {
+			return elicense.E(elicense.Invalid, "不能通过：还有检查没有过").Under("第九条").Then("请退回更正")
+		}
+		if comparison.Outcome == Unavailable && reason == "" {
+			return elicense.E(elicense.Invalid, "基础信息比对服务不可用，要写明为什么仍然通过").At("reason").Under("第九条第二款")
+		}
+		d.State, d.Reviewer, d.Reviewed, d.Reason, d.Digest, d.Trouble = Sealing, actor.Person, tx.Now(), reason, digest[:], ""
+		permit.Note.Detail["comparison"] = string(comparison.Outcome)
+		if err := jobs.Enqueue(tx, jobs.Job{Kind: sealJob, Key: string(d.ID), Payload: []byte(d.ID)}); err != nil {
+			return err
+		}
+		return update(tx, d)
+	})
+}
+
+// Delay is how a published draft stood against Art. 7.
+func (d *Draft) Delay() (late bool, by time.Duration) {
+	if d.Due.IsZero() || d.Published.IsZero() {
+		return false, 0
+	}
+	return d.Published.After(d.Due), d.Published.Sub(d.Due)
+}
+
+func personStrings(list []elicense.PersonID) []string {
+	s := make([]string, len(list))
+	for i, p := range list {
+		s[i] = string(p)
+	}
+	return s
+}

@@ -1,0 +1,242 @@
+package issuance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"elicense"
+	"elicense/catalog"
+	"elicense/document"
+	"elicense/jobs"
+	"elicense/notice"
+	"elicense/org"
+	"elicense/store"
+)
+
+// sealJob is the kind of the job that seals and publishes an approved draft.
+const sealJob = "seal"
+
+// use is one intended use of a sealing key.
+type use struct {
+	id     string
+	file   string
+	digest []byte
+	state  string
+}
+
+// The states of a use: it ends stored or abandoned.
+const (
+	useStarted   = "started"
+	useStored    = "stored"
+	useAbandoned = "abandoned"
+)
+
+// seal brings an approved draft to publication. It may be stopped at any line and
+// run again: what is already stored is found and gone on with.
+func (i *Issuer) seal(ctx context.Context, payload []byte) error {
+	id := elicense.DraftID(payload)
+	d, t, used, err := i.load(ctx, id)
+	if err != nil {
+		return err
+	}
+	if d.State != Sealing {
+		return nil // published by an earlier run, or voided
+	}
+	if used == nil || !i.stored(ctx, used) {
+		if used, err = i.make(ctx, d, t, used); err != nil {
+			i.wait(ctx, d, err)
+			return err
+		}
+	}
+	store.CrashPoint("issuance.stored")
+	return i.publish(ctx, d, t, used)
+}
+
+func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *catalog.Type, used *use, err error) {
+	err = i.DB.View(ctx, func(tx *store.Tx) error {
+		if d, err = Of(tx, id); err != nil {
+			return err
+		}
+		if t, err = catalog.VersionOf(tx, d.Type, d.TypeVersion); err != nil {
+			return err
+		}
+		var u use
+		err := tx.Row(`SELECT id, file, state FROM key_use WHERE draft = $1 AND state <> $2`, id, useAbandoned).Scan(&u.id, &u.file, &u.state)
+		if elicense.IsKind(err, elicense.NotFound) {
+			return nil
+		}
+		used = &u
+		return err
+	})
+	return d, t, used, err
+}
+
+// stored tells whether the file of an earlier run reached the file store, and
+// reads its digest.
+func (i *Issuer) stored(ctx context.Context, u *use) bool {
+	_, digest, err := i.DB.Files().Find(ctx, u.file)
+	u.digest = digest
+	return err == nil
+}
+
+// make renders and seals the draft and stores the file: intent first, then the
+// key, then the file.
+func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *use) (*use, error) {
+	p, err := i.prepare(ctx, d, t)
+	if err != nil {
+		return nil, err
+	}
+	if got := p.Digest(); !bytes.Equal(got[:], d.Digest) {
+		return nil, fmt.Errorf("draft %s: the face is not what was approved", d.ID)
+	}
+	stamp, err := i.Seals.InHand(ctx, d.Unit)
+	if err != nil {
+		return nil, err
+	}
+	u := &use{id: elicense.NewID[string](d.Reviewed), file: fmt.Sprintf("%s-%03d.ofd", d.License, d.Version), state: useStarted}
+	err = i.DB.Update(ctx, func(tx *store.Tx) error {
+		if before != nil {
+			if _, err := tx.Exec(`UPDATE key_use SET state = $1, ended = $2 WHERE id = $3`, useAbandoned, tx.Now(), before.id); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(`INSERT INTO key_use (id, draft, seal, digest, state, file, file_digest, started, ended)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)`, u.id, d.ID, stamp.ID, d.Digest, u.state, u.file, []byte{}, tx.Now())
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	store.CrashPoint("issuance.intent")
+	file, err := p.Seal(document.Stamp{Seal: stamp.Seal, Signer: stamp.Signer, Cert: stamp.Cert, Time: d.Reviewed})
+	if err != nil {
+		return nil, fmt.Errorf("seal draft %s: %w", d.ID, err)
+	}
+	store.CrashPoint("issuance.sealed")
+	if u.digest, err = i.DB.Files().Put(ctx, u.file, file); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// publish makes the license exist: the use ends stored, the event happens, the
+// holder is told, the job is done, all in one transaction.
+func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *use) error {
+	err := i.DB.Update(ctx, func(tx *store.Tx) error {
+		fresh, err := Of(tx, d.ID)
+		if err != nil {
+			return err
+		}
+		if fresh.State != Sealing {
+			return nil
+		}
+		if _, err := tx.Exec(`UPDATE key_use SET state = $1, file_digest = $2, ended = $3 WHERE id = $4`, useStored, u.digest, tx.Now(), u.id); err != nil {
+			return err
+		}
+		ev := event(fresh, t, u)
+		if ev.First != nil {
+			for _, h := range fresh.Holders {
+				key, err := tx.Holder(h, true)
+				if err != nil {
+					return err
+				}
+				if !slices.Contains(ev.First.Holders, key) {
+					ev.First.Holders = append(ev.First.Holders, key)
+				}
+			}
+		}
+		lic, err := tx.Apply(ev)
+		if err != nil {
+			return err
+		}
+		fresh.State, fresh.Published, fresh.Trouble = Published, tx.Now(), ""
+		if err := update(tx, fresh); err != nil {
+			return err
+		}
+		for _, h := range lic.Holders {
+			err := notice.Send(tx, notice.HolderInbox(h), notice.Notice{
+				Kind: "issued", Text: "您的%s已由%s签发", Args: []string{t.Name, i.unitName(tx, d.Unit)}, Link: "/holder/licenses/" + string(lic.ID),
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if err := tellDrafter(tx, fresh, "published", "%s已发布", t.Name); err != nil {
+			return err
+		}
+		tx.Record(store.Record{
+			Actor: "platform", ActorName: "证照平台", Unit: string(d.Unit), Act: "license." + string(d.Kind), Outcome: "done",
+			Rule: "publish-approved", Clause: "第七条第一款", License: string(lic.ID), LicenseType: string(t.Code), Holder: string(lic.Owner),
+			Detail: map[string]string{"draft": string(d.ID), "use": u.id, "event": string(ev.ID), "version": fmt.Sprint(lic.Standing.Version)},
+		})
+		return jobs.Done(tx, jobs.Current(ctx))
+	})
+	if err == nil {
+		store.CrashPoint("issuance.published")
+	}
+	return err
+}
+
+func (i *Issuer) unitName(tx *store.Tx, code elicense.UnitCode) string {
+	u, err := org.UnitOf(tx, code)
+	if err != nil {
+		return string(code)
+	}
+	return u.Name
+}
+
+func event(d *Draft, t *catalog.Type, u *use) *elicense.Event {
+	ev := &elicense.Event{
+		License: d.License, Kind: d.Kind, Effective: d.Closed, DocNo: d.DocNo, Unit: d.Unit, Actor: d.Drafter, Reviewer: d.Reviewer,
+		New: &elicense.Version{
+			Identifier: d.Identifier, Code: d.Code, Holders: d.Holders, Fields: d.Fields, ValidFrom: d.ValidFrom, ValidTo: d.ValidTo,
+			IssuedOn: d.IssuedOn, Serial: d.Serial, FaceNumber: d.Fields[t.Roles.Number], File: u.file, Digest: u.digest,
+			Made: elicense.Making{
+				Mode: string(t.Mode), Case: d.Case, Closed: d.Closed, Generated: d.Generated, Reviewed: d.Reviewed,
+				Drafter: d.Drafter, Reviewer: d.Reviewer,
+			},
+		},
+	}
+	if d.Kind == elicense.EventPublish {
+		ev.First = &elicense.License{
+			Type: d.Type, TypeName: d.TypeName, TypeVersion: d.TypeVersion, Issuer: d.Unit,
+		}
+	}
+	return ev
+}
+
+// Resume puts the drafts that were approved and not published back into the
+// queue: those whose job died, or was lost before jobs were kept.
+func (i *Issuer) Resume(ctx context.Context) error {
+	return i.DB.Update(ctx, func(tx *store.Tx) error {
+		waiting, err := drafts(tx, `WHERE state = $1`, Sealing)
+		if err != nil {
+			return err
+		}
+		for _, d := range waiting {
+			if err := jobs.Enqueue(tx, jobs.Job{Kind: sealJob, Key: string(d.ID), Payload: []byte(d.ID)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// wait writes why a draft is not published yet, for the people who wait for it.
+func (i *Issuer) wait(ctx context.Context, d *Draft, cause error) {
+	trouble := "签章没有办成，会自动再试"
+	var e *elicense.Error
+	if errors.As(cause, &e) && slices.Contains([]elicense.Kind{elicense.Unavailable, elicense.Invalid, elicense.Conflict, elicense.NotFound}, e.Kind) {
+		trouble = e.Message()
+	}
+	err := i.DB.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE draft SET trouble = $1 WHERE id = $2`, trouble, d.ID)
+		return err
+	})
+	if err != nil {
+		i.Log.ErrorContext(ctx, "note why a draft waits", "draft", d.ID, "err", err)
+	}
+}

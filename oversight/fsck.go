@@ -1,0 +1,260 @@
+// Package oversight lets the administration and the efficiency body see that the
+// platform keeps the Measures: for now the check of everything that is stored
+// (Art. 17(1)); reports, inspections and complaints follow (Art. 13(3), 16, 19).
+package oversight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"elicense"
+	"elicense/cases"
+	"elicense/catalog"
+	"elicense/issuance"
+	"elicense/lifecycle"
+	"elicense/org"
+	"elicense/store"
+	"elicense/verification"
+)
+
+// Finding is one thing that is not as the platform left it.
+type Finding struct {
+	Kind  string `json:"kind"`  // record, license, version, event, file, use, row
+	Where string `json:"where"` // its identifier
+	What  string `json:"what"`
+}
+
+// String writes the finding on one line.
+func (f Finding) String() string { return f.Kind + " " + f.Where + ": " + f.What }
+
+// Summary says what a check looked at.
+type Summary struct {
+	Records  uint64 `json:"records"`
+	Licenses int    `json:"licenses"`
+	Versions int    `json:"versions"`
+	Events   int    `json:"events"`
+	Files    int    `json:"files"`
+	Rows     int    `json:"rows"` // other rows that decide
+	Findings int    `json:"findings"`
+}
+
+// checker is one run of Check.
+type checker struct {
+	db     *store.DB
+	judge  *verification.Files
+	report func(Finding)
+	sum    Summary
+	files  map[string]bool // every file some row knows
+}
+
+// Check verifies everything that is stored again: the record and its log,
+// identifiers, events, states derived anew from events, the HMACs of rows that
+// decide, cipher texts in their places, and every sealed file with its seal. It
+// names each thing that is not as it was left; err is for what could not be
+// read. It changes nothing.
+func Check(ctx context.Context, db *store.DB, files *verification.Files, report func(Finding)) (Summary, error) {
+	c := &checker{db: db, judge: files, files: map[string]bool{}}
+	c.report = func(f Finding) { c.sum.Findings++; report(f) }
+	for _, step := range []func(context.Context) error{c.log, c.licenses, c.uses, c.rows, c.strayFiles} {
+		if err := step(ctx); err != nil {
+			return c.sum, err
+		}
+	}
+	return c.sum, nil
+}
+
+func (c *checker) log(ctx context.Context) error {
+	c.sum.Records = c.db.Stats().LogSize
+	return c.db.CheckLog(ctx, func(f store.Finding) {
+		c.report(Finding{"record", f.ID, f.String()})
+	})
+}
+
+func (c *checker) licenses(ctx context.Context) error {
+	return c.db.View(ctx, func(tx *store.Tx) error {
+		return tx.EachLicense(func(l *elicense.License, err error) error {
+			c.sum.Licenses++
+			if err != nil {
+				c.report(Finding{"license", string(l.ID), "这一行被改动过：" + err.Error()})
+				return ctx.Err()
+			}
+			if err := c.license(ctx, tx, l); err != nil {
+				return err
+			}
+			return ctx.Err()
+		})
+	})
+}
+
+// license checks one license: its events lead to its row, every event is in the
+// record, its names find it, its versions and files hold.
+func (c *checker) license(ctx context.Context, tx *store.Tx, l *elicense.License) error {
+	events, err := tx.Events(l)
+	if err != nil {
+		c.report(Finding{"event", string(l.ID), "事件被改动过：" + err.Error()})
+	} else {
+		c.sum.Events += len(events)
+		c.derive(l, events)
+		if err := c.recorded(tx, l, events); err != nil {
+			return err
+		}
+	}
+	if again, err := tx.License(l.ID); err != nil || again.Owner != l.Owner {
+		c.report(Finding{"license", string(l.ID), "按标识找不到"})
+	}
+	for n := 1; n <= l.Standing.Version; n++ {
+		c.sum.Versions++
+		v, err := tx.Version(l, n)
+		if err != nil {
+			c.report(Finding{"version", fmt.Sprintf("%s/%d", l.ID, n), "被改动过或缺失：" + err.Error()})
+			continue
+		}
+		c.version(ctx, tx, l, v)
+	}
+	return nil
+}
+
+// derive runs the state table over the events.
+func (c *checker) derive(l *elicense.License, events []*elicense.Event) {
+	var s elicense.Standing
+	for i, ev := range events {
+		if ev.Seq != i+1 {
+			c.report(Finding{"event", fmt.Sprintf("%s#%d", l.ID, i+1), "缺失或多出"})
+			return
+		}
+		next, err := s.After(ev.Kind)
+		if err != nil {
+			c.report(Finding{"event", fmt.Sprintf("%s#%d", l.ID, ev.Seq), "状态表不允许：" + err.Error()})
+			return
+		}
+		s = next
+	}
+	if s != l.Standing || len(events) != l.Seq {
+		c.report(Finding{"license", string(l.ID), fmt.Sprintf("状态%v不是事件导出的%v", l.Standing, s)})
+	}
+}
+
+// recorded checks that the record holds every event.
+func (c *checker) recorded(tx *store.Tx, l *elicense.License, events []*elicense.Event) error {
+	missing := map[string]int{}
+	for _, ev := range events {
+		missing[string(ev.ID)] = ev.Seq
+	}
+	var at store.Page
+	for len(missing) > 0 {
+		records, next, err := tx.Records(store.ByLicense, string(l.ID), at, 200)
+		if err != nil {
+			c.report(Finding{"record", string(l.ID), "读不出：" + err.Error()})
+			return nil
+		}
+		if len(records) == 0 {
+			break
+		}
+		for _, r := range records {
+			delete(missing, r.Detail["event"])
+		}
+		at = next
+	}
+	for _, seq := range missing {
+		c.report(Finding{"event", fmt.Sprintf("%s#%d", l.ID, seq), "访问日志里没有"})
+	}
+	return nil
+}
+
+func (c *checker) version(ctx context.Context, tx *store.Tx, l *elicense.License, v *elicense.Version) {
+	where := fmt.Sprintf("%s/%d", l.ID, v.Number)
+	if v.Code != "" {
+		if found, n, err := tx.ByCode(v.Code); err != nil || found.ID != l.ID || n != v.Number {
+			c.report(Finding{"version", where, "按查验码找不到"})
+		}
+	}
+	if l.Reference {
+		return
+	}
+	if !v.Identifier.CheckCharacterHolds() {
+		c.report(Finding{"version", where, "证照标识的校验位不对"})
+	}
+	if found, n, err := tx.ByIdentifier(v.Identifier); err != nil || found.ID != l.ID || n != v.Number {
+		c.report(Finding{"version", where, "按证照标识找不到"})
+	}
+	c.files[v.File] = true
+	c.sum.Files++
+	file, err := c.db.Files().Get(ctx, v.File, v.Digest)
+	if err != nil {
+		c.report(Finding{"file", v.File, "被改动过或缺失：" + err.Error()})
+		return
+	}
+	if reason := c.judge.Judge(file, v.Identifier); reason != "" {
+		c.report(Finding{"file", v.File, reason})
+	}
+}
+
+// uses checks that every use of a sealing key has ended as it should.
+func (c *checker) uses(ctx context.Context) error {
+	return c.db.View(ctx, func(tx *store.Tx) error {
+		return issuance.EachUse(tx, func(u issuance.KeyUse) error {
+			c.files[u.File] = true
+			if u.Ended && u.Stored && !u.Published {
+				c.report(Finding{"use", u.ID, "用印已完成，证照却没有发布"})
+			}
+			return ctx.Err()
+		})
+	})
+}
+
+// rows reads every other row that decides; reading checks its HMAC and opens its
+// cipher text.
+func (c *checker) rows(ctx context.Context) error {
+	return c.db.View(ctx, func(tx *store.Tx) error {
+		for _, room := range []struct {
+			name string
+			each func(*store.Tx, func(id string, err error) error) error
+		}{
+			{"account", org.EachAccount}, {"seal", org.EachSeal}, {"draft", issuance.EachDraft},
+			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"type", catalog.EachType},
+		} {
+			err := room.each(tx, func(id string, err error) error {
+				c.sum.Rows++
+				if err != nil {
+					c.report(Finding{room.name, id, "这一行被改动过：" + err.Error()})
+				}
+				return ctx.Err()
+			})
+			if err != nil {
+				return fmt.Errorf("rows of %s: %w", room.name, err)
+			}
+		}
+		return nil
+	})
+}
+
+// strayFiles names stored files no row knows.
+func (c *checker) strayFiles(ctx context.Context) error {
+	names, err := c.db.Files().List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, n := range names {
+		if !c.files[n] {
+			c.report(Finding{"file", n, "没有记录的文件"})
+		}
+	}
+	return nil
+}
+
+// ErrFindings is returned by commands whose check found something.
+var ErrFindings = errors.New("the check found something")
+
+// Text writes what a check looked at and found, for people.
+func (s Summary) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "核对访问记录%d条、证照%d件、版本%d个、事件%d个、文件%d个、其他记录%d行：", s.Records, s.Licenses, s.Versions, s.Events, s.Files, s.Rows)
+	if s.Findings == 0 {
+		b.WriteString("没有发现问题")
+	} else {
+		fmt.Fprintf(&b, "发现%d处问题", s.Findings)
+	}
+	return b.String()
+}

@@ -1,0 +1,235 @@
+// Package verification answers whether a license is genuine and in force now,
+// and as of when: to anyone who holds the code of its QR or the file itself, and
+// never to one who guesses identifiers. Art. 3(2), 4.
+//
+// It discloses what the asker needs to rely on the license and nothing else:
+// type, issuing unit, who sealed it when, its status with the time of the
+// knowledge. Nothing about the holder. If the status can't be read the answer is
+// an error of kind Unavailable, never "in force".
+package verification
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"elicense"
+	"elicense/access"
+	"elicense/document"
+	"elicense/org"
+	"elicense/store"
+)
+
+// Answer is what a check says.
+type Answer struct {
+	// Verdict is how the document itself was judged: genuine, genuine-untrusted,
+	// altered, not-signed, unreadable; empty for a check by code.
+	Verdict string
+	Report  *document.Report // of the file; nil for a check by code
+
+	// Known tells whether the license is on this platform; what follows is empty
+	// if not.
+	Known      bool
+	SameFile   bool // the file is byte for byte the one that was sealed here
+	TypeName   string
+	Type       elicense.TypeCode
+	Issuer     string
+	Version    int
+	Current    bool // the checked version is the current one
+	Status     elicense.Status
+	Overlays   []string
+	ValidFrom  elicense.Date
+	ValidTo    elicense.Date
+	Published  time.Time // of the checked version
+	EndedBy    string    // document number of the event that ended or suspended it
+	AsOf       time.Time // when the status was read
+	Source     string    // where the status comes from
+	Contact    time.Time // when the source last confirmed it
+	Stale      bool      // the source has been silent too long to rely on
+	ReceiptOf  string    // number of the record of this check
+	identifier elicense.Identifier
+}
+
+// staleAfter is how long a source of references may be silent.
+const staleAfter = 7 * 24 * time.Hour
+
+// checksPerMinute is how many checks one place may ask for.
+const checksPerMinute = 60
+
+// Verifier checks licenses.
+type Verifier struct {
+	db    *store.DB
+	guard *access.Guard
+	roots document.Roots
+	limit *org.Limiter
+	now   func() time.Time
+}
+
+// New returns a verifier that trusts seals and signers under the roots.
+func New(db *store.DB, guard *access.Guard, roots document.Roots, now func() time.Time) *Verifier {
+	return &Verifier{db, guard, roots, org.NewLimiter(now, checksPerMinute, time.Minute), now}
+}
+
+// ByCode checks the license version whose QR carries the code. from is where the
+// request comes from, for the limit.
+//
+// Errors: NotFound for a code that is on no license; TooLarge for too many
+// checks; Unavailable if the status can't be read.
+func (v *Verifier) ByCode(ctx context.Context, actor *elicense.Actor, from string, code elicense.CheckCode) (*Answer, error) {
+	if err := v.within(from); err != nil {
+		return nil, err
+	}
+	a := &Answer{}
+	rec, err := v.guard.Read(ctx, v.request(actor, "code"), func(tx *store.Tx, p *access.Permit) error {
+		if !elicense.ValidID(code) {
+			return unknownCode()
+		}
+		lic, n, err := tx.ByCode(code)
+		if elicense.IsKind(err, elicense.NotFound) {
+			return unknownCode()
+		}
+		if err != nil {
+			return unreadable(err)
+		}
+		p.Note.License, p.Note.LicenseType, p.Note.Holder = lic.ID, lic.Type, lic.Owner
+		return a.fill(tx, lic, n, v.now())
+	})
+	a.ReceiptOf = string(rec.Record)
+	return a, err
+}
+
+func unknownCode() error {
+	return elicense.E(elicense.NotFound, "查不到：没有证照使用这个查验码").Then("请核对是否扫全；纸面上的码模糊时，请持证人在卡包里重新出示")
+}
+
+func unreadable(cause error) error {
+	return elicense.E(elicense.Unavailable, "现在无法确认这个证照的状态").Then("请稍后再查，或向签发单位核实；在此之前不要当作有效").Because(cause)
+}
+
+func (v *Verifier) within(from string) error {
+	if v.limit.Count(from) {
+		return nil
+	}
+	return elicense.E(elicense.TooLarge, "查验太频繁").Then("请一分钟后再查")
+}
+
+func (v *Verifier) request(actor *elicense.Actor, by string) func(*store.Tx) (access.Request, error) {
+	return func(*store.Tx) (access.Request, error) {
+		return access.Request{
+			Actor: actor, Act: access.Check, On: access.Thing{Kind: "License", ID: "checked"},
+			Note: access.Note{Basis: "公众查验", Detail: map[string]string{"by": by}},
+		}, nil
+	}
+}
+
+// ByFile judges a license file and, if its seal holds and it is one of ours,
+// tells the license's status.
+//
+// Errors: TooLarge for too many checks; Unavailable if the status can't be read.
+// A file that is no license is an answer, not an error.
+func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from string, file []byte) (*Answer, error) {
+	if err := v.within(from); err != nil {
+		return nil, err
+	}
+	report := document.Judge(file, document.Options{Roots: v.roots, Now: v.now()})
+	a := &Answer{Verdict: string(report.Verdict), Report: &report}
+	rec, err := v.guard.Read(ctx, v.request(actor, "file"), func(tx *store.Tx, p *access.Permit) error {
+		p.Note.Detail["verdict"] = a.Verdict
+		if a.Verdict != "genuine" {
+			return nil
+		}
+		a.identifier = identifierOf(&report)
+		if a.identifier == "" {
+			return nil
+		}
+		lic, n, err := tx.ByIdentifier(a.identifier)
+		if elicense.IsKind(err, elicense.NotFound) {
+			return nil
+		}
+		if err != nil {
+			return unreadable(err)
+		}
+		version, err := tx.Version(lic, n)
+		if err != nil {
+			return unreadable(err)
+		}
+		a.SameFile = document.DigestIs(file, version.Digest)
+		p.Note.License, p.Note.LicenseType, p.Note.Holder = lic.ID, lic.Type, lic.Owner
+		return a.fill(tx, lic, n, v.now())
+	})
+	a.ReceiptOf = string(rec.Record)
+	return a, err
+}
+
+func identifierOf(r *document.Report) elicense.Identifier {
+	for _, p := range r.Metadata {
+		if p.Name == "ZZBS" {
+			return elicense.Identifier(p.Value)
+		}
+	}
+	return ""
+}
+
+func (a *Answer) fill(tx *store.Tx, lic *elicense.License, n int, now time.Time) error {
+	version, err := tx.Version(lic, n)
+	if err != nil {
+		return unreadable(err)
+	}
+	unit, err := org.UnitOf(tx, lic.Issuer)
+	if err != nil {
+		return unreadable(fmt.Errorf("issuer of %s: %w", lic.ID, err))
+	}
+	a.Known, a.TypeName, a.Type, a.Issuer = true, lic.TypeName, lic.Type, unit.Name
+	a.Version, a.Current, a.Published = n, n == lic.Standing.Version, version.Made.Published
+	a.ValidFrom, a.ValidTo = version.ValidFrom, version.ValidTo
+	a.State(lic, now)
+	if !a.Current && !lic.Standing.State.Ended() {
+		a.Status = elicense.StatusReplaced
+	}
+	if a.Status.Usable() || a.Status == elicense.StatusReplaced {
+		return nil
+	}
+	events, err := tx.Events(lic)
+	if err != nil {
+		return unreadable(err)
+	}
+	for _, ev := range events {
+		switch ev.Kind {
+		case elicense.EventRevoke, elicense.EventCancel, elicense.EventAbolish, elicense.EventSuspend:
+			a.EndedBy = ev.DocNo
+		}
+	}
+	return nil
+}
+
+// State sets the status of a license as of now, with where it is known from.
+func (a *Answer) State(lic *elicense.License, now time.Time) {
+	a.Status, a.Overlays, a.AsOf, a.Contact = lic.StatusAt(now), lic.Standing.Overlays.Words(), now, lic.Contact
+	a.Source = "福建省电子证照共享服务平台"
+	if lic.Reference {
+		a.Source = lic.Source
+		a.Stale = now.Sub(lic.Contact) > staleAfter
+	}
+}
+
+// Files judges stored license files, for the check of everything stored.
+type Files struct {
+	roots document.Roots
+	now   func() time.Time
+}
+
+// NewFiles returns a judge that trusts the roots.
+func NewFiles(roots document.Roots, now func() time.Time) *Files { return &Files{roots, now} }
+
+// Judge tells what is wrong with the stored file of a license version; "" if its
+// seal holds and it carries the identifier.
+func (f *Files) Judge(file []byte, id elicense.Identifier) string {
+	report := document.Judge(file, document.Options{Roots: f.roots, Now: f.now()})
+	if report.Verdict != "genuine" {
+		return "签章核验没有通过：" + string(report.Verdict)
+	}
+	if identifierOf(&report) != id {
+		return "文件里的证照标识不是这个版本的"
+	}
+	return ""
+}
