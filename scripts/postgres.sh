@@ -42,7 +42,7 @@ start() {
 	fi
 	if ! as_postgres "$bin/pg_ctl" -D "$dir/data" status >/dev/null 2>&1; then
 		as_postgres "$bin/pg_ctl" -D "$dir/data" -l "$dir/postgres.log" -w \
-			-o "-c listen_addresses='' -c unix_socket_directories='$dir' -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300" \
+			-o "-c listen_addresses='' -c unix_socket_directories='$dir' -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 -c deadlock_timeout=100ms" \
 			start >/dev/null
 	fi
 	url

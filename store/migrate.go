@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/pressly/goose/v3/lock"
 
 	"elicense"
+	"elicense/gm"
 )
 
 //go:embed migrations/*.sql
@@ -25,7 +27,7 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB) error {
 	}
 	var options []goose.ProviderOption
 	if dialect == goose.DialectPostgres {
-		locker, err := lock.NewPostgresSessionLocker()
+		locker, err := migrationLock(ctx, db)
 		if err != nil {
 			return err
 		}
@@ -43,8 +45,23 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB) error {
 		return elicense.E(elicense.Conflict, "数据库结构版本为 %d，高于本程序支持的 %d", current, newest).
 			Then("请使用不低于建库版本的程序")
 	}
+	if current == newest {
+		return nil
+	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("migrations: %w", translate(err))
 	}
 	return nil
+}
+
+// migrationLock keeps processes that start at the same time from migrating the
+// same schema side by side. Other schemas of the database do not wait.
+func migrationLock(ctx context.Context, db *sql.DB) (lock.SessionLocker, error) {
+	var schema string
+	if err := db.QueryRowContext(ctx, "SELECT current_schema()").Scan(&schema); err != nil {
+		return nil, translate(err)
+	}
+	sum := gm.Sum([]byte("elicense migration " + schema))
+	id := int64(binary.BigEndian.Uint64(sum[:8]) >> 1)
+	return lock.NewPostgresSessionLocker(lock.WithLockID(id), lock.WithLockTimeout(1, 300))
 }

@@ -13,14 +13,14 @@ import (
 	"testing"
 	"time"
 
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver makes and drops test databases
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver makes and drops test schemas
 
 	"elicense/gm"
 	"elicense/store"
 )
 
-// PostgresVariable names the environment variable with the address of a cluster
-// the tests may make databases in, as postgres://…
+// PostgresVariable names the environment variable with the address of a database
+// the tests may make schemas in, as postgres://…
 const PostgresVariable = "ELICENSE_TEST_POSTGRES"
 
 // Start is when the clock of a test begins: a working day in Fuzhou.
@@ -99,9 +99,9 @@ func NewAt(t testing.TB, clock *Clock) *store.DB {
 	return Open(t, cfg)
 }
 
-// Each runs a test on every engine: SQLite always, PostgreSQL on the cluster
-// PostgresVariable names, in a database of the test's own. cfg is complete; the
-// test opens it, as often as it likes. Without a cluster the part on PostgreSQL
+// Each runs a test on every engine: SQLite always, PostgreSQL in the database
+// PostgresVariable names, in a schema of the test's own. cfg is complete; the
+// test opens it, as often as it likes. Without PostgreSQL its part
 // fails in CI, and is left out with a line in the log elsewhere.
 func Each(t *testing.T, run func(t *testing.T, cfg store.Config)) {
 	t.Run("sqlite", func(t *testing.T) { run(t, Config(t)) })
@@ -115,14 +115,14 @@ func Each(t *testing.T, run func(t *testing.T, cfg store.Config)) {
 	}
 	t.Run("postgres", func(t *testing.T) {
 		cfg := Config(t)
-		cfg.URL = NewDatabase(t, address)
+		cfg.URL = NewSchema(t, address)
 		run(t, cfg)
 	})
 }
 
-// NewDatabase makes a database in the cluster at address, dropped at the end of
-// the test, and returns its address.
-func NewDatabase(t testing.TB, address string) string {
+// NewSchema makes a schema in the database at address, dropped at the end of the
+// test, and returns the address of a database that has nothing but it.
+func NewSchema(t testing.TB, address string) string {
 	t.Helper()
 	cluster, err := sql.Open("pgx", address)
 	if err != nil {
@@ -131,12 +131,12 @@ func NewDatabase(t testing.TB, address string) string {
 	var raw [8]byte
 	rand.Read(raw[:])
 	name := "test_" + hex.EncodeToString(raw[:])
-	if _, err := cluster.Exec("CREATE DATABASE " + name); err != nil {
-		t.Fatalf("make a test database: %v", err)
+	if _, err := cluster.Exec("CREATE SCHEMA " + name); err != nil {
+		t.Fatalf("make a test schema: %v", err)
 	}
 	t.Cleanup(func() {
-		if _, err := cluster.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
-			t.Errorf("drop the test database: %v", err)
+		if _, err := cluster.Exec("DROP SCHEMA " + name + " CASCADE"); err != nil {
+			t.Errorf("drop the test schema: %v", err)
 		}
 		cluster.Close()
 	})
@@ -144,6 +144,8 @@ func NewDatabase(t testing.TB, address string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Path = "/" + name
+	q := u.Query()
+	q.Set("search_path", name)
+	u.RawQuery = q.Encode()
 	return u.String()
 }
