@@ -3,6 +3,7 @@ package ofd
 import (
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -106,7 +107,9 @@ func Write(d *Document) (*Package, error) {
 	for i := range d.Pages {
 		w.pkg.Add(pageFile(i), w.page(i))
 	}
-	w.pkg.Add(filePublicRes, w.publicRes())
+	if len(w.fonts) > 0 {
+		w.pkg.Add(filePublicRes, w.publicRes())
+	}
 	for _, f := range w.fonts {
 		w.pkg.Entries = append(w.pkg.Entries, Entry{dirRes + f.file(), f.prepared.Blob})
 	}
@@ -272,7 +275,10 @@ func (w *writer) documentXML() []byte {
 	b = strconv.AppendInt(b, int64(w.lastID), 10)
 	b = append(b, `</ofd:MaxUnitID><ofd:PageArea>`...)
 	b = appendPhysicalBox(b, &w.doc.Pages[0])
-	b = append(b, `</ofd:PageArea><ofd:PublicRes>PublicRes.xml</ofd:PublicRes>`...)
+	b = append(b, `</ofd:PageArea>`...)
+	if len(w.fonts) > 0 {
+		b = append(b, `<ofd:PublicRes>PublicRes.xml</ofd:PublicRes>`...)
+	}
 	if len(w.images) > 0 {
 		b = append(b, `<ofd:DocumentRes>DocumentRes.xml</ofd:DocumentRes>`...)
 	}
@@ -438,7 +444,7 @@ func appendMatrix(b []byte, m sheet.Matrix) []byte {
 		if i > 0 {
 			b = append(b, ' ')
 		}
-		b = strconv.AppendFloat(b, v, 'f', -1, 32)
+		b = strconv.AppendFloat(b, math.Round(v*1e6)/1e6, 'f', -1, 64)
 	}
 	return b
 }

@@ -169,6 +169,9 @@ func (f *Font) Ascent() float64 { return float64(f.ascent) / float64(f.unitsPerE
 // Descent is positive for fonts that reach below the baseline.
 func (f *Font) Descent() float64 { return float64(f.descent) / float64(f.unitsPerEm) }
 
+// UnitsPerEm returns how many of the units of outlines are one size.
+func (f *Font) UnitsPerEm() float64 { return float64(f.unitsPerEm) }
+
 // Glyph returns the glyph of a character, 0 if the font maps it to none. The
 // glyph may still be empty: see HasOutline.
 func (f *Font) Glyph(r rune) GlyphID {

@@ -1,0 +1,187 @@
+// Package document makes license files and judges them: bytes in, bytes and
+// findings out. It has no store, no clock, no network and no files, so that it
+// can also run in a browser: fonts, time, keys and trusted roots are passed in.
+//
+// Making has one order: Prepare lays the face out and fixes every byte but the
+// signature's, finding all that can go wrong; only what was prepared can be
+// sealed, and only once.
+package document
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"elicense/face"
+	"elicense/gm"
+	"elicense/ofd"
+	"elicense/seal"
+	"elicense/sheet"
+)
+
+// Pair is a named value of a file's metadata.
+type Pair = ofd.Pair
+
+// Maker makes license files. It keeps the fonts of labels it has cut, so that
+// documents of one design share them. Safe for concurrent use.
+type Maker struct {
+	fonts *sheet.FontSet
+
+	mu     sync.Mutex
+	labels map[labelKey]*ofd.PreparedFont
+}
+
+// labelKey is what makes label fonts the same: their source and characters.
+type labelKey struct {
+	font  *sheet.Font
+	runes string
+}
+
+// maxLabels bounds the label fonts kept; a platform has some hundred designs.
+const maxLabels = 1024
+
+// NewMaker returns a maker that sets documents in the given fonts.
+func NewMaker(fonts *sheet.FontSet) *Maker {
+	return &Maker{fonts: fonts, labels: map[labelKey]*ofd.PreparedFont{}}
+}
+
+func (m *Maker) label(f *sheet.Font, runes []rune) (*ofd.PreparedFont, error) {
+	key := labelKey{f, string(runes)}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p := m.labels[key]; p != nil {
+		return p, nil
+	}
+	p, err := ofd.PrepareFont(f, runes, "ELicense-"+strings.ReplaceAll(f.Family(), " ", "")+"-Label")
+	if err != nil {
+		return nil, err
+	}
+	if len(m.labels) >= maxLabels {
+		clear(m.labels)
+	}
+	m.labels[key] = p
+	return p, nil
+}
+
+// Content is what a license file says.
+type Content struct {
+	DocID    [16]byte // random
+	Title    string
+	Date     time.Time // of issue
+	Metadata []Pair    // of GB/T 36903, in the order they are to be written
+	Face     *face.Template
+	Data     face.Data
+}
+
+// creator is what files name as the program that made them.
+const creator = "elicense"
+
+// Prepared is a license file that lacks its seal and nothing else.
+type Prepared struct {
+	pages  []sheet.Sheet
+	place  face.Place
+	pkg    *ofd.Package
+	digest [32]byte
+	used   atomic.Bool
+}
+
+// Prepare lays out a license and fixes its content. Errors are *face.FieldError
+// for values that can't be set (wrapping face.ErrOverflow, face.ErrEmpty or
+// *sheet.MissingGlyphError), or tell what is wrong with the face.
+func (m *Maker) Prepare(c Content) (*Prepared, error) {
+	pages, err := face.Layout(c.Face, c.Data, m.fonts)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
+	}
+	pkg, err := ofd.Write(&ofd.Document{
+		ID: c.DocID, Title: c.Title, Date: c.Date, Creator: creator, Custom: c.Metadata,
+		Pages: pages, Labels: m.label, Signed: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
+	}
+	p := &Prepared{pages: pages, place: c.Face.Seal, pkg: pkg}
+	h := gm.NewHash()
+	h.Write([]byte("elicense content 1"))
+	for _, e := range pkg.Entries {
+		sum := e.Digest(gm.Sum)
+		h.Write([]byte{0})
+		h.Write([]byte(e.Name))
+		h.Write([]byte{0})
+		h.Write(sum[:])
+	}
+	h.Sum(p.digest[:0])
+	return p, nil
+}
+
+// SVG draws the pages exactly as they will be, without the seal.
+func (p *Prepared) SVG() [][]byte { return drawAll(p.pages) }
+
+// SVGWithSeal draws the pages as they will be once sealed.
+func (p *Prepared) SVGWithSeal(s *seal.Seal) ([][]byte, error) {
+	pages := slices.Clone(p.pages)
+	page := &pages[p.place.Page]
+	page.Items = slices.Clip(page.Items)
+	if err := s.Stamp(page, p.box(s)); err != nil {
+		return nil, err
+	}
+	return drawAll(pages), nil
+}
+
+func drawAll(pages []sheet.Sheet) [][]byte {
+	out := make([][]byte, len(pages))
+	for i := range pages {
+		out[i] = pages[i].SVG()
+	}
+	return out
+}
+
+// box is where a seal goes, in its real size.
+func (p *Prepared) box(s *seal.Seal) seal.Box {
+	return seal.Box{X: p.place.X - s.W/2, Y: p.place.Y - s.H/2, W: s.W, H: s.H}
+}
+
+// Digest is the SM3 digest of the fixed content, to be recorded before the key
+// is used.
+func (p *Prepared) Digest() [32]byte { return p.digest }
+
+// Stamp is who seals, with what and when.
+type Stamp struct {
+	Seal     *seal.Seal
+	Signer   gm.Signer
+	Cert     *gm.Certificate // of the signer, named by the seal
+	Time     time.Time
+	Provider string // the program that seals; the maker's name if empty
+}
+
+// ErrUsed says that a prepared license was sealed before, or that its sealing
+// failed after the key may have been used.
+var ErrUsed = errors.New("this prepared license was sealed already")
+
+// Seal seals the license and returns its file. An error from before the key was
+// used (seal.ErrNotAuthorized, seal.ErrNotValid, seal.ErrWrongKey) leaves it
+// usable; after any other, and after success, it gives ErrUsed.
+func (p *Prepared) Seal(s Stamp) ([]byte, error) {
+	use := seal.Use{
+		Seal: s.Seal, Signer: s.Signer, Cert: s.Cert, Time: s.Time, Provider: s.Provider,
+		PageID: p.pkg.PageIDs[p.place.Page], Box: p.box(s.Seal),
+	}
+	if use.Provider == "" {
+		use.Provider = creator
+	}
+	if err := use.Check(); err != nil {
+		return nil, fmt.Errorf("seal license: %w", err)
+	}
+	if !p.used.CompareAndSwap(false, true) {
+		return nil, ErrUsed
+	}
+	pkg := &ofd.Package{Entries: slices.Clip(p.pkg.Entries), PageIDs: p.pkg.PageIDs}
+	if err := seal.Sign(pkg, use); err != nil {
+		return nil, err
+	}
+	return pkg.Bytes(), nil
+}
