@@ -532,3 +532,15 @@ func EachCase(tx *store.Tx, f func(id string, err error) error) error {
 		return f(id, err)
 	})
 }
+
+// Install enters matters: the set-up of a platform.
+func (c *Cases) Install(ctx context.Context, list []*Matter) error {
+	return c.db.Update(ctx, func(tx *store.Tx) error {
+		for _, m := range list {
+			if err := PutMatter(tx, m); err != nil {
+				return fmt.Errorf("matter %s: %w", m.Code, err)
+			}
+		}
+		return nil
+	})
+}

@@ -1,6 +1,10 @@
 package issuance
 
 import (
+	"context"
+
+	"elicense"
+	"elicense/access"
 	"elicense/store"
 )
 
@@ -45,4 +49,29 @@ func EachDraft(tx *store.Tx, f func(id string, err error) error) error {
 		_, err := drafts(tx, `WHERE id = $1`, id)
 		return f(id, err)
 	})
+}
+
+// Waiting returns how many approved drafts are not published yet.
+func (i *Issuer) Waiting(ctx context.Context) (n int, err error) {
+	err = i.DB.View(ctx, func(tx *store.Tx) error {
+		return tx.Row(`SELECT COUNT(*) FROM draft WHERE state = $1`, Sealing).Scan(&n)
+	})
+	return n, err
+}
+
+// IssuedOf lists the licenses of one type the actor's unit issued, the newest
+// first, without their contents.
+func (i *Issuer) IssuedOf(ctx context.Context, actor *elicense.Actor, t elicense.TypeCode) (list []*elicense.License, err error) {
+	build := func(*store.Tx) (access.Request, error) {
+		return access.Request{
+			Actor: actor, Act: access.LicenseIssued,
+			On:   access.Thing{Kind: "License", ID: "list", Attr: access.Attr{"issuer": string(actor.Unit)}},
+			Note: access.Note{LicenseType: t, Basis: "签发单位"},
+		}, nil
+	}
+	_, err = i.Guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
+		list, err = tx.LicensesIssuedOf(actor.Unit, t)
+		return err
+	})
+	return list, err
 }

@@ -12,6 +12,7 @@ package issuance
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -102,6 +103,7 @@ type Content struct {
 	ValidTo    elicense.Date        `json:"validTo"`
 	Serial     string               `json:"serial"`
 	Code       elicense.CheckCode   `json:"code"`
+	DocID      [16]byte             `json:"docId"` // of the file
 	Findings   []catalog.Finding    `json:"findings"`
 	Comparison Comparison           `json:"comparison"`
 	Remark     string               `json:"remark"`   // why it was returned
@@ -314,6 +316,7 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, c Completion, com
 			Code: elicense.NewCheckCode(), Drafters: []elicense.PersonID{actor.Person}, DrafterAcc: actor.Account,
 		},
 	}
+	rand.Read(d.DocID[:])
 	if d.Closed.After(d.Generated.Add(5 * time.Minute)) {
 		return nil, elicense.E(elicense.Invalid, "办结时间晚于现在").At("closed")
 	}

@@ -159,7 +159,7 @@ func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*docum
 		return nil, err
 	}
 	p, err := i.Maker.Prepare(document.Content{
-		DocID: docID(d), Title: t.Name, Date: d.IssuedOn.Start(), Metadata: metadata(t, d, issuer), Face: t.Face,
+		DocID: d.DocID, Title: t.Name, Date: d.IssuedOn.Start(), Metadata: metadata(t, d, issuer), Face: t.Face,
 		Data: t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, i.CheckURL+string(d.Code)),
 	})
 	if err == nil {
@@ -169,13 +169,6 @@ func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*docum
 		return nil, elicense.E(elicense.Invalid, "%s", sentence).At(field).Then("请核对内容和用字；确是生僻字，请管理员补充字体").Because(err)
 	}
 	return nil, fmt.Errorf("face of %s: %w", t.Code, err)
-}
-
-// docID derives the document's id from its identifier, so that preparing a draft
-// again gives the same bytes.
-func docID(d *Draft) (id [16]byte) {
-	copy(id[:], d.Identifier[len(d.Identifier)-16:])
-	return id
 }
 
 // metadata is the file's metadata by the short names of GB/T 36903-2018; it holds

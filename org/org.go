@@ -8,6 +8,7 @@
 package org
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
@@ -319,4 +320,103 @@ func EachAccount(tx *store.Tx, f func(id string, err error) error) error {
 		_, err := AccountOf(tx, elicense.AccountID(id))
 		return f(id, err)
 	})
+}
+
+// The set-up of a platform: what a newly installed one is given before anybody
+// can sign in. Later changes pass the administration's desk.
+
+// Install enters units with their staff, in the order given.
+func (o *Org) Install(ctx context.Context, units []Unit) error {
+	return o.db.Update(ctx, func(tx *store.Tx) error {
+		for _, u := range units {
+			if err := AddUnit(tx, u); err != nil {
+				return fmt.Errorf("unit %s: %w", u.Short, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Staff is a person to be given an account: of a unit with duties, or, with
+// neither, as a holder.
+type Staff struct {
+	Login  string
+	Secret string
+	Kind   elicense.ActorKind
+	Unit   elicense.UnitCode
+	Name   string             // shown; for staff the person's name
+	Person elicense.HolderRef // empty for systems
+	Holder elicense.HolderRef // for holders: whose licenses are opened; empty is the person's own
+	Duties []elicense.Duty
+}
+
+// Enroll enters accounts and the persons behind them.
+func (o *Org) Enroll(ctx context.Context, staff []Staff) error {
+	digests := make([]string, len(staff))
+	for i, s := range staff {
+		digests[i] = DigestSecret(s.Secret)
+	}
+	return o.db.Update(ctx, func(tx *store.Tx) error {
+		for i, s := range staff {
+			if err := enroll(tx, s, digests[i]); err != nil {
+				return fmt.Errorf("account %s: %w", s.Login, err)
+			}
+		}
+		return nil
+	})
+}
+
+func enroll(tx *store.Tx, s Staff, digest string) (err error) {
+	a := Account{Login: s.Login, Kind: s.Kind, Unit: s.Unit, Name: s.Name, Duties: s.Duties}
+	if s.Person.Code != "" {
+		if a.Person, err = AddPerson(tx, s.Person); err != nil {
+			return err
+		}
+	}
+	if s.Kind == elicense.Holder {
+		ref := s.Holder
+		if ref.Code == "" {
+			ref = s.Person
+		}
+		if a.Holder, err = tx.Holder(ref, true); err != nil {
+			return err
+		}
+	}
+	_, err = AddAccount(tx, a, digest)
+	return err
+}
+
+// ActorByLogin returns who acts through an account, for the platform's own
+// programs on this machine, which need no secret. Errors: NotFound.
+func (o *Org) ActorByLogin(ctx context.Context, login, request string) (actor *elicense.Actor, err error) {
+	err = o.db.View(ctx, func(tx *store.Tx) error {
+		list, err := accounts(tx, `WHERE login = $1`, login)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return store.ErrNoRow
+		}
+		actor, err = list[0].actor(tx, request)
+		return err
+	})
+	return actor, err
+}
+
+// AllUnits lists all units in the order of region and code.
+func (o *Org) AllUnits(ctx context.Context) (list []*Unit, err error) {
+	err = o.db.View(ctx, func(tx *store.Tx) error {
+		list, err = Units(tx)
+		return err
+	})
+	return list, err
+}
+
+// Staff lists the accounts of a unit, of all units if unit is empty.
+func (o *Org) Staff(ctx context.Context, unit elicense.UnitCode) (list []*Account, err error) {
+	err = o.db.View(ctx, func(tx *store.Tx) error {
+		list, err = Accounts(tx, unit)
+		return err
+	})
+	return list, err
 }

@@ -259,6 +259,12 @@ func (tx *Tx) LicensesIssued(unit elicense.UnitCode, before time.Time, limit int
 	return tx.licenses(`WHERE issuer = $1 AND published < $2 ORDER BY published DESC LIMIT $3`, unit, before, limit)
 }
 
+// LicensesIssuedOf lists the licenses of one type a unit issued, the newest
+// first.
+func (tx *Tx) LicensesIssuedOf(unit elicense.UnitCode, t elicense.TypeCode) ([]*elicense.License, error) {
+	return tx.licenses(`WHERE issuer = $1 AND type = $2 ORDER BY published DESC, id`, unit, t)
+}
+
 // EachLicense calls f with every license there is, in the order of the primary
 // key, a page of rows at a time, for fsck and reconciliation. A row whose HMAC
 // does not hold is given with its error.

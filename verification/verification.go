@@ -9,6 +9,7 @@
 package verification
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"time"
@@ -60,14 +61,14 @@ const checksPerMinute = 60
 type Verifier struct {
 	db    *store.DB
 	guard *access.Guard
-	roots document.Roots
+	trust document.Options
 	limit *org.Limiter
 	now   func() time.Time
 }
 
-// New returns a verifier that trusts seals and signers under the roots.
-func New(db *store.DB, guard *access.Guard, roots document.Roots, now func() time.Time) *Verifier {
-	return &Verifier{db, guard, roots, org.NewLimiter(now, checksPerMinute, time.Minute), now}
+// New returns a verifier that trusts seals and signers under trust's roots.
+func New(db *store.DB, guard *access.Guard, trust document.Options, now func() time.Time) *Verifier {
+	return &Verifier{db, guard, trust, org.NewLimiter(now, checksPerMinute, time.Minute), now}
 }
 
 // ByCode checks the license version whose QR carries the code. from is where the
@@ -131,7 +132,7 @@ func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from strin
 	if err := v.within(from); err != nil {
 		return nil, err
 	}
-	report := document.Judge(file, document.Options{Roots: v.roots, Now: v.now()})
+	report := judge(file, v.trust, v.now())
 	a := &Answer{Verdict: string(report.Verdict), Report: &report}
 	rec, err := v.guard.Read(ctx, v.request(actor, "file"), func(tx *store.Tx, p *access.Permit) error {
 		p.Note.Detail["verdict"] = a.Verdict
@@ -153,12 +154,21 @@ func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from strin
 		if err != nil {
 			return unreadable(err)
 		}
-		a.SameFile = document.DigestIs(file, version.Digest)
+		ours, err := v.db.Files().Get(ctx, version.File, version.Digest)
+		if err != nil {
+			return unreadable(err)
+		}
+		a.SameFile = bytes.Equal(ours, file)
 		p.Note.License, p.Note.LicenseType, p.Note.Holder = lic.ID, lic.Type, lic.Owner
 		return a.fill(tx, lic, n, v.now())
 	})
 	a.ReceiptOf = string(rec.Record)
 	return a, err
+}
+
+func judge(file []byte, trust document.Options, now time.Time) document.Report {
+	trust.Now = now
+	return document.Judge(file, trust)
 }
 
 func identifierOf(r *document.Report) elicense.Identifier {
@@ -214,17 +224,17 @@ func (a *Answer) State(lic *elicense.License, now time.Time) {
 
 // Files judges stored license files, for the check of everything stored.
 type Files struct {
-	roots document.Roots
+	trust document.Options
 	now   func() time.Time
 }
 
-// NewFiles returns a judge that trusts the roots.
-func NewFiles(roots document.Roots, now func() time.Time) *Files { return &Files{roots, now} }
+// NewFiles returns a judge that trusts trust's roots.
+func NewFiles(trust document.Options, now func() time.Time) *Files { return &Files{trust, now} }
 
 // Judge tells what is wrong with the stored file of a license version; "" if its
 // seal holds and it carries the identifier.
 func (f *Files) Judge(file []byte, id elicense.Identifier) string {
-	report := document.Judge(file, document.Options{Roots: f.roots, Now: f.now()})
+	report := judge(file, f.trust, f.now())
 	if report.Verdict != "genuine" {
 		return "签章核验没有通过：" + string(report.Verdict)
 	}

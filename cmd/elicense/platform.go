@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"elicense/access"
+	"elicense/cases"
+	"elicense/catalog"
+	"elicense/demo"
+	"elicense/document"
+	"elicense/gm"
+	"elicense/issuance"
+	"elicense/jobs"
+	"elicense/lifecycle"
+	"elicense/org"
+	"elicense/seal"
+	"elicense/sharing"
+	"elicense/sheet"
+	"elicense/store"
+	"elicense/verification"
+	"elicense/workday"
+)
+
+// place is where a platform's data is.
+type place struct {
+	Data        string `help:"Data directory: database, sealed files, keys." default:"var/data" env:"ELICENSE_DATA" placeholder:"DIR"`
+	DatabaseURL string `help:"PostgreSQL database instead of the embedded SQLite." env:"ELICENSE_DATABASE_URL" placeholder:"postgres://…"`
+}
+
+// platform is everything the program is made of, wired.
+type platform struct {
+	log       *slog.Logger
+	clock     *demo.Clock
+	db        *store.DB
+	keys      *gm.KeyStore
+	fonts     *sheet.FontSet // nil if the machine has none
+	trust     document.Options
+	guard     *access.Guard
+	law       *access.Law
+	org       *org.Org
+	seals     *org.Seals
+	catalog   *catalog.Catalog
+	cases     *cases.Cases
+	issuer    *issuance.Issuer
+	lifecycle *lifecycle.Lifecycle
+	sharing   *sharing.Sharing
+	verifier  *verification.Verifier
+	queue     *jobs.Queue
+}
+
+// openPlatform wires the platform kept in the place. publicURL is the address
+// people reach it under; it goes into QR codes.
+func openPlatform(ctx context.Context, at place, publicURL string, log *slog.Logger) (_ *platform, err error) {
+	p := &platform{log: log, clock: &demo.Clock{}}
+	secrets := filepath.Join(at.Data, "keys")
+	if err := os.MkdirAll(secrets, 0o700); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	fieldSecret, err := secretFile(filepath.Join(secrets, "fields.secret"))
+	if err != nil {
+		return nil, err
+	}
+	passphrase, err := secretFile(filepath.Join(secrets, "keystore.secret"))
+	if err != nil {
+		return nil, err
+	}
+	if p.keys, err = gm.OpenKeyStore(secrets, passphrase); err != nil {
+		return nil, fmt.Errorf("key store: %w", err)
+	}
+	logKey, err := p.keys.Open(logKeyName)
+	if errors.Is(err, gm.ErrNoKey) {
+		logKey, err = p.keys.Create(logKeyName)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("key of the log: %w", err)
+	}
+	p.db, err = store.Open(ctx, store.Config{
+		Dir: at.Data, URL: at.DatabaseURL, Now: p.clock.Now, Secret: fieldSecret, Log: log, LogSigner: logKey,
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			p.db.Close()
+		}
+	}()
+	return p, p.wire(ctx, publicURL)
+}
+
+const logKeyName = "log"
+
+// secretFile reads a secret of 32 bytes, making it when the platform is new.
+func secretFile(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		b = make([]byte, store.SecretSize)
+		rand.Read(b)
+		err = writeOnce(path, b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("secret %s: %w", filepath.Base(path), err)
+	}
+	if len(b) != store.SecretSize {
+		return nil, fmt.Errorf("secret %s: %d bytes, want %d", filepath.Base(path), len(b), store.SecretSize)
+	}
+	return b, nil
+}
+
+// writeOnce makes a file that is durable when it returns and never half there.
+func writeOnce(path string, b []byte) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// wire makes the rooms over the open store.
+func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
+	now := p.clock.Now
+	p.fonts, err = sheet.SystemFonts()
+	if errors.Is(err, sheet.ErrNoFonts) {
+		p.log.Warn("no Chinese fonts on this machine: licenses can not be made, drafts wait (字体缺失)")
+		p.fonts, err = nil, nil
+	}
+	if err != nil {
+		return fmt.Errorf("fonts: %w", err)
+	}
+	if p.law, err = access.TheLaw(); err != nil {
+		return err
+	}
+	p.guard = access.NewGuard(p.db, p.law)
+	p.org = org.New(p.db, now)
+	p.seals = &org.Seals{DB: p.db, Keys: p.keys, Now: now}
+	var maker *document.Maker
+	if p.fonts != nil {
+		maker = document.NewMaker(p.fonts)
+		p.seals.Draw = func(unit string) ([]byte, int, error) {
+			b, err := seal.Draw(seal.Drawing{Name: unit, Line: "电子证照专用章", Diameter: sealDiameter}, p.fonts)
+			return b, sealDiameter, err
+		}
+	}
+	p.catalog = catalog.New(p.db, p.guard)
+	p.cases = cases.New(p.db, p.guard)
+	p.queue = &jobs.Queue{DB: p.db, Log: p.log}
+	data, err := demo.Read()
+	if err != nil {
+		return err
+	}
+	p.issuer = issuance.New(issuance.Config{
+		DB: p.db, Guard: p.guard, Catalog: p.catalog, Seals: p.seals, Maker: maker, Jobs: p.queue, Compare: demo.NewRegistry(data, now),
+		Calendar: workday.Default(), CheckURL: publicURL + "/check/", Log: p.log,
+	})
+	p.lifecycle = lifecycle.New(p.db, p.guard)
+	p.sharing = sharing.New(p.db, p.guard, now)
+	return p.trustRoots(ctx)
+}
+
+// sealDiameter is the diameter in mm of a unit's round seal.
+const sealDiameter = 42
+
+// trustRoots reads the roots seals must chain to; called again when they have
+// been made.
+func (p *platform) trustRoots(ctx context.Context) (err error) {
+	if p.trust.Roots, err = p.seals.Roots(ctx); err != nil {
+		return fmt.Errorf("root certificates: %w", err)
+	}
+	p.verifier = verification.New(p.db, p.guard, p.trust, p.clock.Now)
+	return nil
+}
+
+func (p *platform) close() error { return p.db.Close() }
+
+// loadDemo fills an empty platform with the demo, once.
+func (p *platform) loadDemo(ctx context.Context) error {
+	units, err := p.org.AllUnits(ctx)
+	if err != nil || len(units) > 0 {
+		return err
+	}
+	began := time.Now()
+	work, stop := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	go func() { done <- p.queue.Run(work) }()
+	err = demo.Load(ctx, demo.Platform{
+		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Fonts: p.fonts != nil,
+	}, p.clock)
+	stop()
+	if err = errors.Join(err, <-done); err != nil {
+		return fmt.Errorf("load the demo: %w", err)
+	}
+	p.log.Info("demo loaded", "seconds", time.Since(began).Seconds())
+	return p.trustRoots(ctx)
+}

@@ -1,0 +1,362 @@
+// Package demo is a small Fujian: units, people, enterprises, license types,
+// matters and a few hundred licenses, all invented. Its license types and
+// licenses are entered through the same functions the desks and the API call,
+// by the persons whose duty it is; nothing is written past them.
+package demo
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"elicense"
+	"elicense/access"
+	"elicense/cases"
+	"elicense/catalog"
+	"elicense/issuance"
+	"elicense/lifecycle"
+	"elicense/org"
+)
+
+//go:embed data/license_types.yaml
+var typesYAML []byte
+
+//go:embed data/orgs.yaml
+var orgsYAML []byte
+
+// Password is the password of every demo account.
+const Password = "fujian-2017"
+
+// Platform is what the demo is loaded into.
+type Platform struct {
+	Org       *org.Org
+	Seals     *org.Seals
+	Catalog   *catalog.Catalog
+	Cases     *cases.Cases
+	Issuer    *issuance.Issuer
+	Lifecycle *lifecycle.Lifecycle
+	// Fonts tells whether licenses can be made; without, only types, people and
+	// references are loaded.
+	Fonts bool
+}
+
+// Clock is the platform's clock. While the demo is loaded it stands in the past,
+// so that the licenses have a history; then it is the machine's.
+type Clock struct{ past atomic.Int64 }
+
+// Now returns the time.
+func (c *Clock) Now() time.Time {
+	if p := c.past.Load(); p != 0 {
+		return time.UnixMicro(c.past.Add(1))
+	}
+	return time.Now()
+}
+
+func (c *Clock) set(t time.Time) { c.past.Store(t.UnixMicro()) }
+func (c *Clock) release()        { c.past.Store(0) }
+
+// Account is a demo account, for the sign-in page and the list printed at start.
+type Account struct {
+	Desk, Login, Name, Unit, Does string
+}
+
+type dataOrg struct {
+	ID, USCC, Region, Name, Kind, Parent string
+	Roles                                []string
+}
+
+type dataOrgs struct {
+	Orgs        []dataOrg
+	Enterprises []struct{ ID, USCC, Name string }
+	Persons     []struct {
+		ID, Name, Sex, Birth string
+		Number               string `yaml:"id_no"`
+	}
+	Regions map[string]string
+}
+
+type dataTypes struct {
+	Types []struct {
+		Code, ZH, EN, Holder, Issuer, Level, Basis, Validity, Annual, Mode, Notes string
+		Fields                                                                    []struct {
+			Key, Label, Type string
+			Required         bool
+			Cls              string
+		}
+	} `yaml:"license_types"`
+	Matters []struct {
+		Code, Name, Unit, Result string
+		Days                     int `yaml:"promise_workdays"`
+		Materials                []struct{ Name, Source string }
+	}
+}
+
+// Data is the demo's data, read.
+type Data struct {
+	orgs  dataOrgs
+	types dataTypes
+	unit  map[string]dataOrg // by short name
+}
+
+// Read reads the data that is part of the program.
+func Read() (*Data, error) {
+	d := &Data{unit: map[string]dataOrg{}}
+	if err := yaml.Unmarshal(orgsYAML, &d.orgs); err != nil {
+		return nil, fmt.Errorf("demo units: %w", err)
+	}
+	if err := yaml.Unmarshal(typesYAML, &d.types); err != nil {
+		return nil, fmt.Errorf("demo types: %w", err)
+	}
+	for _, o := range d.orgs.Orgs {
+		d.unit[o.ID] = o
+	}
+	return d, nil
+}
+
+// typeUnits says for each type who registers it and who issues it.
+var typeUnits = map[string][]string{
+	"T01": {"scjg-fj", "scjg-gl", "scjg-fz", "scjg-xm", "scjg-qz"}, "T02": {"scjg-fj", "scjg-gl", "scjg-xm", "scjg-qz"},
+	"T03": {"scjg-fj", "scjg-fz", "scjg-xm", "scjg-qz"}, "T04": {"ga-fj", "ga-fz"}, "T05": {"ga-fj", "ga-fz"},
+	"T06": {"mz-fj", "mz-gl"}, "T07": {"mz-fj", "mz-gl"}, "T08": {"wj-fj", "fby-gl"}, "T09": {"zrzy-fj", "bdc-fz"},
+	"T10": {"ga-fj", "ga-fz"}, "T11": {"ga-fj", "ga-fz"}, "T12": {"jt-fj", "jt-fz"}, "T13": {"jt-fj", "jt-fz"},
+	"T14": {"wj-fj", "wj-gl"}, "T15": {"wj-fj", "wj-gl"}, "T16": {"zj-fj", "zj-fj"}, "T17": {"zj-fj", "zj-fj"},
+	"T18": {"zrzy-fj", "zrzy-fz"}, "T19": {"cl-fj", "cl-gl"}, "T20": {"rs-fj", "rs-fj"}, "T21": {"jy-fj", "jy-gl"},
+	"T22": {"yc-fj", "yc-gl"}, "T23": {"mz-fj", "mz-gl"}, "T24": {"scjg-fj", "scjg-fj", "scjg-fz"}, "T25": {"scjg-fj", "scjg-fz"},
+	"T26": {"scjg-fj", "jcjg-qz"},
+}
+
+// TypeCode is the code of a demo type: its managing unit's code and its number.
+func (d *Data) TypeCode(short string) elicense.TypeCode {
+	return elicense.TypeCode(d.unit[typeUnits[short][0]].USCC + "0" + short[1:])
+}
+
+// Unit is the code of a demo unit.
+func (d *Data) Unit(short string) elicense.UnitCode { return elicense.UnitCode(d.unit[short].USCC) }
+
+// issuersOf lists the short names of the units that issue the type.
+func issuersOf(short string) []string { return typeUnits[short][1:] }
+
+var years = regexp.MustCompile(`^≤?([0-9]+)(–[0-9]+)? (years?)`)
+
+// Types builds the demo's license types as they are entered in the form.
+func (d *Data) Types() []*catalog.Type {
+	var list []*catalog.Type
+	for _, t := range d.types.Types {
+		c := &catalog.Type{
+			Code: d.TypeCode(t.Code), Name: t.ZH, English: t.EN, Unit: d.Unit(typeUnits[t.Code][0]), Category: "行政许可", Basis: t.Basis,
+			Mode: catalog.Mode(t.Mode), Annual: t.Annual, Sharing: "有条件共享", Open: true,
+		}
+		switch t.Mode {
+		case "national":
+			c.Reason = "按照国家规范制作，由国家系统签发并回传"
+		case "bulk":
+			c.Reason = "一次性大批量发放"
+		}
+		for _, u := range issuersOf(t.Code) {
+			if code := d.Unit(u); !slices.Contains(c.Issuers, code) {
+				c.Issuers = append(c.Issuers, code)
+			}
+		}
+		for _, f := range t.Fields {
+			c.Fields = append(c.Fields, catalog.Field{Key: f.Key, Label: f.Label, Type: f.Type, Required: f.Required, Class: access.Class(f.Cls)})
+		}
+		c.Roles = rolesOf(c)
+		c.Holders = catalog.AnyHolder
+		switch person := strings.HasPrefix(t.Holder, "person"); {
+		case t.Holder == "org":
+			c.Holders = catalog.Organizations
+		case person && !strings.Contains(t.Holder, "org"):
+			c.Holders = catalog.Persons
+		}
+		c.Validity = catalog.Validity{Kind: "none", Text: t.Validity}
+		if c.Roles.ValidTo != "" {
+			c.Validity.Kind = "field"
+		} else if m := years.FindStringSubmatch(t.Validity); m != nil {
+			c.Validity.Kind = "years"
+			c.Validity.Years, _ = strconv.Atoi(m[1])
+		}
+		if c.Mode.Made() {
+			c.Face = catalog.DefaultFace(c.Name, c.Fields)
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+func rolesOf(t *catalog.Type) catalog.Roles {
+	first := func(keys ...string) string {
+		for _, k := range keys {
+			if t.Field(k) != nil {
+				return k
+			}
+		}
+		return ""
+	}
+	return catalog.Roles{
+		HolderName: first("holder_name", "name", "name_a", "child_name", "owner", "owners", "head"),
+		HolderCode: first("uscc", "id_no", "id_a"),
+		Number:     first("license_no", "cert_no", "permit_no", "report_no", "reg_no", "card_no", "plate", "hukou_no", "uscc", "id_no"),
+		IssueDate:  first("issue_date", "reg_date"),
+		ValidFrom:  first("valid_from"),
+		ValidTo:    first("valid_to", "audit_to", "inspect_to"),
+	}
+}
+
+// needed lists what matters need of a license of the type; of others they need
+// the open fields.
+var needed = map[string][]string{
+	"T01": {"holder_name", "uscc", "entity_type", "legal_rep", "address", "scope"},
+	"T02": {"holder_name", "uscc", "premises", "business_form", "items", "license_no", "valid_to"},
+	"T04": {"name", "id_no", "valid_to"},
+	"T05": {"head", "hukou_type"},
+	"T06": {"cert_no", "name_a", "name_b", "reg_date"},
+	"T08": {"child_name", "sex", "birth_time", "mother_name", "father_name"},
+	"T09": {"cert_no", "owners", "location", "right_type", "usage", "area"},
+	"T10": {"name", "classes", "valid_to"},
+	"T11": {"plate", "vehicle_type", "owner", "inspect_to"},
+	"T19": {"name", "category", "grade", "valid_to"},
+	"T20": {"name", "card_no", "bank"},
+}
+
+var typeMark = regexp.MustCompile(`T[0-9]{2}`)
+
+// Matters builds the demo's matters with their material lists.
+func (d *Data) Matters() []*cases.Matter {
+	byCode := map[elicense.TypeCode]*catalog.Type{}
+	for _, t := range d.Types() {
+		byCode[t.Code] = t
+	}
+	var list []*cases.Matter
+	for _, m := range d.types.Matters {
+		c := &cases.Matter{Code: elicense.MatterCode(m.Code), Name: m.Name, Unit: d.Unit(m.Unit), Days: m.Days}
+		if typeMark.MatchString(m.Result) {
+			c.Result = d.TypeCode(typeMark.FindString(m.Result))
+		}
+		for _, s := range m.Materials {
+			mat := cases.Material{Name: s.Name, Way: cases.Shared, Fields: map[elicense.TypeCode][]string{}}
+			for _, short := range typeMark.FindAllString(s.Source, -1) {
+				code := d.TypeCode(short)
+				mat.Types = append(mat.Types, code)
+				mat.Fields[code] = needed[short]
+				if needed[short] == nil {
+					for _, f := range byCode[code].Fields {
+						if f.Class == access.Open {
+							mat.Fields[code] = append(mat.Fields[code], f.Key)
+						}
+					}
+				}
+			}
+			mat.Optional = strings.Contains(s.Source, "条件")
+			mat.OrUpload = len(mat.Types) > 0 && strings.Contains(s.Source, "upload")
+			switch {
+			case strings.Contains(s.Source, "核验"):
+				mat.Way = cases.Verify
+			case len(mat.Types) > 0:
+			case strings.Contains(s.Source, "form"):
+				mat.Way = cases.Form
+			case strings.Contains(s.Source, "share"):
+				mat.Way = cases.Remote
+			default:
+				mat.Way = cases.Upload
+			}
+			c.Materials = append(c.Materials, mat)
+		}
+		list = append(list, c)
+	}
+	return list
+}
+
+// units builds the demo's units.
+func (d *Data) units() []org.Unit {
+	var list []org.Unit
+	for _, o := range d.orgs.Orgs {
+		list = append(list, org.Unit{
+			Code: elicense.UnitCode(o.USCC), Short: o.ID, Name: o.Name, Region: elicense.RegionCode(o.Region), RegionName: d.orgs.Regions[o.Region],
+			Parent: elicense.UnitCode(d.unit[o.Parent].USCC), Kind: o.Kind, Roles: o.Roles,
+		})
+	}
+	return list
+}
+
+// Load loads the demo. It is called once on an empty platform; the clock stands
+// in the past while it runs.
+func Load(ctx context.Context, p Platform, clock *Clock) error {
+	d, err := Read()
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	clock.set(now.AddDate(0, 0, -historyDays-2))
+	defer clock.release()
+	if err := p.Org.Install(ctx, d.units()); err != nil {
+		return err
+	}
+	if err := p.Org.Enroll(ctx, d.staff()); err != nil {
+		return err
+	}
+	if err := p.Cases.Install(ctx, d.Matters()); err != nil {
+		return err
+	}
+	if err := p.Seals.Establish(ctx); err != nil {
+		return err
+	}
+	if err := d.register(ctx, p); err != nil {
+		return err
+	}
+	if p.Fonts {
+		if err := d.seals(ctx, p); err != nil {
+			return err
+		}
+	}
+	return d.licenses(ctx, p, clock, now)
+}
+
+// register enters and publishes the types, through the form's functions.
+func (d *Data) register(ctx context.Context, p Platform) error {
+	admin, err := p.Org.ActorByLogin(ctx, "admin", "demo")
+	if err != nil {
+		return err
+	}
+	for i, t := range d.Types() {
+		short := d.types.Types[i].Code
+		clerk, err := p.Org.ActorByLogin(ctx, "reg-"+typeUnits[short][0], "demo")
+		if err != nil {
+			return fmt.Errorf("type %s: %w", short, err)
+		}
+		if err := p.Catalog.Propose(ctx, clerk, t); err != nil {
+			return fmt.Errorf("type %s: %w", short, err)
+		}
+		if err := p.Catalog.Decide(ctx, admin, t.Code, t.Version, true, ""); err != nil {
+			return fmt.Errorf("type %s: %w", short, err)
+		}
+	}
+	return nil
+}
+
+// seals makes the seal of every unit that issues licenses here.
+func (d *Data) seals(ctx context.Context, p Platform) error {
+	var done []string
+	for short := range typeUnits {
+		for _, u := range issuersOf(short) {
+			if slices.Contains(done, u) {
+				continue
+			}
+			done = append(done, u)
+			if err := p.Seals.Make(ctx, d.Unit(u)); err != nil {
+				return fmt.Errorf("seal of %s: %w", u, err)
+			}
+		}
+	}
+	return nil
+}
+
+var errNotPublished = errors.New("the draft was not published in time")
