@@ -115,9 +115,6 @@ func (t *Template) foot(margin float64) {
 
 	centre := t.W - margin - 40
 	unitY := t.H - 46.0
-	t.Labels = append(t.Labels, Label{"签发单位", Area{
-		X: centre - 42, Y: unitY - 10, W: 84, H: 5, Font: sheet.Hei, Size: 9, Align: Center, Spacing: 0.1, Color: soft,
-	}})
 	t.Boxes = append(t.Boxes,
 		Box{Key: KeyIssuer, Label: "签发单位", Required: true, Area: Area{
 			X: centre - 42, Y: unitY - 2.6, W: 84, H: 8, Font: sheet.Song, Size: 13, Min: 8, Align: Center, Color: sheet.Ink,
@@ -125,5 +122,5 @@ func (t *Template) foot(margin float64) {
 		Box{Key: KeyDate, Label: "签发日期", Required: true, Area: Area{
 			X: centre - 42, Y: unitY + 6.4, W: 84, H: 8, Font: sheet.Song, Size: 13, Min: 8, Align: Center, Color: sheet.Ink,
 		}})
-	t.Seal = Place{X: centre, Y: unitY + 5, D: seal}
+	t.Seal = Place{X: centre, Y: unitY + 6, D: seal}
 }

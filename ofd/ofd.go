@@ -58,7 +58,8 @@ func (e *FileError) Unwrap() error { return e.Err }
 // and its digest, is made once and kept, so that a blob shared by many packages
 // costs nothing in the second. Safe for concurrent use; Data must not change.
 type Blob struct {
-	Data []byte
+	Data  []byte
+	Small bool // take the time to pack it as small as can be; set before use
 
 	pack   sync.Once
 	packed []byte
@@ -100,6 +101,10 @@ var deflaters = sync.Pool{New: func() any {
 func (b *Blob) compress() {
 	b.pack.Do(func() {
 		b.crc = crc32.ChecksumIEEE(b.Data)
+		if b.Small {
+			b.method, b.packed = deflated, smallest(b.Data)
+			return
+		}
 		d := deflaters.Get().(*deflater)
 		defer deflaters.Put(d)
 		d.buf.Reset()
@@ -114,6 +119,14 @@ func (b *Blob) compress() {
 		}
 		b.method, b.packed = deflated, bytes.Clone(d.buf.Bytes())
 	})
+}
+
+func smallest(data []byte) []byte {
+	var buf bytes.Buffer
+	w, _ := flate.NewWriter(&buf, flate.BestCompression) // the level is valid
+	w.Write(data)                                        // a bytes.Buffer takes everything
+	w.Close()
+	return buf.Bytes()
 }
 
 type inflater struct {

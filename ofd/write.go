@@ -44,8 +44,17 @@ type PreparedFont struct {
 	Blob   *Blob
 }
 
-// PrepareFont cuts the font for runes, which must be in ascending order.
+// PrepareFont cuts the font for runes, which must be in ascending order, to be
+// used in many packages.
 func PrepareFont(f *sheet.Font, runes []rune, name string) (*PreparedFont, error) {
+	p, err := newFont(f, runes, name)
+	if err == nil {
+		p.Blob.Small = true
+	}
+	return p, err
+}
+
+func newFont(f *sheet.Font, runes []rune, name string) (*PreparedFont, error) {
 	sub, err := f.Subset(runes, name)
 	if err != nil {
 		return nil, err
@@ -207,7 +216,7 @@ func (w *writer) makeFonts() error {
 		if f.label && w.doc.Labels != nil {
 			f.prepared, err = w.doc.Labels(f.source, f.runes)
 		} else {
-			f.prepared, err = PrepareFont(f.source, f.runes, "ELicenseText"+strconv.Itoa(f.id))
+			f.prepared, err = newFont(f.source, f.runes, "ELicenseText"+strconv.Itoa(f.id))
 		}
 		if err != nil {
 			return err

@@ -18,30 +18,34 @@ type Drawing struct {
 }
 
 const (
-	ring     = 1.2  // width of the edge, mm
-	starSize = 14.0 // point to point, of a seal of 42 mm
-	grid     = 96   // units to the size a character's outline is rounded to
-	maxArc   = 252  // degrees the name may take
-	boldness = 2.6  // of strokes, in units of the grid
+	ring      = 1.2  // width of the edge, mm
+	starSize  = 14.0 // point to point, of a seal of 42 mm
+	unit      = 0.05 // mm; outlines stand on whole multiples of it
+	tolerance = 0.04 // mm an outline may differ from the font's
+	boldness  = 0.1  // mm added to strokes, which are thin for a seal
+	maxArc    = 252  // degrees the name may take
+	lineArc   = 226  // degrees it may take over a line
 )
 
 // Draw draws a round red seal with a five-pointed star as an OFD package of one
-// page, as a seal's picture has to be. Characters are outlines in whole units of
-// a coarse grid, finer than printers print, which keeps a seal small: it goes
-// into every document twice.
+// page, as a seal's picture has to be. The characters are polygons that differ
+// from the font's outlines by less than printers print, which keeps a seal
+// small: it goes into every document twice.
 func Draw(d Drawing, fonts *sheet.FontSet) ([]byte, error) {
 	n := utf8.RuneCountInString(d.Name)
 	if n == 0 || n > 30 || d.Diameter < 20 || d.Diameter > 100 {
 		return nil, fmt.Errorf("draw seal %q: a name of 1 to 30 characters and 20 to 100 mm are possible", d.Name)
 	}
 	c := d.Diameter / 2
-	s := sheet.Sheet{W: d.Diameter, H: d.Diameter}
-	s.Items = append(s.Items,
-		&sheet.Path{Segments: sheet.Circle(c, c, c-ring/2), Stroke: true, Width: ring, Color: sheet.Red},
-		&sheet.Path{Segments: star(c, c, starSize/42*c), Fill: true, Color: sheet.Red})
-
+	text := &sheet.Path{
+		Fill: true, Stroke: true, Width: boldness / unit, Color: sheet.Red, Matrix: &sheet.Matrix{unit, 0, 0, unit, 0, 0},
+	}
 	// The more characters, the narrower they are; all keep their height.
-	step := math.Min(22, maxArc/float64(max(n-1, 1)))
+	arc := float64(maxArc)
+	if d.Line != "" {
+		arc = lineArc
+	}
+	step := math.Min(22, arc/float64(max(n-1, 1)))
 	height := 0.142 * d.Diameter
 	radius := c - ring - 0.035*d.Diameter - height/2
 	width := math.Min(0.95*height, step*math.Pi/180*(radius-height/4)*0.92)
@@ -49,79 +53,120 @@ func Draw(d Drawing, fonts *sheet.FontSet) ([]byte, error) {
 	for _, r := range d.Name {
 		sin, cos := math.Sincos(angle * math.Pi / 180)
 		m := sheet.Matrix{cos, sin, -sin, cos, c + radius*sin, c - radius*cos}
-		if err := addGlyph(&s, fonts, r, width, height, m); err != nil {
+		if err := addGlyph(text, fonts, r, width, height, m); err != nil {
 			return nil, fmt.Errorf("draw seal %q: %w", d.Name, err)
 		}
 		angle += step
 	}
 	if n := utf8.RuneCountInString(d.Line); n > 0 {
-		height := math.Min(0.095*d.Diameter, 0.6*d.Diameter/float64(n))
+		height := math.Min(0.085*d.Diameter, 0.58*d.Diameter/float64(n))
 		x := c - height*1.04*float64(n-1)/2
 		for _, r := range d.Line {
-			if err := addGlyph(&s, fonts, r, height, height, sheet.Matrix{1, 0, 0, 1, x, c + 0.29*d.Diameter}); err != nil {
+			if err := addGlyph(text, fonts, r, height, height, sheet.Matrix{1, 0, 0, 1, x, c + 0.285*d.Diameter}); err != nil {
 				return nil, fmt.Errorf("draw seal %q: %w", d.Name, err)
 			}
 			x += height * 1.04
 		}
 	}
-	pkg, err := ofd.Write(&ofd.Document{Date: time.Unix(0, 0).UTC(), Pages: []sheet.Sheet{s}})
+	pkg, err := ofd.Write(&ofd.Document{Date: time.Unix(0, 0).UTC(), Pages: []sheet.Sheet{{
+		W: d.Diameter, H: d.Diameter, Items: []sheet.Item{
+			&sheet.Path{Segments: sheet.Circle(c, c, c-ring/2), Stroke: true, Width: ring, Color: sheet.Red},
+			&sheet.Path{Segments: star(c, c, starSize/42*c), Fill: true, Color: sheet.Red},
+			text,
+		},
+	}}})
 	if err != nil {
 		return nil, fmt.Errorf("draw seal %q: %w", d.Name, err)
+	}
+	for _, e := range pkg.Entries {
+		e.Small = true
 	}
 	return pkg.Bytes(), nil
 }
 
-// addGlyph draws one character with its middle at the origin of m.
-func addGlyph(s *sheet.Sheet, fonts *sheet.FontSet, r rune, width, height float64, m sheet.Matrix) error {
+// addGlyph adds the outline of one character with its middle at the origin of m.
+func addGlyph(p *sheet.Path, fonts *sheet.FontSet, r rune, width, height float64, m sheet.Matrix) error {
 	font, g, err := fonts.Pick(sheet.Song, r)
 	if err != nil {
 		return err
 	}
-	advance := font.Advance(g)
-	outline := font.Outline(g)
-	scale := grid / font.UnitsPerEm()
-	for i := range outline {
-		for k := range outline[i].P {
-			p := &outline[i].P[k]
-			// Up becomes down; the middle of the ideographic box becomes the origin.
-			p.X = math.Round(p.X*scale - advance*grid/2)
-			p.Y = math.Round(0.38*grid - p.Y*scale)
+	// From font units, y up, to sizes around the middle of the ideographic box,
+	// to mm on the seal.
+	em := font.UnitsPerEm()
+	m = sheet.Matrix{1 / em, 0, 0, -1 / em, -font.Advance(g) / 2, 0.38}.Then(sheet.Matrix{width, 0, 0, height, 0, 0}).Then(m)
+	var contour []sheet.Point
+	for _, s := range font.Outline(g) {
+		switch s.Op {
+		case sheet.Move, sheet.Line:
+			contour = append(contour, m.Apply(s.P[0]))
+		case sheet.Quad:
+			from, control, to := contour[len(contour)-1], m.Apply(s.P[0]), m.Apply(s.P[1])
+			const steps = 6
+			for i := 1; i <= steps; i++ {
+				t := float64(i) / steps
+				a, b, c := (1-t)*(1-t), 2*t*(1-t), t*t
+				contour = append(contour, sheet.Point{X: a*from.X + b*control.X + c*to.X, Y: a*from.Y + b*control.Y + c*to.Y})
+			}
+		case sheet.Close:
+			p.Segments = appendPolygon(p.Segments, simplify(contour, tolerance))
+			contour = contour[:0]
 		}
 	}
-	local := sheet.Matrix{width / grid, 0, 0, height / grid, 0, 0}.Then(m)
-	s.Items = append(s.Items, &sheet.Path{
-		Segments: compact(outline), Fill: true, Stroke: true, Width: boldness, Color: sheet.Red, Matrix: &local,
-	})
 	return nil
 }
 
-// compact drops steps that rounding made empty.
-func compact(outline []sheet.Segment) []sheet.Segment {
-	kept := outline[:0]
-	var at sheet.Point
-	for _, s := range outline {
-		switch s.Op {
-		case sheet.Line:
-			if s.P[0] == at {
-				continue
-			}
-			at = s.P[0]
-		case sheet.Quad:
-			if s.P[1] == at && s.P[0] == at {
-				continue
-			}
-			if s.P[0] == at || s.P[0] == s.P[1] {
-				s = sheet.Segment{Op: sheet.Line, P: [3]sheet.Point{s.P[1]}}
-				at = s.P[0]
-			} else {
-				at = s.P[1]
-			}
-		case sheet.Move:
-			at = s.P[0]
+// appendPolygon adds a closed contour in whole units.
+func appendPolygon(list []sheet.Segment, points []sheet.Point) []sheet.Segment {
+	var last sheet.Point
+	n := 0
+	for i, p := range points {
+		p = sheet.Point{X: math.Round(p.X / unit), Y: math.Round(p.Y / unit)}
+		if i > 0 && p == last {
+			continue
 		}
-		kept = append(kept, s)
+		op := sheet.Line
+		if i == 0 {
+			op = sheet.Move
+		}
+		list = append(list, sheet.Segment{Op: op, P: [3]sheet.Point{p}})
+		last = p
+		n++
 	}
-	return kept
+	if n < 3 { // too small to be seen
+		return list[:len(list)-n]
+	}
+	return append(list, sheet.Segment{Op: sheet.Close})
+}
+
+// simplify drops the points of a line that lie within tol of what is left
+// (Ramer, Douglas and Peucker).
+func simplify(points []sheet.Point, tol float64) []sheet.Point {
+	if len(points) < 3 {
+		return points
+	}
+	first, last := points[0], points[len(points)-1]
+	far, at := 0.0, 0
+	for i, p := range points[1 : len(points)-1] {
+		if d := distance(p, first, last); d > far {
+			far, at = d, i+1
+		}
+	}
+	if far <= tol {
+		return []sheet.Point{first, last}
+	}
+	head := simplify(points[:at+1], tol)
+	return append(head[:len(head)-1:len(head)-1], simplify(points[at:], tol)...)
+}
+
+// distance returns how far p is from the line segment between a and b.
+func distance(p, a, b sheet.Point) float64 {
+	dx, dy := b.X-a.X, b.Y-a.Y
+	l := dx*dx + dy*dy
+	if l == 0 {
+		return math.Hypot(p.X-a.X, p.Y-a.Y)
+	}
+	t := min(max(((p.X-a.X)*dx+(p.Y-a.Y)*dy)/l, 0), 1)
+	return math.Hypot(p.X-a.X-t*dx, p.Y-a.Y-t*dy)
 }
 
 // star returns a five-pointed star standing on two points.

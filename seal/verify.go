@@ -50,7 +50,7 @@ type Signature struct {
 
 	covered map[string]bool
 	own     []string // its files that it can't cover
-	foreign bool     // Signature.xml is known not to be what was signed
+	unknown bool     // what it protects, for Signature.xml is not what was signed or can't be read
 	// Uncovered are the files it does not protect, its own apart.
 	Uncovered []string
 }
@@ -162,8 +162,8 @@ func (r *Result) coverage(f *ofd.File, lists map[string]bool) {
 			r.Uncovered = append(r.Uncovered, e.Name)
 		}
 	}
-	if slices.ContainsFunc(r.Signatures, func(s Signature) bool { return s.foreign }) {
-		return // what it covers is not known
+	if slices.ContainsFunc(r.Signatures, func(s Signature) bool { return s.unknown }) {
+		return
 	}
 	c := Check{Name: "coverage", OK: whole && len(r.Uncovered) == 0, Reason: "签名覆盖了文件包内的全部文件。"}
 	if !c.OK {
@@ -191,6 +191,7 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 	}
 	name, err := ofd.Resolve(list, e.Attr("BaseLoc"))
 	if err != nil {
+		s.unknown = true
 		s.fail("structure", Integrity, list, "签名列表中的路径不合规。")
 		return s
 	}
@@ -202,6 +203,7 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 		return s
 	}
 	if err != nil {
+		s.unknown = true
 		s.fail("structure", Integrity, name, "签名文件不是合规的 XML。")
 		return s
 	}
@@ -210,7 +212,7 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 	v.signedValue(&s, xml)
 	// What a Signature.xml says that nobody signed would only accuse files that
 	// are as they were.
-	if !s.foreign {
+	if !s.unknown {
 		v.references(&s, info.All("References"))
 		v.stamps(&s, info.All("StampAnnot"))
 	}
@@ -220,6 +222,7 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 // missing notes that a file is not there which another one points to: either may
 // have been tampered with.
 func (s *Signature) missing(check, name, from string) {
+	s.unknown = true
 	s.fail(check, Integrity, name, fmt.Sprintf("%s 指向的文件 %s 不存在。", from, name))
 	s.fail(check, Integrity, from, fmt.Sprintf("%s 指向不存在的文件。", from))
 }
@@ -294,6 +297,7 @@ func (v *verifier) reference(s *Signature, r *ofd.Element) bool {
 func (v *verifier) signedValue(s *Signature, xml *ofd.Element) {
 	name, err := ofd.Resolve(s.File, xml.Child("SignedValue").Value())
 	if err != nil {
+		s.unknown = true
 		s.fail("signedValue", Integrity, s.File, "签名文件没有指明签名值。")
 		return
 	}
@@ -323,8 +327,8 @@ func (v *verifier) signedValue(s *Signature, xml *ofd.Element) {
 	}
 	s.add("signature", Integrity, true, "", "签名值由证书对应的密钥作出。", "")
 	sum := gm.Sum(v.f.Find(s.File).Data)
-	s.foreign = !bytes.Equal(val.hash, sum[:])
-	s.add("signedFile", Integrity, !s.foreign, s.File,
+	s.unknown = !bytes.Equal(val.hash, sum[:])
+	s.add("signedFile", Integrity, !s.unknown, s.File,
 		"签名文件与签名时一致。", fmt.Sprintf("%s 不是当时所签的文件，签名后被改动。", s.File))
 	if val.seal != nil {
 		v.sealOf(s, val, name, xml.Child("SignedInfo").Child("Seal").Child("BaseLoc").Value())
