@@ -74,15 +74,15 @@ func TestKilledInTheMiddle(t *testing.T) {
 			t.Fatal(err)
 		}
 		var acknowledged []string
-		kill := time.AfterFunc(150*time.Millisecond+rand.N(100*time.Millisecond), func() { child.Process.Kill() })
 		for {
 			var id string
 			if _, err := fmt.Fscanln(out, &id); err != nil {
 				break
 			}
-			acknowledged = append(acknowledged, id)
+			if acknowledged = append(acknowledged, id); len(acknowledged) == 1 {
+				time.AfterFunc(50*time.Millisecond+rand.N(100*time.Millisecond), func() { child.Process.Kill() })
+			}
 		}
-		kill.Stop()
 		child.Wait()
 		if len(acknowledged) == 0 {
 			t.Fatal("the child wrote nothing")

@@ -218,7 +218,7 @@ func insertMany(tx *Tx, into string, rows [][]any) error {
 		for _, r := range rows[:n] {
 			args = append(args, r...)
 		}
-		if _, err := tx.Exec(insertText(into, n, len(rows[0])), args...); err != nil {
+		if _, err := tx.Exec(insertText(into, n, len(rows[0]), tx.db.engine.numbered()), args...); err != nil {
 			return err
 		}
 		rows = rows[n:]
@@ -229,12 +229,15 @@ func insertMany(tx *Tx, into string, rows [][]any) error {
 type insertShape struct {
 	into       string
 	rows, cols int
+	numbered   bool
 }
 
 var insertTexts sync.Map // insertShape -> string
 
-func insertText(into string, rows, cols int) string {
-	shape := insertShape{into, rows, cols}
+// insertText returns an INSERT of some rows. On SQLite its placeholders are not
+// numbered: looking up a number takes as long as the statement has placeholders.
+func insertText(into string, rows, cols int, numbered bool) string {
+	shape := insertShape{into, rows, cols, numbered}
 	if q, ok := insertTexts.Load(shape); ok {
 		return q.(string)
 	}
@@ -243,11 +246,16 @@ func insertText(into string, rows, cols int) string {
 	for i := range rows * cols {
 		switch {
 		case i == 0:
-			b.WriteString("($1")
+			b.WriteString("(")
 		case i%cols == 0:
-			fmt.Fprintf(&b, "), ($%d", i+1)
+			b.WriteString("), (")
 		default:
-			fmt.Fprintf(&b, ", $%d", i+1)
+			b.WriteString(", ")
+		}
+		if numbered {
+			b.WriteString("$" + strconv.Itoa(i+1))
+		} else {
+			b.WriteString("?")
 		}
 	}
 	b.WriteString(")")

@@ -48,20 +48,36 @@ func openPostgres(ctx context.Context, address string) (_ *postgresEngine, err e
 func (e *postgresEngine) forUpdate() string  { return " FOR UPDATE" }
 func (e *postgresEngine) skipLocked() string { return " FOR UPDATE SKIP LOCKED" }
 func (e *postgresEngine) shared() bool       { return true }
-func (e *postgresEngine) pool() *sql.DB      { return e.db }
+func (e *postgresEngine) numbered() bool     { return true }
 func (e *postgresEngine) close() error       { return e.db.Close() }
 
 func (e *postgresEngine) view(ctx context.Context, db *DB, fn func(*Tx) error) error {
-	t, err := e.db.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	t, end, err := e.begin(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return translate(err)
 	}
-	defer t.Rollback() // nothing was written
+	defer end()
 	tx := newTx(ctx, db, &pgSession{e, t}, false)
 	if err := fn(tx); err != nil {
 		return err
 	}
 	return tx.broken
+}
+
+// begin waits for a connection no longer than ctx allows, and begins a
+// transaction that ctx does not end: a commit must not be cut short. end rolls
+// it back, without effect after a commit, and gives up the connection.
+func (e *postgresEngine) begin(ctx context.Context, options *sql.TxOptions) (*sql.Tx, func(), error) {
+	conn, err := e.db.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	t, err := conn.BeginTx(context.WithoutCancel(ctx), options)
+	if err != nil {
+		conn.Close()
+		return nil, nil, err
+	}
+	return t, func() { t.Rollback(); conn.Close() }, nil
 }
 
 // update retries what PostgreSQL undid for the sake of another transaction.
@@ -86,11 +102,11 @@ func (e *postgresEngine) update(ctx context.Context, db *DB, fn func(*Tx) error)
 // once runs fn and inserts records in one transaction.
 func (e *postgresEngine) once(ctx context.Context, db *DB, fn func(*Tx) error, records []*pending) (err error) {
 	began := time.Now()
-	t, err := e.db.BeginTx(context.WithoutCancel(ctx), nil) // the commit must not be cut short
+	t, end, err := e.begin(ctx, nil)
 	if err != nil {
 		return translate(err)
 	}
-	defer t.Rollback() // no effect after Commit
+	defer end()
 	tx := newTx(ctx, db, &pgSession{e, t}, true)
 	tx.records = records
 	if err := guarded(tx, fn); err != nil {

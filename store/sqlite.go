@@ -25,6 +25,7 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	e := &sqliteEngine{}
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"wal_autocheckpoint(4000)", // pages: a record touches one of each index, and checkpoints wait for the disk
 		"cache_size(-32768)", "temp_store(MEMORY)", "journal_size_limit(67108864)",
 	}}
 	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
@@ -93,7 +94,7 @@ func (e *sqliteEngine) update(ctx context.Context, db *DB, fn func(*Tx) error) e
 func (e *sqliteEngine) forUpdate() string  { return "" }
 func (e *sqliteEngine) skipLocked() string { return "" }
 func (e *sqliteEngine) shared() bool       { return false }
-func (e *sqliteEngine) pool() *sql.DB      { return e.db }
+func (e *sqliteEngine) numbered() bool     { return false }
 
 // close closes statements, then connections, then the database: another order
 // leaks or crashes in the driver.

@@ -24,7 +24,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -78,8 +77,8 @@ type engine interface {
 	commitGroup(db *DB, group []*request)
 	forUpdate() string
 	skipLocked() string
-	shared() bool // other processes may write to the same database
-	pool() *sql.DB
+	numbered() bool // placeholders of long statements are $1, $2, … and not ?
+	shared() bool   // other processes may write to the same database
 	close() error
 }
 

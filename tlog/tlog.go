@@ -148,7 +148,7 @@ func (t Tree) Root() Hash {
 // Append returns the tree with leaves added. node, when it is not nil, is told
 // each perfect node that became complete, leaves included, lower before higher.
 func (t Tree) Append(leaves []Hash, node func(level uint, index uint64, h Hash)) (Tree, error) {
-	r, err := ranges.NewRange(0, t.size, t.hashes)
+	r, err := ranges.NewRange(0, t.size, append([][]byte(nil), t.hashes...)) // a Range appends in place
 	if err != nil {
 		return Tree{}, fmt.Errorf("tree of %d records: %w", t.size, err)
 	}
