@@ -73,8 +73,12 @@ func (db *DB) Checkpoint(ctx context.Context) (tlog.Signed, error) {
 	if errors.Is(err, tlog.ErrFatal) {
 		return tlog.Signed{}, db.stopFor(err)
 	}
-	if err != nil || last.Note != nil && last.Size == h.tree.Size() {
-		return last, err
+	if err != nil {
+		return tlog.Signed{}, err
+	}
+	db.stats.signed.Store(last.Size)
+	if last.Note != nil && last.Size == h.tree.Size() {
+		return last, nil
 	}
 	next, err := tlog.Sign(tlog.Checkpoint{Origin: tlog.ShardOrigin(shard), Size: h.tree.Size(), Root: h.tree.Root(), Time: db.now()},
 		db.cfg.LogSigner)
@@ -90,6 +94,7 @@ func (db *DB) Checkpoint(ctx context.Context) (tlog.Signed, error) {
 	if err != nil {
 		return tlog.Signed{}, err
 	}
+	db.stats.signed.Store(next.Size)
 	return next, db.top(ctx)
 }
 
@@ -191,6 +196,18 @@ func (db *DB) top(ctx context.Context) error {
 		tx.wrote = false
 		return err
 	})
+}
+
+// Top returns the last signed root over the checkpoints of all shards, for
+// witnesses. ErrNoRow says that there is none yet.
+func (db *DB) Top(ctx context.Context) (s tlog.Signed, err error) {
+	err = db.View(ctx, func(tx *Tx) error {
+		return tx.Row("SELECT note, signature FROM log_top ORDER BY time DESC LIMIT 1").Scan(&s.Note, &s.Signature)
+	})
+	if err == nil {
+		s.Checkpoint, err = tlog.ParseCheckpoint(s.Note)
+	}
+	return s, err
 }
 
 // Proof shows to anyone who has the log's public key that a record is in the log

@@ -158,6 +158,19 @@ func TestProve(t *testing.T) {
 		if err != nil || again.Size != 700 || early.Size != 300 {
 			t.Errorf("checkpoints at %d and %d, %v", early.Size, again.Size, err)
 		}
+		if st := db.Stats(); st.LogSize != 700 || st.Signed != 700 {
+			t.Errorf("%d records, %d signed", st.LogSize, st.Signed)
+		}
+		if top, err := db.Top(ctx); err != nil || top.Size != 1 || top.Origin != tlog.TopOrigin || top.Verify(key) != nil {
+			t.Errorf("Top = %+v, %v", top, err)
+		}
+		view(t, db, func(tx *store.Tx) error {
+			r, at, err := tx.RecordByID(ids[500])
+			if err == nil && (at.Index != 500 || r.ID != ids[500]) {
+				t.Errorf("RecordByID = %+v at %+v", r, at)
+			}
+			return err
+		})
 		if same, err := db.Checkpoint(ctx); err != nil || !bytes.Equal(same.Note, again.Note) {
 			t.Errorf("a log that has not grown got another checkpoint: %v", err)
 		}

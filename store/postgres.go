@@ -58,6 +58,7 @@ func (e *postgresEngine) view(ctx context.Context, db *DB, fn func(*Tx) error) e
 	}
 	defer end()
 	tx := newTx(ctx, db, &pgSession{e, t}, false)
+	defer tx.end()
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -108,6 +109,7 @@ func (e *postgresEngine) once(ctx context.Context, db *DB, fn func(*Tx) error, r
 	}
 	defer end()
 	tx := newTx(ctx, db, &pgSession{e, t}, true)
+	defer tx.end()
 	tx.records = records
 	if err := guarded(tx, fn); err != nil {
 		return err

@@ -208,8 +208,8 @@ func (db *DB) Record(ctx context.Context, records ...Record) ([]Receipt, error) 
 	return out, nil
 }
 
-// Records returns the records under a key, newest first, those before the
-// place in front when before is not zero: at most limit. It pages "who used
+// Records returns up to limit records under a key, newest first, and the place
+// of the last one: given as before, it continues the list. It answers "who used
 // this license" (Art. 17).
 func (tx *Tx) Records(kind KeyKind, key string, before Page, limit int) ([]Record, Page, error) {
 	q := `SELECT k.time, k.shard, k.idx, r.bytes FROM record_key k
@@ -239,6 +239,23 @@ func (tx *Tx) Records(kind KeyKind, key string, before Page, limit int) ([]Recor
 		out = append(out, r)
 	}
 	return out, last, nil
+}
+
+// RecordByID returns a record and its place in the log, or ErrNoRow.
+func (tx *Tx) RecordByID(id string) (Record, Receipt, error) {
+	at := Receipt{ID: id}
+	var data []byte
+	err := tx.Row(`SELECT r.shard, r.idx, r.bytes FROM record_id i
+		JOIN record r ON r.shard = i.shard AND r.month = i.month AND r.idx = i.idx WHERE i.id = $1`, id).
+		Scan(&at.Shard, &at.Index, &data)
+	if err != nil {
+		return Record{}, Receipt{}, err
+	}
+	r, err := decodeRecord(data)
+	if err != nil {
+		return Record{}, Receipt{}, tampered("record "+id, err)
+	}
+	return r, at, nil
 }
 
 // Page is a place in a list of records: the last record seen.

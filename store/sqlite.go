@@ -81,6 +81,7 @@ func (e *sqliteEngine) view(ctx context.Context, db *DB, fn func(*Tx) error) err
 	}
 	defer r.exec(context.Background(), "ROLLBACK", nil) // nothing was written
 	tx := newTx(ctx, db, r, false)
+	defer tx.end()
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -240,6 +241,7 @@ func (e *sqliteEngine) step(whole *Tx, r *request) error {
 	// The statements of a closure are not interrupted when its caller gives up:
 	// that would roll back the whole group.
 	tx := newTx(context.WithoutCancel(r.ctx), whole.db, e.write, true)
+	defer tx.end()
 	r.err = guarded(tx, r.fn)
 	if tx.lost {
 		return fmt.Errorf("the group's transaction is lost: %w", tx.broken)

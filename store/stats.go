@@ -10,7 +10,7 @@ var commitBounds = [...]float64{.0002, .0005, .001, .002, .005, .01, .02, .05, .
 
 type counters struct {
 	updates, commits, failed, retries atomic.Uint64
-	records, recordCommits            atomic.Uint64
+	records, recordCommits, signed    atomic.Uint64
 	nanos                             atomic.Uint64
 	buckets                           [len(commitBounds) + 1]atomic.Uint64
 }
@@ -42,6 +42,7 @@ type Stats struct {
 	CommitCounts  []uint64      // commits that took no longer than the bound and longer than the one before
 	Queue         int           // requests waiting for the writer
 	LogSize       uint64        // records in this process's log
+	Signed        uint64        // of them under the last checkpoint; 0 before the first look
 }
 
 // RecordsPerCommit returns how many records shared one commit, on average.
@@ -59,7 +60,7 @@ func (db *DB) Stats() Stats {
 		Updates: c.updates.Load(), Commits: c.commits.Load(), Failed: c.failed.Load(), Retries: c.retries.Load(),
 		Records: c.records.Load(), RecordCommits: c.recordCommits.Load(), CommitTime: time.Duration(c.nanos.Load()),
 		CommitBounds: commitBounds[:], CommitCounts: make([]uint64, len(c.buckets)), Queue: len(db.writer.queue),
-		LogSize: db.chain.size(),
+		LogSize: db.chain.size(), Signed: c.signed.Load(),
 	}
 	for i := range c.buckets {
 		s.CommitCounts[i] = c.buckets[i].Load()

@@ -447,6 +447,20 @@ func TestNested(t *testing.T) {
 	})
 }
 
+func TestTxEndsWithItsClosure(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg store.Config) {
+		db := withTable(t, cfg)
+		var kept [2]*store.Tx
+		update(t, db, func(tx *store.Tx) error { kept[0] = tx; return nil })
+		view(t, db, func(tx *store.Tx) error { kept[1] = tx; return nil })
+		for _, tx := range kept {
+			if _, err := tx.Query("SELECT 1"); err == nil {
+				t.Error("a Tx is used after its closure")
+			}
+		}
+	})
+}
+
 func TestViewIsOneState(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, cfg store.Config) {
 		db := withTable(t, cfg)

@@ -153,6 +153,16 @@ func reads(q string) bool {
 	return len(q) >= 6 && strings.EqualFold(q[:6], "SELECT") || len(q) >= 4 && strings.EqualFold(q[:4], "WITH")
 }
 
+var errEnded = errors.New("store: the transaction's closure has ended")
+
+// end makes a Tx that its closure gave away useless: its connection is another
+// transaction's by now.
+func (tx *Tx) end() {
+	if tx.broken == nil {
+		tx.broken = errEnded
+	}
+}
+
 // fail marks the transaction as lost and says which statement lost it. On
 // PostgreSQL it is lost in truth; on SQLite it is made so, for the same meaning.
 func (tx *Tx) fail(q string, err error) error {
