@@ -227,7 +227,9 @@ func TestRetryAndDeath(t *testing.T) {
 			t.Errorf("%d tries before the time of the second", n)
 		}
 		clock.Move(time.Minute)
-		eventually(t, "the second try", func() bool { return tries.Load() == 2 && panics.Load() == 2 })
+		eventually(t, "the second try", func() bool {
+			return tries.Load() == 2 && counts(t, db) == "fails waiting 1, hopeless dead 1"
+		})
 		clock.Move(2 * time.Minute)
 		eventually(t, "it is dead", func() bool { return counts(t, db) == "fails dead 1, hopeless dead 1" })
 

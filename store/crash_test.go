@@ -257,3 +257,25 @@ func TestDeadlockIsRetried(t *testing.T) {
 		}
 	})
 }
+
+// A connection that is lost is Unavailable, and the next one is used.
+func TestLostConnection(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg store.Config) {
+		if cfg.URL == "" {
+			t.Skip("there is no connection to lose")
+		}
+		db := withTable(t, cfg)
+		err := db.Update(ctx, func(tx *store.Tx) error {
+			if _, err := tx.Exec("INSERT INTO thing (id, n) VALUES ('a', 1)"); err != nil {
+				return err
+			}
+			_, err := tx.Query("SELECT pg_terminate_backend(pg_backend_pid())")
+			return err
+		})
+		wantKind(t, "lost connection", err, elicense.Unavailable)
+		update(t, db, func(tx *store.Tx) error {
+			_, err := tx.Exec("INSERT INTO thing (id, n) VALUES ('a', 1)")
+			return err
+		})
+	})
+}
