@@ -20,13 +20,14 @@ const (
 	Unauthorized             // who is acting is not known
 	NotInForce               // the license exists and can not be used
 	Expired                  // a ticket, session or link has run out
-	TooLarge                 // more than the limit: bytes, rows, requests
+	TooLarge                 // more than the limit: bytes, rows, parties
+	TooMany                  // too often: wait and try again
 	Unavailable              // can not be known or done now; never to be read as "fine"
 )
 
 var kindNames = [...]string{
 	"internal", "invalid", "not-found", "conflict", "forbidden",
-	"unauthorized", "not-in-force", "expired", "too-large", "unavailable",
+	"unauthorized", "not-in-force", "expired", "too-large", "too-many", "unavailable",
 }
 
 // String returns the kind's name on the wire.

@@ -167,12 +167,15 @@ func (g *Guard) writeOnce(ctx context.Context, build func(*store.Tx) (Request, e
 			}
 		}
 		permit := &Permit{Rule: v.rule, Note: req.Note}
-		if err := do(tx, permit); err != nil {
+		if err := once(ctx, tx, func() error { return do(tx, permit) }); err != nil {
 			return err
 		}
 		tx.Record(newRecord(&req, permit, nil))
 		return nil
 	})
+	if err == nil {
+		took(ctx)
+	}
 	if k := elicense.KindOf(err); err != nil && (k == elicense.Forbidden || k == elicense.NotInForce) {
 		return g.refuse(ctx, &req, err)
 	}

@@ -21,11 +21,11 @@ var absentDigest = sync.OnceValue(func() string { return DigestSecret("absent") 
 // login or one place within 15 minutes close the door for that time. The refusal
 // does not tell whether the login exists.
 //
-// Errors: Unauthorized; TooLarge when there were too many failures.
+// Errors: Unauthorized; TooMany when there were too many failures.
 func (o *Org) SignIn(ctx context.Context, login, secret, from, request string) (*elicense.Actor, error) {
 	if o.failures.Over("login "+login) || o.failures.Over("from "+from) {
 		return nil, o.refuseSignIn(ctx, login, request,
-			elicense.E(elicense.TooLarge, "登录失败次数过多").Then("请15分钟后再试，或联系本单位管理员"))
+			elicense.E(elicense.TooMany, "登录失败次数过多").Then("请15分钟后再试，或联系本单位管理员"))
 	}
 	var (
 		account *Account

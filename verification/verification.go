@@ -74,7 +74,7 @@ func New(db *store.DB, guard *access.Guard, trust document.Options, now func() t
 // ByCode checks the license version whose QR carries the code. from is where the
 // request comes from, for the limit.
 //
-// Errors: NotFound for a code that is on no license; TooLarge for too many
+// Errors: NotFound for a code that is on no license; TooMany for too many
 // checks; Unavailable if the status can't be read.
 func (v *Verifier) ByCode(ctx context.Context, actor *elicense.Actor, from string, code elicense.CheckCode) (*Answer, error) {
 	if err := v.within(from); err != nil {
@@ -111,7 +111,7 @@ func (v *Verifier) within(from string) error {
 	if v.limit.Count(from) {
 		return nil
 	}
-	return elicense.E(elicense.TooLarge, "查验太频繁").Then("请一分钟后再查")
+	return elicense.E(elicense.TooMany, "查验太频繁").Then("请一分钟后再查")
 }
 
 func (v *Verifier) request(actor *elicense.Actor, by string) func(*store.Tx) (access.Request, error) {
@@ -126,7 +126,7 @@ func (v *Verifier) request(actor *elicense.Actor, by string) func(*store.Tx) (ac
 // ByFile judges a license file and, if its seal holds and it is one of ours,
 // tells the license's status.
 //
-// Errors: TooLarge for too many checks; Unavailable if the status can't be read.
+// Errors: TooMany for too many checks; Unavailable if the status can't be read.
 // A file that is no license is an answer, not an error.
 func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from string, file []byte) (*Answer, error) {
 	if err := v.within(from); err != nil {

@@ -1,0 +1,355 @@
+// Package httpapi is the JSON API for the systems of issuing and application
+// units, halls and supervisors: everything a person can do at a desk, under the
+// same access law. OpenAPI 3.1 is made from the code.
+//
+// It decides nothing: it says who asks, calls a domain function, and turns its
+// answer or refusal into HTTP.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"elicense"
+	"elicense/access"
+	"elicense/cases"
+	"elicense/catalog"
+	"elicense/issuance"
+	"elicense/lifecycle"
+	"elicense/org"
+	"elicense/oversight"
+	"elicense/sharing"
+	"elicense/verification"
+)
+
+// Config is what the API answers from; all of it is required.
+type Config struct {
+	Org       *org.Org
+	Guard     *access.Guard
+	Catalog   *catalog.Catalog
+	Cases     *cases.Cases
+	Issuer    *issuance.Issuer
+	Lifecycle *lifecycle.Lifecycle
+	Sharing   *sharing.Sharing
+	Verifier  *verification.Verifier
+	Oversight *oversight.Oversight
+	Now       func() time.Time
+	Log       *slog.Logger
+	Version   string
+}
+
+// The limits of requests, in bytes.
+const (
+	maxBody = 1 << 20
+	maxFile = 20 << 20
+)
+
+type server struct {
+	Config
+	api huma.API
+}
+
+// Mount adds the API to mux: /api/v1/…, /oauth/token, /openapi.json and the
+// readable page /api. It returns the description.
+func Mount(mux *http.ServeMux, c Config) *huma.OpenAPI {
+	s := &server{Config: c}
+	huma.NewError = s.problem
+	own := http.NewServeMux()
+	config := huma.DefaultConfig("电子证照共享服务平台接口", c.Version)
+	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.Info.Description = "供签发单位、应用单位、服务大厅和监督机构的业务系统使用。和各工作台同一套访问规则；每次访问都有记录。"
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth/token"}}},
+	}
+	s.api = humago.New(own, config)
+	s.routes()
+	mux.Handle("/api/v1/", s.entry(own))
+	mux.Handle("/openapi.json", own)
+	mux.HandleFunc("POST /oauth/token", s.token)
+	mux.HandleFunc("GET /api", s.page)
+	return s.api.OpenAPI()
+}
+
+// routes is the whole API on one screen.
+func (s *server) routes() {
+	get, post := http.MethodGet, http.MethodPost
+
+	op(s, get, "/license-types", "license-types", "证照类别目录", s.listTypes, public)
+	op(s, get, "/license-types/{code}", "license-type", "一个证照类别", s.getType, public)
+	op(s, post, "/license-types", "propose-type", "登记证照类别（新类别或新版本）", s.proposeType, created)
+	op(s, post, "/license-types/{code}/versions/{version}/decision", "decide-type", "核对并发布或退回", s.decideType)
+
+	op(s, post, "/completions", "complete", "业务办结，应制证照（按办件和结果序号幂等）", s.complete, created)
+	op(s, get, "/drafts", "drafts", "本单位的草稿", s.listDrafts)
+	op(s, get, "/drafts/{id}", "draft", "一份草稿：检查、比对、内容", s.getDraft)
+	op(s, get, "/drafts/{id}/face", "draft-face", "将要签章的照面，SVG", s.draftFace)
+	op(s, post, "/drafts/{id}/review", "review-draft", "审核通过或退回", s.reviewDraft)
+	op(s, post, "/references", "refer", "登记国家系统回传的证照", s.refer, created)
+
+	op(s, get, "/licenses/{id}", "license", "本单位签发的一个证照", s.getLicense)
+	op(s, get, "/licenses/{id}/file", "license-file", "签章文件，OFD", s.licenseFile)
+	op(s, post, "/licenses/{id}/events", "propose-event", "提出状态变更（待第二人复核）", s.proposeEvent, created)
+	op(s, post, "/license-changes/{id}/review", "review-event", "复核状态变更", s.reviewEvent)
+
+	op(s, get, "/matters", "matters", "事项", s.listMatters, public)
+	op(s, get, "/matters/{code}", "matter", "一个事项的材料清单", s.getMatter, public)
+	op(s, post, "/cases", "open-case", "开办件（收件）", s.openCase, created)
+	op(s, get, "/cases/{id}", "case", "一个办件", s.getCase)
+	op(s, get, "/cases/{id}/materials", "materials", "核对材料", s.materials)
+	op(s, post, "/cases/{id}/uses", "use", "查询、验证、比对证照", s.use)
+	op(s, post, "/cases/{id}/closing", "close-case", "办结", s.closeCase)
+
+	op(s, get, "/folder", "folder", "持证人的卡包", s.folder)
+	op(s, get, "/folder/{id}", "own-license", "持证人的一个证照", s.ownLicense)
+	op(s, get, "/folder/{id}/file", "own-file", "签章文件，OFD", s.ownFile)
+	op(s, get, "/folder/{id}/uses", "own-uses", "谁用过这个证照", s.ownUses)
+
+	op(s, post, "/checks", "check", "按二维码里的查验码查验", s.check, public)
+	op(s, post, "/checks/file", "check-file", "按文件查验，请求体就是文件", s.checkFile, public, large)
+
+	op(s, get, "/records", "records", "访问记录", s.records)
+	op(s, get, "/records/{id}/proof", "record-proof", "一条访问记录的证明", s.proof)
+	op(s, get, "/log/checkpoint", "checkpoint", "日志的签名校验点", s.checkpoint, public)
+}
+
+// The marks of operations.
+func public(o *huma.Operation)  { o.Security = nil }
+func created(o *huma.Operation) { o.DefaultStatus = http.StatusCreated }
+func large(o *huma.Operation)   { o.MaxBodyBytes = maxFile; o.BodyReadTimeout = time.Minute }
+
+// op registers an operation. Its handler gets who asks; unless the operation is
+// public, nobody is refused before it runs.
+func op[I, O any](s *server, method, path, id, summary string, handle func(context.Context, *elicense.Actor, *I) (*O, error), marks ...func(*huma.Operation)) {
+	o := huma.Operation{
+		OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, MaxBodyBytes: maxBody,
+		Security: []map[string][]string{{"oauth2": {}}}, Tags: []string{strings.Split(path, "/")[1]},
+	}
+	for _, m := range marks {
+		m(&o)
+	}
+	open := o.Security == nil
+	huma.Register(s.api, o, func(ctx context.Context, in *I) (*O, error) {
+		who := actorOf(ctx)
+		if who.Kind == elicense.Public && !open {
+			return nil, s.fail(ctx, elicense.E(elicense.Unauthorized, "要先登录").Then("请在/oauth/token取得访问令牌，放在Authorization头里"))
+		}
+		out, err := handle(ctx, who, in)
+		if err != nil {
+			return nil, s.fail(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// statusOf is the one table of errors and statuses.
+var statusOf = map[elicense.Kind]int{
+	elicense.Invalid: http.StatusBadRequest, elicense.NotFound: http.StatusNotFound, elicense.Conflict: http.StatusConflict,
+	elicense.Forbidden: http.StatusForbidden, elicense.Unauthorized: http.StatusUnauthorized, elicense.NotInForce: http.StatusConflict,
+	elicense.Expired: http.StatusGone, elicense.TooLarge: http.StatusRequestEntityTooLarge, elicense.TooMany: http.StatusTooManyRequests,
+	elicense.Unavailable: http.StatusServiceUnavailable, elicense.Internal: http.StatusInternalServerError,
+}
+
+// Problem is an error as RFC 9457 writes it. It never repeats what was sent.
+type Problem struct {
+	Type    string `json:"type"`
+	Title   string `json:"title" doc:"一句话：不能做什么、为什么"`
+	Status  int    `json:"status"`
+	Clause  string `json:"clause,omitempty" doc:"据以拒绝的条款或规则"`
+	Field   string `json:"field,omitempty" doc:"有问题的字段"`
+	Row     int    `json:"row,omitempty"`
+	Next    string `json:"next,omitempty" doc:"下一步怎么办"`
+	Record  string `json:"record,omitempty" doc:"这次拒绝的记录编号"`
+	Request string `json:"requestId,omitempty"`
+}
+
+// Error returns the sentence.
+func (p *Problem) Error() string { return p.Title }
+
+// GetStatus returns the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType returns the media type of problems.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// fail turns a domain error into a problem; internal text goes to the log only.
+func (s *server) fail(ctx context.Context, err error) error {
+	p := problemOf(err, actorOf(ctx).Request)
+	if p.Status >= http.StatusInternalServerError {
+		s.Log.ErrorContext(ctx, "request failed", "request", p.Request, "err", err)
+	}
+	return p
+}
+
+func problemOf(err error, request string) *Problem {
+	kind := elicense.KindOf(err)
+	p := &Problem{Type: "urn:elicense:" + kind.String(), Status: statusOf[kind], Title: "平台内部出错，没有办成", Request: request}
+	var e *elicense.Error
+	if errors.As(err, &e) && kind != elicense.Internal {
+		p.Title, p.Clause, p.Field, p.Row, p.Next, p.Record = e.Message(), e.Clause, e.Field, e.Row, e.Next, e.Record
+	} else {
+		p.Next = "请稍后再试；仍不行请把请求编号告诉平台管理员"
+	}
+	return p
+}
+
+// problem is what huma's own refusals become: bad JSON, missing fields, too large
+// a body. The library's text, which repeats the value, is dropped.
+func (s *server) problem(status int, _ string, errs ...error) huma.StatusError {
+	p := &Problem{Type: "urn:elicense:invalid", Status: status, Title: "请求的内容不符合接口说明", Next: "请对照接口说明修改后再发"}
+	switch status {
+	case http.StatusUnprocessableEntity:
+		p.Status = http.StatusBadRequest
+	case http.StatusRequestEntityTooLarge:
+		p.Type, p.Title, p.Next = "urn:elicense:too-large", "请求的内容太大", "请分开发送，或压缩后再发"
+	case http.StatusUnsupportedMediaType, http.StatusNotAcceptable:
+		p.Title = "只接受和返回application/json"
+	}
+	for _, err := range errs {
+		var d *huma.ErrorDetail
+		if errors.As(err, &d) {
+			p.Field = strings.TrimPrefix(d.Location, "body.")
+			break
+		}
+	}
+	if status >= http.StatusInternalServerError {
+		p = &Problem{Type: "urn:elicense:internal", Status: status, Title: "平台内部出错，没有办成"}
+	}
+	return p
+}
+
+type actorKey struct{}
+
+func actorOf(ctx context.Context) *elicense.Actor {
+	if a, ok := ctx.Value(actorKey{}).(*elicense.Actor); ok {
+		return a
+	}
+	return elicense.Anyone("")
+}
+
+// NewRequestID draws the number of a request.
+func NewRequestID(now time.Time) string { return elicense.NewID[string](now) }
+
+// from is where a request comes from, for limits.
+func from(r *http.Request) string {
+	host, _, found := strings.Cut(r.RemoteAddr, "]")
+	if found {
+		return strings.TrimPrefix(host, "[")
+	}
+	host, _, _ = strings.Cut(r.RemoteAddr, ":")
+	return host
+}
+
+type fromKey struct{}
+
+func fromOf(ctx context.Context) string {
+	s, _ := ctx.Value(fromKey{}).(string)
+	return s
+}
+
+// entry finds out who asks and lets a repeated POST have its first answer.
+func (s *server) entry(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request := NewRequestID(s.Now())
+		w.Header().Set("X-Request-Id", request)
+		w.Header().Set("Cache-Control", "no-store")
+		who := elicense.Anyone(request)
+		if r.Header.Get("X-Actor") != "" {
+			writeProblem(w, problemOf(elicense.E(elicense.Invalid, "不接受X-Actor头").Then("代人办理请用本人的访问令牌"), request))
+			return
+		}
+		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+			a, err := s.Org.ActorOfToken(r.Context(), bearer, request)
+			if err != nil {
+				writeProblem(w, problemOf(err, request))
+				return
+			}
+			who = a
+		}
+		ctx := context.WithValue(r.Context(), actorKey{}, who)
+		ctx = context.WithValue(ctx, fromKey{}, from(r))
+		key := r.Header.Get("Idempotency-Key")
+		if r.Method != http.MethodPost || key == "" || who.Account == "" {
+			next.ServeHTTP(w, r.WithContext(ctx))
+			return
+		}
+		s.once(w, r.WithContext(ctx), next, who, key)
+	})
+}
+
+// once answers a POST with an idempotency key: as the first time, if it was
+// answered before.
+func (s *server) once(w http.ResponseWriter, r *http.Request, next http.Handler, who *elicense.Actor, key string) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFile))
+	if err != nil || len(key) > 128 {
+		writeProblem(w, problemOf(elicense.E(elicense.TooLarge, "请求的内容或幂等键太长").Because(err), who.Request))
+		return
+	}
+	o := &access.Once{Scope: string(who.Account) + " " + r.URL.Path, Key: key, Digest: body}
+	reply, known, err := s.Guard.Replay(r.Context(), o)
+	if err != nil {
+		writeProblem(w, s.fail(r.Context(), err).(*Problem))
+		return
+	}
+	if known {
+		replay(w, reply)
+		return
+	}
+	r = r.WithContext(access.WithOnce(r.Context(), o))
+	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	rec := &recorder{header: http.Header{}, status: http.StatusOK}
+	next.ServeHTTP(rec, r)
+	if rec.status < 300 {
+		if err := s.Guard.KeepReply(r.Context(), o, rec.kept()); err != nil {
+			writeProblem(w, s.fail(r.Context(), err).(*Problem))
+			return
+		}
+	}
+	for k, v := range rec.header {
+		w.Header()[k] = v
+	}
+	w.WriteHeader(rec.status)
+	w.Write(rec.body) // the caller is gone if this fails
+}
+
+// recorder holds an answer back until it is kept.
+type recorder struct {
+	header http.Header
+	status int
+	body   []byte
+}
+
+func (r *recorder) Header() http.Header  { return r.header }
+func (r *recorder) WriteHeader(code int) { r.status = code }
+func (r *recorder) Write(b []byte) (int, error) {
+	r.body = append(r.body, b...)
+	return len(b), nil
+}
+
+// kept is the form an answer is kept in: its status and type, then its body.
+func (r *recorder) kept() []byte {
+	return append([]byte(strconv.Itoa(r.status)+" "+r.header.Get("Content-Type")+"\n"), r.body...)
+}
+
+func replay(w http.ResponseWriter, kept []byte) {
+	head, body, _ := strings.Cut(string(kept), "\n")
+	status, kind, _ := strings.Cut(head, " ")
+	code, err := strconv.Atoi(status)
+	if err != nil {
+		code = http.StatusOK
+	}
+	if kind != "" {
+		w.Header().Set("Content-Type", kind)
+	}
+	w.Header().Set("Idempotent-Replay", "true")
+	w.WriteHeader(code)
+	io.WriteString(w, body)
+}

@@ -1,0 +1,319 @@
+package httpapi
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"elicense"
+	"elicense/catalog"
+	"elicense/issuance"
+	"elicense/lifecycle"
+)
+
+type noInput struct{}
+
+// body wraps a JSON answer.
+type body[T any] struct{ Body T }
+
+// raw is an answer that is no JSON.
+type raw struct {
+	ContentType        string `header:"Content-Type"`
+	ContentDisposition string `header:"Content-Disposition"`
+	Body               []byte
+}
+
+func shanghai(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.In(elicense.Shanghai)
+	return &t
+}
+
+type typeOut struct {
+	catalog.Type
+	State     catalog.State `json:"state"`
+	Remark    string        `json:"remark,omitempty"`
+	Published *time.Time    `json:"publishedAt,omitempty"`
+}
+
+func typeOf(t *catalog.Type) typeOut {
+	return typeOut{Type: *t, State: t.State, Remark: t.Remark, Published: shanghai(t.Decided)}
+}
+
+type typeSummary struct {
+	Code     elicense.TypeCode   `json:"code"`
+	Version  int                 `json:"version"`
+	Name     string              `json:"name"`
+	State    catalog.State       `json:"state"`
+	Mode     catalog.Mode        `json:"mode"`
+	Holders  catalog.Holders     `json:"holders"`
+	Unit     elicense.UnitCode   `json:"unitCode"`
+	Issuers  []elicense.UnitCode `json:"issuers"`
+	Validity string              `json:"validity"`
+}
+
+func (s *server) listTypes(ctx context.Context, _ *elicense.Actor, _ *noInput) (*body[[]typeSummary], error) {
+	types, err := s.Catalog.All(ctx)
+	out := &body[[]typeSummary]{Body: []typeSummary{}}
+	for _, t := range types {
+		out.Body = append(out.Body, typeSummary{t.Code, t.Version, t.Name, t.State, t.Mode, t.Holders, t.Unit, t.Issuers, t.Validity.Text})
+	}
+	return out, err
+}
+
+func (s *server) getType(ctx context.Context, _ *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+},
+) (*body[[]typeOut], error) {
+	versions, err := s.Catalog.Versions(ctx, in.Code)
+	if err != nil {
+		return nil, err
+	}
+	out := &body[[]typeOut]{}
+	for _, t := range versions {
+		if t.State != catalog.Proposed && t.State != catalog.Returned {
+			out.Body = append(out.Body, typeOf(t))
+		}
+	}
+	if len(out.Body) == 0 {
+		return nil, elicense.E(elicense.NotFound, "没有这个证照类别").At("code")
+	}
+	return out, nil
+}
+
+func (s *server) proposeType(ctx context.Context, who *elicense.Actor, in *body[catalog.Type]) (*body[typeOut], error) {
+	t := in.Body
+	t.Unit = who.Unit
+	if t.Face == nil && t.Mode.Made() {
+		t.Face = catalog.DefaultFace(t.Name, t.Fields)
+	}
+	if err := s.Catalog.Propose(ctx, who, &t); err != nil {
+		return nil, err
+	}
+	return &body[typeOut]{typeOf(&t)}, nil
+}
+
+type decision struct {
+	Approve bool   `json:"approve" doc:"true通过，false退回"`
+	Remark  string `json:"remark,omitempty" doc:"退回或不通过的原因"`
+	Reason  string `json:"reason,omitempty" doc:"比对服务不可用时仍然通过的理由"`
+	Seq     int64  `json:"seq,omitempty" doc:"看到的版本号"`
+}
+
+type done struct {
+	Done bool `json:"done"`
+}
+
+var yes = &body[done]{done{true}}
+
+func (s *server) decideType(ctx context.Context, who *elicense.Actor, in *struct {
+	Code    elicense.TypeCode `path:"code" maxLength:"21"`
+	Version int               `path:"version"`
+	Body    decision
+},
+) (*body[done], error) {
+	return yes, s.Catalog.Decide(ctx, who, in.Code, in.Version, in.Body.Approve, in.Body.Remark)
+}
+
+type completionIn struct {
+	Case      string               `json:"case" doc:"办件编号"`
+	Item      string               `json:"item,omitempty" doc:"办理结果的序号，默认1"`
+	Type      elicense.TypeCode    `json:"licenseTypeCode"`
+	Closed    time.Time            `json:"closedAt" doc:"办结时间"`
+	Kind      elicense.EventKind   `json:"kind,omitempty" enum:"publish,change,renew" doc:"默认publish"`
+	License   elicense.LicenseID   `json:"license,omitempty" doc:"变更、延续的原证照"`
+	DocNo     string               `json:"documentNumber,omitempty"`
+	Holders   []elicense.HolderRef `json:"holders"`
+	Fields    map[string]string    `json:"fields"`
+	IssuedOn  elicense.Date        `json:"issuedOn,omitempty"`
+	ValidFrom elicense.Date        `json:"validFrom,omitempty"`
+}
+
+type draftOut struct {
+	ID         elicense.DraftID     `json:"id"`
+	Seq        int64                `json:"seq"`
+	State      issuance.State       `json:"state"`
+	Type       elicense.TypeCode    `json:"licenseTypeCode"`
+	TypeName   string               `json:"licenseType"`
+	Kind       elicense.EventKind   `json:"kind"`
+	License    elicense.LicenseID   `json:"license"`
+	Version    int                  `json:"version"`
+	Identifier elicense.Identifier  `json:"licenseIdentifier"`
+	Case       string               `json:"case"`
+	Holders    []elicense.HolderRef `json:"holders"`
+	Fields     map[string]string    `json:"fields"`
+	Findings   []catalog.Finding    `json:"findings"`
+	Comparison issuance.Comparison  `json:"comparison"`
+	Remark     string               `json:"remark,omitempty"`
+	Trouble    string               `json:"trouble,omitempty"`
+	Closed     *time.Time           `json:"closedAt"`
+	Generated  *time.Time           `json:"generatedAt"`
+	Reviewed   *time.Time           `json:"reviewedAt,omitempty"`
+	Published  *time.Time           `json:"publishedAt,omitempty"`
+	Due        *time.Time           `json:"dueAt,omitempty"`
+}
+
+func draftOf(d *issuance.Draft) draftOut {
+	out := draftOut{
+		d.ID, d.Seq, d.State, d.Type, d.TypeName, d.Kind, d.License, d.Version, d.Identifier, d.Case, d.Holders, d.Fields, d.Findings, d.Comparison,
+		d.Remark, d.Trouble, shanghai(d.Closed), shanghai(d.Generated), shanghai(d.Reviewed), shanghai(d.Published), shanghai(d.Due),
+	}
+	if out.Findings == nil {
+		out.Findings = []catalog.Finding{}
+	}
+	return out
+}
+
+func (s *server) complete(ctx context.Context, who *elicense.Actor, in *body[completionIn]) (*body[draftOut], error) {
+	b := in.Body
+	d, err := s.Issuer.Complete(ctx, who, issuance.Completion{
+		Case: b.Case, Item: b.Item, Type: b.Type, Closed: b.Closed, Kind: b.Kind, License: b.License, DocNo: b.DocNo, Holders: b.Holders,
+		Fields: b.Fields, IssuedOn: b.IssuedOn, ValidFrom: b.ValidFrom,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &body[draftOut]{draftOf(d)}, nil
+}
+
+type draftLine struct {
+	ID       elicense.DraftID `json:"id"`
+	Seq      int64            `json:"seq"`
+	State    issuance.State   `json:"state"`
+	TypeName string           `json:"licenseType"`
+	Holder   string           `json:"holder"`
+	Due      *time.Time       `json:"dueAt,omitempty"`
+	Trouble  string           `json:"trouble,omitempty"`
+}
+
+func (s *server) listDrafts(ctx context.Context, who *elicense.Actor, in *struct {
+	State issuance.State `query:"state" enum:"draft,in-review,sealing,published,void" default:"in-review"`
+	Limit int            `query:"limit" minimum:"1" maximum:"200" default:"100"`
+},
+) (*body[[]draftLine], error) {
+	list, err := s.Issuer.Queue(ctx, who, in.Limit, in.State)
+	out := &body[[]draftLine]{Body: []draftLine{}}
+	for _, d := range list {
+		out.Body = append(out.Body, draftLine{d.ID, d.Seq, d.State, d.TypeName, d.Holder, shanghai(d.Due), d.Trouble})
+	}
+	return out, err
+}
+
+type draftID struct {
+	ID elicense.DraftID `path:"id" maxLength:"26"`
+}
+
+func (s *server) getDraft(ctx context.Context, who *elicense.Actor, in *draftID) (*body[draftOut], error) {
+	r, err := s.Issuer.Get(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[draftOut]{draftOf(r.Draft)}, nil
+}
+
+func (s *server) draftFace(ctx context.Context, who *elicense.Actor, in *struct {
+	ID   elicense.DraftID `path:"id" maxLength:"26"`
+	Page int              `query:"page" minimum:"1" default:"1"`
+},
+) (*raw, error) {
+	pages, err := s.Issuer.Preview(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	if in.Page > len(pages) {
+		return nil, elicense.E(elicense.NotFound, "照面没有这一页").At("page")
+	}
+	return &raw{ContentType: "image/svg+xml", Body: pages[in.Page-1]}, nil
+}
+
+func (s *server) reviewDraft(ctx context.Context, who *elicense.Actor, in *struct {
+	ID   elicense.DraftID `path:"id" maxLength:"26"`
+	Body decision
+},
+) (*body[done], error) {
+	if in.Body.Approve {
+		return yes, s.Issuer.Approve(ctx, who, in.ID, in.Body.Seq, in.Body.Reason)
+	}
+	return yes, s.Issuer.Return(ctx, who, in.ID, in.Body.Seq, in.Body.Remark)
+}
+
+type referenceIn struct {
+	Type      elicense.TypeCode    `json:"licenseTypeCode"`
+	Holders   []elicense.HolderRef `json:"holders"`
+	Fields    map[string]string    `json:"fields"`
+	IssuedOn  elicense.Date        `json:"issuedOn"`
+	ValidFrom elicense.Date        `json:"validFrom,omitempty"`
+	ValidTo   elicense.Date        `json:"validTo,omitempty"`
+	Source    string               `json:"source" doc:"来源系统"`
+}
+
+type idOut struct {
+	ID string `json:"id"`
+}
+
+func (s *server) refer(ctx context.Context, who *elicense.Actor, in *body[referenceIn]) (*body[idOut], error) {
+	b := in.Body
+	id, err := s.Issuer.Refer(ctx, who, issuance.Reference{
+		Type: b.Type, Holders: b.Holders, Fields: b.Fields, IssuedOn: b.IssuedOn, ValidFrom: b.ValidFrom, ValidTo: b.ValidTo, Source: b.Source,
+	})
+	return &body[idOut]{idOut{string(id)}}, err
+}
+
+type licenseID struct {
+	ID elicense.LicenseID `path:"id" maxLength:"26"`
+}
+
+func (s *server) getLicense(ctx context.Context, who *elicense.Actor, in *licenseID) (*body[licenseOut], error) {
+	o, err := s.Sharing.Issued(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[licenseOut]{licenseOf(o)}, nil
+}
+
+func (s *server) licenseFile(ctx context.Context, who *elicense.Actor, in *licenseID) (*raw, error) {
+	return s.file(ctx, who, in.ID, true)
+}
+
+func (s *server) ownFile(ctx context.Context, who *elicense.Actor, in *licenseID) (*raw, error) {
+	return s.file(ctx, who, in.ID, false)
+}
+
+func (s *server) file(ctx context.Context, who *elicense.Actor, id elicense.LicenseID, issued bool) (*raw, error) {
+	b, name, err := s.Sharing.File(ctx, who, id, issued)
+	if err != nil {
+		return nil, err
+	}
+	return &raw{"application/ofd", `attachment; filename="` + strings.ReplaceAll(name, `"`, "") + `"`, b}, nil
+}
+
+type eventIn struct {
+	Kind      elicense.EventKind `json:"kind" doc:"suspend挂起 resume解除挂起 pledge质押 release解除质押 seal-up查封 unseal解除查封 revoke吊销 cancel注销 abolish废止 restore恢复"`
+	DocNo     string             `json:"documentNumber"`
+	Reason    string             `json:"reason"`
+	Effective time.Time          `json:"effectiveAt,omitempty"`
+}
+
+func (s *server) proposeEvent(ctx context.Context, who *elicense.Actor, in *struct {
+	ID   elicense.LicenseID `path:"id" maxLength:"26"`
+	Body eventIn
+},
+) (*body[idOut], error) {
+	c, err := s.Lifecycle.Propose(ctx, who, lifecycle.Change{
+		License: in.ID, Kind: in.Body.Kind, DocNo: in.Body.DocNo, Reason: in.Body.Reason, Effective: in.Body.Effective,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &body[idOut]{idOut{c.ID}}, nil
+}
+
+func (s *server) reviewEvent(ctx context.Context, who *elicense.Actor, in *struct {
+	ID   string `path:"id" maxLength:"26"`
+	Body decision
+},
+) (*body[done], error) {
+	return yes, s.Lifecycle.Decide(ctx, who, in.ID, in.Body.Approve, in.Body.Remark)
+}
