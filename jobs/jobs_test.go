@@ -410,3 +410,29 @@ func TestEnqueueRefusesNoKind(t *testing.T) {
 		t.Error("a job without a kind is enqueued")
 	}
 }
+
+// Only what is due is taken out of much that waits.
+func TestManyWaitingJobs(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		update(t, db, func(tx *store.Tx) error {
+			for i := range 2000 {
+				j := jobs.Job{Kind: "a", Key: fmt.Sprint(i), RunAt: clock.Now().Add(time.Hour)}
+				if i%100 == 7 {
+					j.RunAt = clock.Now()
+				}
+				if err := jobs.Enqueue(tx, j); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		var ran atomic.Int32
+		q := queue(db)
+		q.Handle("a", func(context.Context, []byte) error { ran.Add(1); return nil })
+		start(t, q)
+		eventually(t, "the due ones ran", func() bool { return counts(t, db) == "a waiting 1980" })
+		if ran.Load() != 20 {
+			t.Errorf("%d ran", ran.Load())
+		}
+	})
+}
