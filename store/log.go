@@ -31,9 +31,13 @@ type head struct {
 	month int64
 }
 
-// openChain makes the shard's head when it is missing, and reads it.
+// openChain makes the shard's head when it is missing, and reads it. To inspect,
+// the head is not asked for: CheckLog says what is wrong with it.
 func openChain(ctx context.Context, db *DB) (*chain, error) {
-	c := &chain{db: db, shard: db.cfg.Shard}
+	c := &chain{db: db, shard: db.cfg.Shard, known: []tlog.Tree{{}}}
+	if db.cfg.Inspect {
+		return c, nil
+	}
 	err := db.Update(ctx, func(tx *Tx) error {
 		h, err := c.read(tx)
 		if errors.Is(err, ErrNoRow) {

@@ -389,6 +389,38 @@ func TestForeignHeadIsFatal(t *testing.T) {
 	})
 }
 
+// A log that can not be trusted is not opened, but to inspect it.
+func TestInspect(t *testing.T) {
+	cfg := storetest.Config(t)
+	db, err := store.Open(ctx, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, db, 10)
+	update(t, db, run("UPDATE log_head SET size = 9"))
+	update(t, db, run("UPDATE record SET time = 0 WHERE idx = 4"))
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(ctx, cfg); !errors.Is(err, tlog.ErrFatal) {
+		t.Errorf("Open: %v", err)
+	}
+	cfg.Inspect = true
+	db = storetest.Open(t, cfg)
+	got := findings(t, db)
+	for _, kind := range []store.FindingKind{store.HeadWrong, store.RecordChanged} {
+		if !slices.ContainsFunc(got, func(f store.Finding) bool { return f.Kind == kind }) {
+			t.Errorf("no finding %s among %v", kind, got)
+		}
+	}
+	if err := db.Update(ctx, func(*store.Tx) error { return nil }); err == nil {
+		t.Error("Update of a store opened to inspect")
+	}
+	if _, err := db.Record(ctx, store.Record{Act: "x", Outcome: store.Done}); err == nil {
+		t.Error("Record in a store opened to inspect")
+	}
+}
+
 func TestShards(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, cfg store.Config) {
 		if cfg.URL == "" {

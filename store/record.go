@@ -186,7 +186,7 @@ func (db *DB) Record(ctx context.Context, records ...Record) ([]Receipt, error) 
 	if err := db.usable(ctx); err != nil {
 		return nil, err
 	}
-	if err := db.notNested(ctx); err != nil {
+	if err := db.mayWrite(ctx); err != nil {
 		return nil, err
 	}
 	now := db.now()

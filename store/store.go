@@ -47,6 +47,7 @@ type Config struct {
 	Log       *slog.Logger     // nil discards
 	LogSigner gm.Signer        // signs checkpoints; nil leaves them unsigned
 	Shard     int              // record shard of this process, from 0; each process has its own
+	Inspect   bool             // for fsck: nothing is changed, and a log that can not be trusted is opened all the same
 	Fault     func(Step) Fault // makes steps fail in tests; nil in service
 }
 
@@ -115,9 +116,11 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 	if db.keys, err = openKeys(ctx, db); err != nil {
 		return nil, fmt.Errorf("data keys: %w", err)
 	}
-	if db.chain, err = openChain(ctx, db); err != nil {
+	chain, err := openChain(ctx, db)
+	if err != nil {
 		return nil, fmt.Errorf("record log: %w", err)
 	}
+	db.chain = chain
 	return db, nil
 }
 
@@ -162,7 +165,7 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	if err := db.usable(ctx); err != nil {
 		return err
 	}
-	if err := db.notNested(ctx); err != nil {
+	if err := db.mayWrite(ctx); err != nil {
 		return err
 	}
 	db.stats.updates.Add(1)
@@ -235,11 +238,16 @@ func (db *DB) closedError() error {
 }
 
 var (
-	errClosed = errors.New("store is closed")
-	errNested = errors.New("store: Update or Record inside an Update's closure")
+	errClosed  = errors.New("store is closed")
+	errInspect = errors.New("store: opened to inspect, nothing is changed")
+	errNested  = errors.New("store: Update or Record inside an Update's closure")
 )
 
-func (db *DB) notNested(ctx context.Context) error {
+// mayWrite refuses a nested Update, and every one of a store opened to inspect.
+func (db *DB) mayWrite(ctx context.Context) error {
+	if db.cfg.Inspect && db.chain != nil {
+		return errInspect
+	}
 	if tx := txOf(ctx); tx != nil && tx.db == db && tx.writable {
 		return errNested
 	}
