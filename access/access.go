@@ -159,7 +159,7 @@ func (g *Guard) writeOnce(ctx context.Context, build func(*store.Tx) (Request, e
 	err = g.db.Update(ctx, func(tx *store.Tx) error {
 		for _, r := range req.Rests {
 			var now int64
-			if err := tx.Row(r.Query, r.Args...).Scan(&now); err != nil {
+			if err := tx.Row(r.Query+tx.ForUpdate(), r.Args...).Scan(&now); err != nil {
 				return fmt.Errorf("grounds of %s: %w", req.Act, err)
 			}
 			if now != r.Want {

@@ -101,33 +101,33 @@ type Field struct {
 // license. A type without such a field leaves the key empty.
 type Roles struct {
 	HolderName string `json:"holderName"`
-	HolderCode string `json:"holderCode"`
-	Number     string `json:"number"` // 证照编号
-	IssueDate  string `json:"issueDate"`
-	ValidFrom  string `json:"validFrom"`
-	ValidTo    string `json:"validTo"`
+	HolderCode string `json:"holderCode,omitempty"`
+	Number     string `json:"number,omitempty"` // 证照编号
+	IssueDate  string `json:"issueDate,omitempty"`
+	ValidFrom  string `json:"validFrom,omitempty"`
+	ValidTo    string `json:"validTo,omitempty"`
 }
 
 // Type is one version of an entry.
 type Type struct {
 	Code     elicense.TypeCode   `json:"code"`
-	Version  int                 `json:"version"`
-	Name     string              `json:"name"`     // 证照名称, Art. 6(1)
-	English  string              `json:"english"`  // for the English pages
-	Unit     elicense.UnitCode   `json:"unit"`     // who registers and manages the type
-	Issuers  []elicense.UnitCode `json:"issuers"`  // 签发单位, Art. 6(2)
-	Category string              `json:"category"` // 事项类别, Art. 6(3)
-	Face     *face.Template      `json:"face"`     // 证照模板信息, Art. 6(4)
-	Validity Validity            `json:"validity"` // 证照有效期限, Art. 6(5)
+	Version  int                 `json:"version,omitempty"`
+	Name     string              `json:"name"`              // 证照名称, Art. 6(1)
+	English  string              `json:"english,omitempty"` // for the English pages
+	Unit     elicense.UnitCode   `json:"unit,omitempty"`    // who registers and manages the type
+	Issuers  []elicense.UnitCode `json:"issuers"`           // 签发单位, Art. 6(2)
+	Category string              `json:"category"`          // 事项类别, Art. 6(3)
+	Face     *face.Template      `json:"face,omitempty"`    // 证照模板信息, Art. 6(4)
+	Validity Validity            `json:"validity"`          // 证照有效期限, Art. 6(5)
 	Holders  Holders             `json:"holders"`
 	Mode     Mode                `json:"mode"`
-	Reason   string              `json:"reason"` // why offline or bulk, or the national rule
-	Basis    string              `json:"basis"`  // legal basis
+	Reason   string              `json:"reason,omitempty"` // why offline or bulk, or the national rule
+	Basis    string              `json:"basis"`            // legal basis
 	Fields   []Field             `json:"fields"`
 	Roles    Roles               `json:"roles"`
-	Annual   string              `json:"annual"`  // yearly inspection duty, Art. 11(2)
-	Sharing  string              `json:"sharing"` // 无条件共享, 有条件共享, 不予共享
-	Open     bool                `json:"open"`    // 非涉密确认, Art. 2
+	Annual   string              `json:"annual,omitempty"`  // yearly inspection duty, Art. 11(2)
+	Sharing  string              `json:"sharing,omitempty"` // 无条件共享, 有条件共享, 不予共享
+	Open     bool                `json:"open"`              // 非涉密确认, Art. 2
 
 	State    State             `json:"-"`
 	Proposer elicense.PersonID `json:"-"`

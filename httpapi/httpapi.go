@@ -12,6 +12,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"path"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -66,6 +68,7 @@ func Mount(mux *http.ServeMux, c Config) *huma.OpenAPI {
 	own := http.NewServeMux()
 	config := huma.DefaultConfig("电子证照共享服务平台接口", c.Version)
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Info.Description = "供签发单位、应用单位、服务大厅和监督机构的业务系统使用。和各工作台同一套访问规则；每次访问都有记录。"
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth/token"}}},
@@ -77,6 +80,20 @@ func Mount(mux *http.ServeMux, c Config) *huma.OpenAPI {
 	mux.HandleFunc("POST /oauth/token", s.token)
 	mux.HandleFunc("GET /api", s.page)
 	return s.api.OpenAPI()
+}
+
+// schemaName names a type in the description; types of other rooms carry the
+// room's name, since several have a Field.
+func schemaName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	room := path.Base(t.PkgPath())
+	if room == "httpapi" || room == "." || t.Name() == "" {
+		return name
+	}
+	return strings.ToUpper(room[:1]) + room[1:] + name
 }
 
 // routes is the whole API on one screen.
@@ -128,10 +145,10 @@ func large(o *huma.Operation)   { o.MaxBodyBytes = maxFile; o.BodyReadTimeout = 
 
 // op registers an operation. Its handler gets who asks; unless the operation is
 // public, nobody is refused before it runs.
-func op[I, O any](s *server, method, path, id, summary string, handle func(context.Context, *elicense.Actor, *I) (*O, error), marks ...func(*huma.Operation)) {
+func op[I, O any](s *server, method, at, id, summary string, handle func(context.Context, *elicense.Actor, *I) (*O, error), marks ...func(*huma.Operation)) {
 	o := huma.Operation{
-		OperationID: id, Method: method, Path: "/api/v1" + path, Summary: summary, MaxBodyBytes: maxBody,
-		Security: []map[string][]string{{"oauth2": {}}}, Tags: []string{strings.Split(path, "/")[1]},
+		OperationID: id, Method: method, Path: "/api/v1" + at, Summary: summary, MaxBodyBytes: maxBody,
+		Security: []map[string][]string{{"oauth2": {}}}, Tags: []string{strings.Split(at, "/")[1]},
 	}
 	for _, m := range marks {
 		m(&o)

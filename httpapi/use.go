@@ -7,7 +7,6 @@ import (
 	"elicense"
 	"elicense/access"
 	"elicense/cases"
-	"elicense/document"
 	"elicense/oversight"
 	"elicense/sharing"
 	"elicense/verification"
@@ -303,23 +302,23 @@ func (s *server) ownUses(ctx context.Context, who *elicense.Actor, in *licenseID
 }
 
 type checkOut struct {
-	Verdict   string           `json:"verdict,omitempty" doc:"对文件：genuine、genuine-untrusted、altered、not-signed、unreadable"`
-	Known     bool             `json:"known" doc:"是不是本平台的证照"`
-	SameFile  bool             `json:"sameFile,omitempty"`
-	TypeName  string           `json:"licenseType,omitempty"`
-	Issuer    string           `json:"issuer,omitempty"`
-	Current   bool             `json:"current"`
-	Status    elicense.Status  `json:"status,omitempty"`
-	Text      string           `json:"statusText,omitempty"`
-	Overlays  []string         `json:"overlays"`
-	ValidFrom elicense.Date    `json:"validFrom,omitempty"`
-	ValidTo   elicense.Date    `json:"validTo,omitempty"`
-	AsOf      *time.Time       `json:"asOf,omitempty"`
-	Source    string           `json:"source,omitempty"`
-	Contact   *time.Time       `json:"lastContact,omitempty"`
-	Stale     bool             `json:"stale"`
-	Record    string           `json:"record"`
-	Report    *document.Report `json:"report,omitempty"`
+	Verdict   string               `json:"verdict,omitempty" doc:"对文件：genuine、genuine-untrusted、altered、not-signed、unreadable"`
+	Known     bool                 `json:"known" doc:"是不是本平台的证照"`
+	SameFile  bool                 `json:"sameFile,omitempty"`
+	TypeName  string               `json:"licenseType,omitempty"`
+	Issuer    string               `json:"issuer,omitempty"`
+	Current   bool                 `json:"current"`
+	Status    elicense.Status      `json:"status,omitempty"`
+	Text      string               `json:"statusText,omitempty"`
+	Overlays  []string             `json:"overlays"`
+	ValidFrom elicense.Date        `json:"validFrom,omitempty"`
+	ValidTo   elicense.Date        `json:"validTo,omitempty"`
+	AsOf      *time.Time           `json:"asOf,omitempty"`
+	Source    string               `json:"source,omitempty"`
+	Contact   *time.Time           `json:"lastContact,omitempty"`
+	Stale     bool                 `json:"stale"`
+	Record    string               `json:"record"`
+	Report    *verification.Report `json:"report,omitempty"`
 }
 
 func checkOf(a *verification.Answer) *body[checkOut] {

@@ -215,22 +215,18 @@ func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completi
 		}, nil
 	}
 	err = i.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
-		index := tx.Index("completion", c.Case)
-		known, err := completed(tx, actor.Unit, index, c.Item, digest)
+		id := elicense.NewID[elicense.DraftID](tx.Now())
+		known, err := completed(tx, actor.Unit, c, digest, id)
 		if err != nil {
 			return err
 		}
-		if known != "" {
+		if known != id {
 			draft, err = Of(tx, known)
 			p.Note.Detail = map[string]string{"draft": string(known), "repeated": "true"}
 			return err
 		}
-		if draft, err = i.newDraft(tx, actor, c, comparison); err != nil {
-			return err
-		}
-		p.Note.Detail = map[string]string{"draft": string(draft.ID)}
-		_, err = tx.Exec(`INSERT INTO completion (unit, case_index, item, draft, digest) VALUES ($1, $2, $3, $4, $5)`,
-			actor.Unit, index, c.Item, draft.ID, digest)
+		p.Note.Detail = map[string]string{"draft": string(id)}
+		draft, err = i.newDraft(tx, actor, id, c, comparison)
 		return err
 	})
 	return draft, err
@@ -278,15 +274,17 @@ func (c *Completion) normalize() error {
 	return nil
 }
 
-func completed(tx *store.Tx, unit elicense.UnitCode, index []byte, item string, digest []byte) (elicense.DraftID, error) {
-	var (
-		id   elicense.DraftID
-		kept []byte
-	)
-	err := tx.Row(`SELECT draft, digest FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, unit, index, item).Scan(&id, &kept)
-	if elicense.IsKind(err, elicense.NotFound) {
-		return "", nil
+// completed takes the place of the case's result for the draft id, or returns
+// the draft that has it.
+func completed(tx *store.Tx, unit elicense.UnitCode, c Completion, digest []byte, id elicense.DraftID) (elicense.DraftID, error) {
+	index := tx.Index("completion", c.Case)
+	n, err := tx.Exec(`INSERT INTO completion (unit, case_index, item, draft, digest) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (unit, case_index, item) DO NOTHING`, unit, index, c.Item, id, digest)
+	if err != nil || n == 1 {
+		return id, err
 	}
+	var kept []byte
+	err = tx.Row(`SELECT draft, digest FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, unit, index, c.Item).Scan(&id, &kept)
 	if err == nil && !slices.Equal(kept, digest) {
 		return "", elicense.E(elicense.Conflict, "这个办件的同一办理结果已经推送过，内容不同").At("case").Under("第七条第一款").
 			Then("要更正请在草稿里修改，或换一个结果序号")
@@ -296,7 +294,7 @@ func completed(tx *store.Tx, unit elicense.UnitCode, index []byte, item string, 
 
 // newDraft checks the completion's contents and fixes what the license will be:
 // holders, serial, identifier, check code.
-func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, c Completion, comparison Comparison) (*Draft, error) {
+func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.DraftID, c Completion, comparison Comparison) (*Draft, error) {
 	t, err := catalog.Current(tx, c.Type)
 	if err != nil {
 		return nil, err
@@ -309,7 +307,7 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, c Completion, com
 			Then("请等国家系统回传后登记引用")
 	}
 	d := &Draft{
-		ID: elicense.NewID[elicense.DraftID](tx.Now()), Unit: actor.Unit, Type: t.Code, TypeVersion: t.Version, TypeName: t.Name,
+		ID: id, Unit: actor.Unit, Type: t.Code, TypeVersion: t.Version, TypeName: t.Name,
 		Kind: c.Kind, Drafter: actor.Person, Closed: c.Closed.UTC().Truncate(time.Microsecond), Generated: tx.Now(), Seq: 1,
 		Content: Content{
 			Case: c.Case, Item: c.Item, DocNo: c.DocNo, Holders: c.Holders, Fields: c.Fields, IssuedOn: c.IssuedOn, ValidFrom: c.ValidFrom,

@@ -116,9 +116,13 @@ func AddPerson(tx *store.Tx, ref elicense.HolderRef) (elicense.PersonID, error) 
 		return id, err
 	}
 	id = elicense.NewID[elicense.PersonID](tx.Now())
-	_, err = tx.Exec(`INSERT INTO person (id, name_enc, code_type, code_enc, code_index, created) VALUES ($1, $2, $3, $4, $5, $6)`,
+	n, err := tx.Exec(`INSERT INTO person (id, name_enc, code_type, code_enc, code_index, created) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (code_index) DO NOTHING`,
 		id, tx.Encrypt("person", string(id), "name_enc", []byte(ref.Name)), ref.CodeType,
 		tx.Encrypt("person", string(id), "code_enc", []byte(ref.Code)), index, tx.Now())
+	if err == nil && n == 0 { // another transaction was first
+		err = tx.Row(`SELECT id FROM person WHERE code_index = $1`, index).Scan(&id)
+	}
 	return id, err
 }
 

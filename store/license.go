@@ -150,22 +150,20 @@ func (tx *Tx) indexVersion(lic *elicense.License, v *elicense.Version) error {
 	if v.FaceNumber == "" {
 		return nil
 	}
-	n, err := tx.Exec(`INSERT INTO license_number (number_index, license, owner) VALUES ($1, $2, $3) ON CONFLICT (number_index) DO NOTHING`,
-		tx.NumberIndex(lic.Type, lic.Issuer, v.FaceNumber), v.License, v.Owner)
-	if err != nil || n == 1 {
+	name := string(lic.Type) + "|" + string(lic.Issuer) + "|" + v.FaceNumber
+	var other elicense.LicenseID
+	err := tx.byIndex("face-number", name, `SELECT license FROM license_number WHERE number_index = $1`, &other)
+	switch {
+	case err == nil && other == lic.ID:
+		return nil
+	case err == nil:
+		return elicense.E(elicense.Conflict, "本单位已有同类同号的证照").Under("第九条第一款").Then("请核对证照编号；原证要换新的，请办变更")
+	case !elicense.IsKind(err, elicense.NotFound):
 		return err
 	}
-	var other elicense.LicenseID
-	err = tx.Row(`SELECT license FROM license_number WHERE number_index = $1`, tx.NumberIndex(lic.Type, lic.Issuer, v.FaceNumber)).Scan(&other)
-	if err == nil && other != lic.ID {
-		return elicense.E(elicense.Conflict, "本单位已有同类同号的证照").Under("第九条第一款").Then("请核对证照编号；原证要换新的，请办变更")
-	}
+	_, err = tx.Exec(`INSERT INTO license_number (number_index, license, owner) VALUES ($1, $2, $3)`,
+		tx.Index("face-number", name), v.License, v.Owner)
 	return err
-}
-
-// NumberIndex is the narrow index of a face number within its type and issuer.
-func (tx *Tx) NumberIndex(t elicense.TypeCode, issuer elicense.UnitCode, number string) []byte {
-	return tx.Index("face-number", string(t)+"|"+string(issuer)+"|"+number)
 }
 
 func (tx *Tx) addEvent(ev *elicense.Event) error {
@@ -204,14 +202,15 @@ func (tx *Tx) putLicense(l *elicense.License, first bool) error {
 const licenseColumns = `owner, id, type, type_name, type_version, issuer, state, overlays, version, seq, identifier,
 	valid_from, valid_to, published, changed, reference, source, contact, mac`
 
-// License returns a license by its id. Errors: NotFound; Unavailable if the row
+// License returns a license by its id; in an Update its row is locked until the
+// end. Errors: NotFound; Unavailable if the row
 // is not what the platform wrote.
 func (tx *Tx) License(id elicense.LicenseID) (*elicense.License, error) {
 	var owner elicense.HolderKey
 	if err := tx.Row(`SELECT owner FROM license_id WHERE id = $1`, id).Scan(&owner); err != nil {
 		return nil, err
 	}
-	rows, err := tx.licenses(`WHERE owner = $1 AND id = $2`, owner, id)
+	rows, err := tx.licenses(`WHERE owner = $1 AND id = $2`+tx.ForUpdate(), owner, id)
 	if err != nil {
 		return nil, err
 	}
@@ -387,7 +386,7 @@ func (tx *Tx) ByCode(code elicense.CheckCode) (*elicense.License, int, error) {
 		id elicense.LicenseID
 		n  int
 	)
-	err := tx.Row(`SELECT license, version FROM license_code WHERE code_index = $1`, tx.Index("check-code", string(code))).Scan(&id, &n)
+	err := tx.byIndex("check-code", string(code), `SELECT license, version FROM license_code WHERE code_index = $1`, &id, &n)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -444,16 +443,29 @@ func (tx *Tx) Events(l *elicense.License) ([]*elicense.Event, error) {
 // Holder returns the key of the holder who has the code, making one if create
 // is set and none is known. Errors: NotFound.
 func (tx *Tx) Holder(ref elicense.HolderRef, create bool) (elicense.HolderKey, error) {
-	index := tx.Index("holder-code", string(ref.CodeType)+"|"+ref.Code)
 	var key elicense.HolderKey
-	err := tx.Row(`SELECT holder_key FROM holder_code WHERE code_index = $1`, index).Scan(&key)
+	name := string(ref.CodeType) + "|" + ref.Code
+	err := tx.byIndex("holder-code", name, `SELECT holder_key FROM holder_code WHERE code_index = $1`, &key)
 	if err == nil || !create || !elicense.IsKind(err, elicense.NotFound) {
 		return key, err
 	}
 	key = elicense.RandomID[elicense.HolderKey]()
-	_, err = tx.Exec(`INSERT INTO holder_code (code_index, holder_key, code_type, created) VALUES ($1, $2, $3, $4)`,
-		index, key, ref.CodeType, tx.Now())
+	n, err := tx.Exec(`INSERT INTO holder_code (code_index, holder_key, code_type, created) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (code_index) DO NOTHING`, tx.Index("holder-code", name), key, ref.CodeType, tx.Now())
+	if err == nil && n == 0 { // another transaction was first
+		err = tx.byIndex("holder-code", name, `SELECT holder_key FROM holder_code WHERE code_index = $1`, &key)
+	}
 	return key, err
+}
+
+// byIndex runs a query by a keyed index under each version of the index key.
+func (tx *Tx) byIndex(kind, value, query string, dest ...any) (err error) {
+	for _, index := range tx.Indexes(kind, value) {
+		if err = tx.Row(query, index).Scan(dest...); !elicense.IsKind(err, elicense.NotFound) {
+			return err
+		}
+	}
+	return err
 }
 
 func versionRow(id elicense.LicenseID, n int) string { return string(id) + "/" + strconv.Itoa(n) }

@@ -21,12 +21,15 @@ import (
 	"elicense/store"
 )
 
+// Report is what was found out about a file.
+type Report = document.Report
+
 // Answer is what a check says.
 type Answer struct {
 	// Verdict is how the document itself was judged: genuine, genuine-untrusted,
 	// altered, not-signed, unreadable; empty for a check by code.
 	Verdict string
-	Report  *document.Report // of the file; nil for a check by code
+	Report  *Report // of the file; nil for a check by code
 
 	// Known tells whether the license is on this platform; what follows is empty
 	// if not.

@@ -58,7 +58,7 @@ type platform struct {
 
 // openPlatform wires the platform kept in the place. publicURL is the address
 // people reach it under; it goes into QR codes.
-func openPlatform(ctx context.Context, at place, publicURL string, log *slog.Logger) (_ *platform, err error) {
+func openPlatform(ctx context.Context, at place, publicURL string, log *slog.Logger, options ...func(*store.Config)) (_ *platform, err error) {
 	p := &platform{log: log, clock: &demo.Clock{}}
 	secrets := filepath.Join(at.Data, "keys")
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
@@ -82,9 +82,11 @@ func openPlatform(ctx context.Context, at place, publicURL string, log *slog.Log
 	if err != nil {
 		return nil, fmt.Errorf("key of the log: %w", err)
 	}
-	p.db, err = store.Open(ctx, store.Config{
-		Dir: at.Data, URL: at.DatabaseURL, Now: p.clock.Now, Secret: fieldSecret, Log: log, LogSigner: logKey,
-	})
+	config := store.Config{Dir: at.Data, URL: at.DatabaseURL, Now: p.clock.Now, Secret: fieldSecret, Log: log, LogSigner: logKey}
+	for _, o := range options {
+		o(&config)
+	}
+	p.db, err = store.Open(ctx, config)
 	if err != nil {
 		return nil, err
 	}
