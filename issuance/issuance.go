@@ -103,7 +103,8 @@ type Content struct {
 	ValidTo    elicense.Date        `json:"validTo"`
 	Serial     string               `json:"serial"`
 	Code       elicense.CheckCode   `json:"code"`
-	DocID      [16]byte             `json:"docId"` // of the file
+	DocID      [16]byte             `json:"docId"`    // of the file
+	CheckURL   string               `json:"checkUrl"` // in the QR code: fixed with the rest, whatever the platform's address becomes
 	Findings   []catalog.Finding    `json:"findings"`
 	Comparison Comparison           `json:"comparison"`
 	Remark     string               `json:"remark"`   // why it was returned
@@ -229,6 +230,9 @@ func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completi
 		draft, err = i.newDraft(tx, actor, id, c, comparison)
 		return err
 	})
+	if err == nil {
+		store.CrashPoint("issuance.drafted")
+	}
 	return draft, err
 }
 
@@ -315,6 +319,7 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 		},
 	}
 	rand.Read(d.DocID[:])
+	d.CheckURL = i.CheckURL + string(d.Code)
 	if d.Closed.After(d.Generated.Add(5 * time.Minute)) {
 		return nil, elicense.E(elicense.Invalid, "办结时间晚于现在").At("closed")
 	}

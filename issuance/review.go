@@ -160,7 +160,7 @@ func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*docum
 	}
 	p, err := i.Maker.Prepare(document.Content{
 		DocID: d.DocID, Title: t.Name, Date: d.IssuedOn.Start(), Metadata: metadata(t, d, issuer), Face: t.Face,
-		Data: t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, i.CheckURL+string(d.Code)),
+		Data: t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, d.CheckURL),
 	})
 	if err == nil {
 		return p, nil
@@ -310,7 +310,7 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 	}
 	comparison := i.compare(ctx, r.Holders, r.Fields)
 	digest := p.Digest()
-	return i.Guard.Write(ctx, i.request(actor, access.DraftReview, id), func(tx *store.Tx, permit *access.Permit) error {
+	err = i.Guard.Write(ctx, i.request(actor, access.DraftReview, id), func(tx *store.Tx, permit *access.Permit) error {
 		d, err := editable(tx, id, seq, InReview)
 		if err != nil {
 			return err
@@ -329,6 +329,10 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 		}
 		return update(tx, d)
 	})
+	if err == nil {
+		store.CrashPoint("issuance.approved")
+	}
+	return err
 }
 
 // Delay is how a published draft stood against Art. 7.

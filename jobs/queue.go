@@ -343,3 +343,13 @@ func (q *Queue) extend(ctx context.Context, c Claim) bool {
 	})
 	return err != nil || held
 }
+
+// Reclaim takes the jobs of a worker that died back at once, without waiting for
+// its lease to run out. Call it before Run, and only where no other process works
+// on the store (store.DB.Alone): a living worker would lose its claims.
+func (q *Queue) Reclaim(ctx context.Context) error {
+	return q.DB.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE job SET state = 'waiting', due = $1 WHERE state = 'running'`, tx.Now())
+		return err
+	})
+}

@@ -104,9 +104,11 @@ func (f *Files) write(path string, sealed []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
+	CrashPoint("files.written")
 	if err := os.Rename(t.Name(), path); err != nil {
 		return err
 	}
+	CrashPoint("files.renamed")
 	return errors.Join(syncDir(filepath.Dir(path)), syncDir(f.dir))
 }
 

@@ -40,3 +40,7 @@ func EachID(tx *Tx, table string, f func(id string) error) error {
 		}
 	}
 }
+
+// Alone tells whether this process is the only one that works on the database:
+// on SQLite, whose data directory it has locked.
+func (db *DB) Alone() bool { return !db.engine.shared() }

@@ -212,11 +212,13 @@ func (e *sqliteEngine) try(db *DB, group []*request) (err error) {
 	if err != nil {
 		return err
 	}
+	CrashPoint("store.commit")
 	if err := commit(db, func() error { _, err := e.write.exec(whole.ctx, "COMMIT", nil); return err }); err != nil {
 		db.stats.failed.Add(1)
 		db.chain.doubt(tree)
 		return translate(err)
 	}
+	CrashPoint("store.committed")
 	committed = true
 	db.chain.committed(tree)
 	if whole.wrote {

@@ -61,6 +61,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if p.db.Alone() {
+		if err := p.queue.Reclaim(ctx); err != nil {
+			return err
+		}
+	}
 	if err := p.issuer.Resume(ctx); err != nil {
 		return err
 	}

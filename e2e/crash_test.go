@@ -1,0 +1,308 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"elicense/demo"
+)
+
+// client speaks with a platform that may end at any moment.
+type client struct {
+	url   string
+	token map[string]string
+	mu    sync.Mutex
+}
+
+func (c *client) as(login string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if t := c.token[login]; t != "" {
+		return t, nil
+	}
+	resp, err := http.PostForm(c.url+"/oauth/token", url.Values{"grant_type": {"password"}, "username": {login}, "password": {demo.Password}})
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	var out struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
+		return "", err
+	}
+	c.token[login] = out.Token
+	return out.Token, nil
+}
+
+func (c *client) do(login, method, path string, in, out any) (int, error) {
+	token, err := c.as(login)
+	if err != nil {
+		return 0, err
+	}
+	body, err := json.Marshal(in)
+	if err != nil {
+		return 0, err
+	}
+	req, err := http.NewRequest(method, c.url+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return resp.StatusCode, err
+	}
+	if out != nil && resp.StatusCode < 300 {
+		return resp.StatusCode, json.Unmarshal(b, out)
+	}
+	return resp.StatusCode, nil
+}
+
+type draft struct {
+	ID        string `json:"id"`
+	Seq       int64  `json:"seq"`
+	State     string `json:"state"`
+	License   string `json:"license"`
+	Published string `json:"publishedAt"`
+}
+
+// hygiene is the n-th completed case of a public-place health license.
+func hygiene(n int) map[string]any {
+	d, err := demo.Read()
+	if err != nil {
+		panic(err)
+	}
+	return map[string]any{
+		"case": fmt.Sprintf("鼓卫许〔2026〕%04d", n), "licenseTypeCode": d.TypeCode("T14"), "closedAt": "2026-11-23T10:00:00+08:00",
+		"holders": []map[string]string{{"codeType": "001", "code": "91350102FJDEM90180", "name": "福州示例餐饮有限公司"}},
+		"fields": map[string]string{
+			"holder_name": "福州示例餐饮有限公司", "uscc": "91350102FJDEM90180", "legal_rep": "陈示例", "premises": "福州市鼓楼区东街8号",
+			"items": "宾馆", "license_no": fmt.Sprintf("闽卫公证字〔2026〕第%06d号", n), "issue_date": "2026-11-23", "valid_to": "2030-11-22",
+		},
+	}
+}
+
+// push does what the business system and the reviewer do for one case, as far as
+// the platform lets them, and returns the draft as last seen.
+func push(c *client, n int) (d draft, err error) {
+	if _, err = c.do("make-wj-gl", http.MethodPost, "/api/v1/completions", hygiene(n), &d); err != nil || d.State != "in-review" {
+		return d, err
+	}
+	_, err = c.do("check-wj-gl", http.MethodPost, "/api/v1/drafts/"+d.ID+"/review", map[string]any{"approve": true, "seq": d.Seq}, nil)
+	return d, err
+}
+
+// settle repeats what the people do until the case's license is published.
+func settle(t *testing.T, c *client, n int) draft {
+	t.Helper()
+	for range 200 {
+		d, err := push(c, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.State == "published" {
+			return d
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatalf("case %d was never published", n)
+	return draft{}
+}
+
+// platformIn starts a program on the data directory.
+func platformIn(t *testing.T, program, data string, env ...string) (*proc, *client) {
+	t.Helper()
+	p, err := start(program, data, env...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Log(p.log)
+		}
+	})
+	return p, &client{url: p.url, token: map[string]string{}}
+}
+
+func freshData(t *testing.T) string {
+	t.Helper()
+	data := filepath.Join(t.TempDir(), "platform")
+	if err := os.CopyFS(data, os.DirFS(golden)); err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func fsckClean(t *testing.T, data string) {
+	t.Helper()
+	if out, err := exec.Command(binary, "fsck", "--data", data).CombinedOutput(); err != nil {
+		t.Errorf("fsck: %v\n%s", err, out)
+	}
+}
+
+var crashCall = regexp.MustCompile(`CrashPoint\("([a-z.-]+)"\)`)
+
+// crashPoints reads the names of all crash points out of the program.
+func crashPoints(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	err := fs.WalkDir(os.DirFS(".."), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join("..", path))
+		for _, m := range crashCall.FindAllSubmatch(b, -1) {
+			if !slices.Contains(names, string(m[1])) {
+				names = append(names, string(m[1]))
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// TestCrashPoints stops the program at every line that matters, once each, and
+// starts it again: the license is published once, and everything stored holds.
+func TestCrashPoints(t *testing.T) {
+	for _, name := range crashPoints(t) {
+		passings := []int{1}
+		if strings.HasPrefix(name, "store.") {
+			passings = []int{2, 3, 4, 5, 6, 7, 8} // every commit from the sign-in to the publishing
+		}
+		for _, nth := range passings {
+			t.Run(fmt.Sprintf("%s:%d", name, nth), func(t *testing.T) {
+				t.Parallel()
+				data := freshData(t)
+				crashAt(t, data, fmt.Sprintf("%s:%d", name, nth))
+				again, c := platformIn(t, binary, data)
+				d := settle(t, c, 1)
+				once(t, c, d)
+				if err := again.stop(); err != nil {
+					t.Fatal(err)
+				}
+				again.done <- nil
+				fsckClean(t, data)
+			})
+		}
+	}
+}
+
+// crashAt runs one case until the platform is stopped at the point.
+func crashAt(t *testing.T, data, point string) {
+	t.Helper()
+	p, err := start(crasher, data, "ELICENSE_CRASH_AT="+point)
+	if err != nil && strings.Contains(err.Error(), "signal: killed") {
+		return // stopped while it was starting
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	push(&client{url: p.url, token: map[string]string{}}, 1) // ends where the platform ends
+	select {
+	case <-p.done:
+		p.done <- nil
+	case <-time.After(10 * time.Second):
+		t.Fatal("the crash point was not reached")
+	}
+}
+
+// once checks that the holder got exactly one license of the case.
+func once(t *testing.T, c *client, d draft) {
+	t.Helper()
+	var folder []struct {
+		ID, LicenseType string
+	}
+	if _, err := c.do("canteen", http.MethodGet, "/api/v1/folder", nil, &folder); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, l := range folder {
+		if l.LicenseType == "公共场所卫生许可证" {
+			got = append(got, l.ID)
+		}
+	}
+	if len(got) != 1 || got[0] != d.License {
+		t.Errorf("the holder has %v, want only %s", got, d.License)
+	}
+}
+
+// TestKillAtRandom ends the program twenty times in the middle of making
+// licenses. Each case's license is published once in the end.
+func TestKillAtRandom(t *testing.T) {
+	const kills, perRound = 20, 6
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 1))
+	data := freshData(t)
+	for round := range kills {
+		p, c := platformIn(t, binary, data)
+		var wg sync.WaitGroup
+		for i := range perRound {
+			wg.Add(1)
+			go func() {
+				defer wg.Done()
+				push(c, round*perRound/2+i) // half of them are new, half repeated
+			}()
+		}
+		time.Sleep(time.Duration(20+random.IntN(250)) * time.Millisecond)
+		p.kill()
+		p.done <- nil
+		wg.Wait()
+	}
+	p, c := platformIn(t, binary, data)
+	seen := map[string]int{}
+	for n := range (kills-1)*perRound/2 + perRound {
+		d := settle(t, c, n)
+		if other, twice := seen[d.License]; twice {
+			t.Errorf("cases %d and %d have the same license", other, n)
+		}
+		seen[d.License] = n
+	}
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	p.done <- nil
+	fsckClean(t, data)
+}
+
+// TestOneProcessPerDirectory starts a second program on the same directory.
+func TestOneProcessPerDirectory(t *testing.T) {
+	data := freshData(t)
+	platformIn(t, binary, data)
+	if p, err := start(binary, data); err == nil {
+		p.kill()
+		t.Fatal("a second process opened the data directory")
+	} else if !strings.Contains(err.Error(), "数据目录") {
+		t.Errorf("the refusal does not say why: %v", err)
+	}
+	if out, err := exec.Command(binary, "fsck", "--data", data).CombinedOutput(); err == nil || !strings.Contains(string(out), "数据目录") {
+		t.Errorf("fsck on a directory in use: %v\n%s", err, out)
+	}
+}
