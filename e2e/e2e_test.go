@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,9 +23,11 @@ import (
 	"testing"
 	"time"
 
+	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"elicense/demo"
+	"elicense/store/storetest"
 )
 
 var (
@@ -146,10 +149,56 @@ func (p *proc) kill() {
 	<-p.done
 }
 
-func TestStories(t *testing.T) {
+func TestStories(t *testing.T) { stories(t, nil) }
+
+// TestStoriesOnPostgreSQL tells the same stories on PostgreSQL, on a database of
+// each story's own.
+func TestStoriesOnPostgreSQL(t *testing.T) {
+	server := os.Getenv(storetest.PostgresVariable)
+	if server == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is not set", storetest.PostgresVariable)
+		}
+		t.Logf("%s is not set: the stories are told on SQLite only", storetest.PostgresVariable)
+		return
+	}
+	stories(t, func() (string, error) { return newDatabase(server) })
+}
+
+// newDatabase makes an empty database and returns its address.
+func newDatabase(server string) (string, error) {
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	name := fmt.Sprintf("story_%d", time.Now().UnixNano())
+	if _, err := db.Exec("CREATE DATABASE " + name + " TEMPLATE template0"); err != nil {
+		return "", err
+	}
+	u, err := url.Parse(server)
+	if err != nil {
+		return "", err
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+// stories runs every story; database makes the database of each, nil is the
+// embedded one.
+func stories(t *testing.T, database func() (string, error)) {
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata",
-		Setup: func(e *testscript.Env) error { e.Values[worldKey{}] = newWorld(); return nil },
+		Dir: "testdata",
+		Setup: func(e *testscript.Env) error {
+			w := newWorld()
+			e.Values[worldKey{}] = w
+			if database == nil {
+				return nil
+			}
+			url, err := database()
+			w.env = []string{"ELICENSE_DATABASE_URL=" + url}
+			return err
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"platform": cmdPlatform, "drain": cmdDrain, "as": cmdAs, "get": cmdGet, "post": cmdPost, "upload": cmdUpload,
 			"status": cmdStatus, "has": cmdHas, "keep": cmdKeep, "save": cmdSave, "until": cmdUntil, "fsck": cmdFsck, "elicense": cmdElicense,
@@ -164,6 +213,7 @@ type worldKey struct{}
 type world struct {
 	p      *proc
 	data   string
+	env    []string
 	token  map[string]string
 	who    string
 	status int
@@ -179,11 +229,11 @@ func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*w
 func cmdPlatform(ts *testscript.TestScript, _ bool, _ []string) {
 	w := worldOf(ts)
 	w.data = ts.MkAbs("platform")
-	if _, err := os.Stat(w.data); err != nil {
+	if _, err := os.Stat(w.data); err != nil && w.env == nil {
 		ts.Check(os.CopyFS(w.data, os.DirFS(golden)))
 		ts.Check(os.Chmod(w.data, 0o700))
 	}
-	p, err := start(binary, w.data)
+	p, err := start(binary, w.data, w.env...)
 	ts.Check(err)
 	w.p, w.token = p, map[string]string{}
 	ts.Setenv("DATA", w.data)
@@ -381,7 +431,9 @@ func cmdFsck(ts *testscript.TestScript, neg bool, _ []string) {
 		ts.Check(w.p.stop())
 		w.p = nil
 	}
-	out, err := exec.Command(binary, "fsck", "--data", w.data).CombinedOutput()
+	check := exec.Command(binary, "fsck", "--data", w.data)
+	check.Env = append(os.Environ(), w.env...)
+	out, err := check.CombinedOutput()
 	ts.Check(os.WriteFile(ts.MkAbs("findings"), out, 0o600))
 	ts.Logf("fsck: %s", out)
 	if (err != nil) != neg {
