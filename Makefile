@@ -1,0 +1,29 @@
+# elicense: `make run` serves the demo, `make test` runs every check.
+GO     ?= go
+DATA   ?= var/demo
+LISTEN ?= 127.0.0.1:8080
+export CGO_ENABLED = 0
+
+.PHONY: run reset build dist quick test
+
+run: build ## serve the demo on http://localhost:8080
+	@sh scripts/need.sh fonts || true
+	bin/elicense serve --demo --data $(DATA) --listen $(LISTEN)
+
+reset: ## forget the demo's data
+	rm -rf $(DATA)
+
+build: ## one binary without cgo
+	$(GO) build -trimpath -o bin/elicense ./cmd/elicense
+
+dist: ## the same for the machines of halls and servers
+	@for a in amd64 arm64 loong64; do \
+	  echo "dist/elicense-linux-$$a"; \
+	  GOOS=linux GOARCH=$$a $(GO) build -trimpath -ldflags=-s -o dist/elicense-linux-$$a ./cmd/elicense || exit 1; \
+	done
+
+quick: ## what a developer runs at every step: under a minute
+	sh scripts/test.sh quick
+
+test: ## everything; installs what it needs
+	sh scripts/test.sh all

@@ -1,0 +1,80 @@
+#!/bin/sh
+# Every check there is. CI calls it through `make test`; no check exists only
+# there.
+#
+#   test.sh quick   format, vet, unit tests on SQLite
+#   test.sh all     installs what it needs, then format, vet, staticcheck, unit
+#                   tests and the store suite on SQLite and PostgreSQL, race
+#                   tests, stories against the built binary, browser tests, dist
+set -eu
+cd "$(dirname "$0")/.."
+
+began=$(date +%s)
+part() { # NAME COMMAND…
+	name=$1
+	shift
+	from=$(date +%s)
+	echo "== $name"
+	if ! "$@"; then
+		echo "== $name: FAILED" >&2
+		exit 1
+	fi
+	took="$took$(printf '%-12s %4d s\n' "$name" $(($(date +%s) - from)))
+"
+}
+took=""
+
+format() {
+	bad=$(gofmt -l $(git ls-files '*.go'))
+	[ -z "$bad" ] || { echo "not formatted: $bad" >&2; return 1; }
+}
+tidy() { go mod tidy -diff; }
+count() { # FILE of go test -json: how many tests passed
+	printf '%s tests passed\n' "$(grep -c '"Action":"pass".*"Test":' "$1" || true)"
+}
+# run NAME ARG…: go test with a count of what ran; on failure shows the output.
+run() {
+	name=$1
+	shift
+	if ! go test -json "$@" >"$out/$name.json"; then
+		sed -n 's/.*"Action":"output".*"Output":"\(.*\)"}$/\1/p' "$out/$name.json" | sed 's/\\n$//; s/\\t/\t/g; s/\\"/"/g' | tail -n 150
+		return 1
+	fi
+	printf '%s: ' "$name"
+	count "$out/$name.json"
+}
+units() { run units $(go list ./... | grep -v /e2e); }
+races() { CGO_ENABLED=1 run races -race -short ./store ./jobs ./access ./httpapi; }
+stories() { run stories -run 'Stories|Fsck|Crash|Kill|OneProcess' ./e2e; }
+browser() { run browser -run Browser ./e2e; }
+
+export CGO_ENABLED=0
+out=$(mktemp -d)
+finish() {
+	if [ -d "$out/postgres" ]; then sh scripts/postgres.sh stop "$out/postgres"; fi
+	rm -rf "$out"
+}
+trap finish EXIT
+
+if [ "${1:-all}" = quick ]; then
+	part format format
+	part vet go vet ./...
+	part units run units -short $(go list ./... | grep -v /e2e)
+else
+	part install sh scripts/need.sh tests
+	chmod 755 "$out"
+	ELICENSE_TEST_POSTGRES=$(sh scripts/postgres.sh start "$out/postgres")
+	export ELICENSE_TEST_POSTGRES
+	part format format
+	part tidy tidy
+	part vet go vet ./...
+	part staticcheck go tool staticcheck -tags crash ./...
+	part units units
+	part races races
+	part stories stories
+	part browser browser
+	part dist make -s dist
+fi
+echo
+printf '%s' "$took"
+echo "all green in $(($(date +%s) - began)) s"
