@@ -322,6 +322,13 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 		if comparison.Outcome == Unavailable && reason == "" {
 			return elicense.E(elicense.Invalid, "基础信息比对服务不可用，要写明为什么仍然通过").At("reason").Under("第九条第二款")
 		}
+		// The number is this license's from here on, before any key is used.
+		if number := d.Fields[r.TypeEntry.Roles.Number]; number != "" {
+			lic := &elicense.License{ID: d.License, Owner: d.Owner, Type: d.Type, Issuer: d.Unit}
+			if err := tx.TakeNumber(lic, number); err != nil {
+				return err
+			}
+		}
 		d.State, d.Reviewer, d.Reviewed, d.Reason, d.Digest, d.Trouble = Sealing, actor.Person, tx.Now(), reason, digest[:], ""
 		permit.Note.Detail["comparison"] = string(comparison.Outcome)
 		if err := jobs.Enqueue(tx, jobs.Job{Kind: sealJob, Key: string(d.ID), Payload: []byte(d.ID)}); err != nil {

@@ -52,7 +52,11 @@ func (i *Issuer) seal(ctx context.Context, payload []byte) error {
 		}
 	}
 	store.CrashPoint("issuance.stored")
-	return i.publish(ctx, d, t, used)
+	if err := i.publish(ctx, d, t, used); err != nil {
+		i.wait(ctx, d, err)
+		return err
+	}
+	return nil
 }
 
 func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *catalog.Type, used *use, err error) {

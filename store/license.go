@@ -150,7 +150,15 @@ func (tx *Tx) indexVersion(lic *elicense.License, v *elicense.Version) error {
 	if v.FaceNumber == "" {
 		return nil
 	}
-	name := string(lic.Type) + "|" + string(lic.Issuer) + "|" + v.FaceNumber
+	return tx.TakeNumber(lic, v.FaceNumber)
+}
+
+// TakeNumber keeps a face number for a license: of one type and issuer no other
+// license has it. Taking one's own number again is fine.
+//
+// Errors: Conflict.
+func (tx *Tx) TakeNumber(lic *elicense.License, number string) error {
+	name := string(lic.Type) + "|" + string(lic.Issuer) + "|" + number
 	var other elicense.LicenseID
 	err := tx.byIndex("face-number", name, `SELECT license FROM license_number WHERE number_index = $1`, &other)
 	switch {
@@ -162,7 +170,7 @@ func (tx *Tx) indexVersion(lic *elicense.License, v *elicense.Version) error {
 		return err
 	}
 	_, err = tx.Exec(`INSERT INTO license_number (number_index, license, owner) VALUES ($1, $2, $3)`,
-		tx.Index("face-number", name), v.License, v.Owner)
+		tx.Index("face-number", name), lic.ID, lic.Owner)
 	return err
 }
 

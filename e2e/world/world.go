@@ -1,0 +1,288 @@
+// Package world makes a small platform on real parts for the tests of domain
+// rooms: two units, the people of their posts, one license type, one matter,
+// real seals and real fonts, on the database the test gives.
+package world
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"elicense"
+	"elicense/access"
+	"elicense/cases"
+	"elicense/catalog"
+	"elicense/document"
+	"elicense/gm"
+	"elicense/issuance"
+	"elicense/jobs"
+	"elicense/lifecycle"
+	"elicense/org"
+	"elicense/oversight"
+	"elicense/seal"
+	"elicense/sharing"
+	"elicense/sheet"
+	"elicense/store"
+	"elicense/store/storetest"
+	"elicense/verification"
+	"elicense/workday"
+)
+
+// The units and codes of the world.
+const (
+	Issuer elicense.UnitCode   = "11350102FJDEM0275F" // 区市场监督管理局
+	Office elicense.UnitCode   = "11350102FJDEM0320G" // 区烟草专卖局
+	Type   elicense.TypeCode   = "11350102FJDEM0275F001"
+	Matter elicense.MatterCode = "M04"
+)
+
+// The holders of the world.
+var (
+	Firm   = elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: "91350102FJDEM90180", Name: "福州示例餐饮有限公司"}
+	Other  = elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: "91350200FJDEM90263", Name: "厦门示例物流有限公司"}
+	Person = elicense.HolderRef{CodeType: elicense.CodeCitizen, Code: "350100198506120117", Name: "陈示例"}
+)
+
+// World is the platform.
+type World struct {
+	DB        *store.DB
+	Clock     *storetest.Clock
+	Org       *org.Org
+	Seals     *org.Seals
+	Guard     *access.Guard
+	Catalog   *catalog.Catalog
+	Cases     *cases.Cases
+	Issuer    *issuance.Issuer
+	Lifecycle *lifecycle.Lifecycle
+	Sharing   *sharing.Sharing
+	Verifier  *verification.Verifier
+	Oversight *oversight.Oversight
+	Registry  *Registry
+
+	// Drafter, Reviewer and Window have accounts of their own; Both is Drafter's
+	// person under a second account that may review.
+	Drafter, Reviewer, Both, Window, Colleague, Admin, Auditor, Holder *elicense.Actor
+
+	trust document.Options
+}
+
+// Registry is the base registry: it answers what the test sets.
+type Registry struct {
+	mu  sync.Mutex
+	out issuance.Outcome
+}
+
+// Answer sets what the registry says from here on.
+func (r *Registry) Answer(o issuance.Outcome) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.out = o
+}
+
+var errSilent = errors.New("the registry does not answer")
+
+// Compare answers as set.
+func (r *Registry) Compare(context.Context, elicense.HolderRef, map[string]string) (issuance.Comparison, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.out == issuance.Unavailable {
+		return issuance.Comparison{Registry: "法人库"}, errSilent
+	}
+	return issuance.Comparison{Outcome: r.out, Registry: "法人库", Request: "1"}, nil
+}
+
+var fonts = sync.OnceValues(sheet.SystemFonts)
+
+// New makes a world on the database of cfg.
+func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
+	t.Helper()
+	ctx := t.Context()
+	set, err := fonts()
+	must(t, err)
+	w := &World{DB: storetest.Open(t, cfg), Clock: clock, Registry: &Registry{out: issuance.Match}}
+	keys, err := gm.OpenKeyStore(t.TempDir(), []byte("test"))
+	must(t, err)
+	law, err := access.TheLaw()
+	must(t, err)
+	w.Guard = access.NewGuard(w.DB, law)
+	w.Org = org.New(w.DB, clock.Now)
+	w.Seals = &org.Seals{DB: w.DB, Keys: keys, Now: clock.Now, Draw: func(unit string) ([]byte, int, error) {
+		b, err := seal.Draw(seal.Drawing{Name: unit, Diameter: 42}, set)
+		return b, 42, err
+	}}
+	w.Catalog = catalog.New(w.DB, w.Guard)
+	w.Cases = cases.New(w.DB, w.Guard)
+	w.Lifecycle = lifecycle.New(w.DB, w.Guard)
+	w.Sharing = sharing.New(w.DB, w.Guard, clock.Now)
+	w.Oversight = oversight.New(w.DB, w.Guard)
+	queue := &jobs.Queue{DB: w.DB, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
+	w.Issuer = issuance.New(issuance.Config{
+		DB: w.DB, Guard: w.Guard, Catalog: w.Catalog, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Compare: w.Registry,
+		Calendar: workday.Default(), CheckURL: "http://localhost/check/",
+	})
+	w.people(t)
+	must(t, w.Seals.Establish(ctx))
+	must(t, w.Seals.Make(ctx, Issuer))
+	w.trust.Roots, err = w.Seals.Roots(ctx)
+	must(t, err)
+	w.Verifier = verification.New(w.DB, w.Guard, w.trust, clock.Now)
+	must(t, w.Catalog.Propose(ctx, w.Drafter, FoodType()))
+	must(t, w.Catalog.Decide(ctx, w.Admin, Type, 1, true, ""))
+	must(t, w.Cases.Install(ctx, []*cases.Matter{{
+		Code: Matter, Name: "烟草专卖零售许可", Unit: Office, Materials: []cases.Material{
+			{Name: "食品经营许可证", Way: cases.Shared, Types: []elicense.TypeCode{Type},
+				Fields: map[elicense.TypeCode][]string{Type: {"holder_name", "license_no"}}},
+			{Name: "申请书", Way: cases.Form},
+		},
+	}}))
+	run(t, queue)
+	return w
+}
+
+func run(t testing.TB, queue *jobs.Queue) {
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- queue.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// FoodType is the world's license type as its unit enters it.
+func FoodType() *catalog.Type {
+	fields := []catalog.Field{
+		{Key: "holder_name", Label: "名称", Type: "string", Required: true, Class: access.Open},
+		{Key: "uscc", Label: "统一社会信用代码", Type: "uscc", Required: true, Class: access.Open},
+		{Key: "legal_rep", Label: "法定代表人", Type: "string", Required: true, Class: access.Personal},
+		{Key: "items", Label: "经营项目", Type: "list", Required: true, Class: access.Open},
+		{Key: "license_no", Label: "许可证编号", Type: "string", Required: true, Class: access.Open},
+		{Key: "valid_to", Label: "有效期至", Type: "date", Required: true, Class: access.Open},
+	}
+	return &catalog.Type{
+		Code: Type, Name: "食品经营许可证", Unit: Issuer, Issuers: []elicense.UnitCode{Issuer}, Category: "行政许可", Basis: "食品安全法",
+		Mode: catalog.Online, Holders: catalog.Organizations, Open: true, Fields: fields, Face: catalog.DefaultFace("食品经营许可证", fields),
+		Validity: catalog.Validity{Kind: "field", Text: "5年"},
+		Roles:    catalog.Roles{HolderName: "holder_name", HolderCode: "uscc", Number: "license_no", ValidTo: "valid_to"},
+	}
+}
+
+func (w *World) people(t testing.TB) {
+	t.Helper()
+	ctx := t.Context()
+	must(t, w.Org.Install(ctx, []org.Unit{
+		{Code: Issuer, Short: "scjg-gl", Name: "福州市鼓楼区市场监督管理局", Region: "350102", RegionName: "鼓楼区", Kind: "dept", Roles: []string{"issue", "apply"}},
+		{Code: Office, Short: "yc-gl", Name: "福州市鼓楼区烟草专卖局", Region: "350102", RegionName: "鼓楼区", Kind: "dept", Roles: []string{"issue", "apply"}},
+		{Code: "11350000FJDEM0021G", Short: "dsj-fj", Name: "福建省数据管理局", Region: "350000", RegionName: "福建省", Kind: "egov", Roles: []string{"egov"}},
+	}))
+	id := func(code, name string) elicense.HolderRef {
+		return elicense.HolderRef{CodeType: elicense.CodeCitizen, Code: code, Name: name}
+	}
+	lin := id("350100199003070028", "林样本")
+	staff := []struct {
+		who *(*elicense.Actor)
+		s   org.Staff
+	}{
+		{&w.Drafter, org.Staff{Login: "draft", Unit: Issuer, Person: lin, Duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyChange, elicense.DutyRegister}}},
+		{&w.Both, org.Staff{Login: "both", Unit: Issuer, Person: lin, Duties: []elicense.Duty{elicense.DutyReview, elicense.DutyDraft}}},
+		{&w.Reviewer, org.Staff{Login: "review", Unit: Issuer, Person: id("350200197809250155", "黄演示"), Duties: []elicense.Duty{elicense.DutyReview}}},
+		{&w.Window, org.Staff{Login: "window", Unit: Office, Person: id("35010019930830004X", "郑窗口"), Duties: []elicense.Duty{elicense.DutyWindow}}},
+		{&w.Colleague, org.Staff{Login: "window2", Unit: Office, Person: id("350100194802010213", "吴老样"), Duties: []elicense.Duty{elicense.DutyWindow}}},
+		{&w.Admin, org.Staff{Login: "admin", Unit: "11350000FJDEM0021G", Person: id("11010519491231002X", "方管理"), Duties: []elicense.Duty{elicense.DutyTypes}}},
+		{&w.Auditor, org.Staff{Login: "audit", Unit: "11350000FJDEM0021G", Person: id("35010020240518003X", "吴审计"), Duties: []elicense.Duty{elicense.DutyAudit}}},
+		{&w.Holder, org.Staff{Login: "holder", Kind: elicense.Holder, Person: Person, Holder: Firm, Name: Firm.Name}},
+	}
+	var list []org.Staff
+	for _, x := range staff {
+		if x.s.Kind == "" {
+			x.s.Kind, x.s.Name = elicense.Staff, x.s.Person.Name
+		}
+		x.s.Secret = Password
+		list = append(list, x.s)
+	}
+	must(t, w.Org.Enroll(ctx, list))
+	for i, x := range staff {
+		who, err := w.Org.ActorByLogin(ctx, list[i].Login, "test")
+		must(t, err)
+		*x.who = who
+	}
+}
+
+// Password is the password of every account of the world.
+const Password = "correct horse"
+
+// Completion is the completed case of a food license; number tells cases and
+// licenses apart.
+func (w *World) Completion(number string) issuance.Completion {
+	return issuance.Completion{
+		Case: "许可" + number, Type: Type, Closed: w.Clock.Now(), Holders: []elicense.HolderRef{Firm}, DocNo: "鼓市监准〔2026〕" + number + "号",
+		Fields: map[string]string{
+			"holder_name": Firm.Name, "uscc": Firm.Code, "legal_rep": "陈示例", "items": "热食类食品制售\n冷食类食品制售", "license_no": "JY" + number,
+			"valid_to": "2031-03-09",
+		},
+	}
+}
+
+// Publish makes a license and waits until it is published.
+func (w *World) Publish(t testing.TB, c issuance.Completion) *issuance.Draft {
+	t.Helper()
+	d, err := w.Issuer.Complete(t.Context(), w.Drafter, c)
+	must(t, err)
+	if d.State != issuance.InReview {
+		t.Fatalf("draft is %s: %v", d.State, d.Findings)
+	}
+	must(t, w.Issuer.Approve(t.Context(), w.Reviewer, d.ID, d.Seq, ""))
+	return w.Published(t, d.ID)
+}
+
+// Published waits until a draft is published.
+func (w *World) Published(t testing.TB, id elicense.DraftID) *issuance.Draft {
+	t.Helper()
+	for range 1000 {
+		r, err := w.Issuer.Get(t.Context(), w.Reviewer, id)
+		must(t, err)
+		if r.State == issuance.Published {
+			return r.Draft
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("draft %s was not published", id)
+	return nil
+}
+
+// Change lets an event happen to a license: proposed by one person, reviewed by
+// another.
+func (w *World) Change(t testing.TB, id elicense.LicenseID, kind elicense.EventKind) {
+	t.Helper()
+	c, err := w.Lifecycle.Propose(t.Context(), w.Drafter, lifecycle.Change{License: id, Kind: kind, DocNo: "鼓市监〔2026〕1号", Reason: "依法办理"})
+	must(t, err)
+	must(t, w.Lifecycle.Decide(t.Context(), w.Reviewer, c.ID, true, ""))
+}
+
+// OpenCase opens a case of the world's matter for the firm.
+func (w *World) OpenCase(t testing.TB) *cases.Case {
+	t.Helper()
+	c, err := w.Cases.Start(t.Context(), w.Window, cases.NewCase{
+		Matter: Matter, Parties: []cases.Party{{Role: "申请人", Ref: Firm, Proof: cases.ProofLicense}},
+	})
+	must(t, err)
+	return c
+}
+
+// Fsck checks everything stored and fails the test for each finding.
+func (w *World) Fsck(t testing.TB) {
+	t.Helper()
+	_, err := oversight.Check(t.Context(), w.DB, verification.NewFiles(w.trust, w.Clock.Now), func(f oversight.Finding) { t.Errorf("fsck: %s", f) })
+	must(t, err)
+}
