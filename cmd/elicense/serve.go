@@ -18,7 +18,11 @@ import (
 	"elicense"
 	"elicense/demo"
 	"elicense/httpapi"
+	"elicense/notice"
+	"elicense/org"
 	"elicense/oversight"
+	"elicense/web"
+	"elicense/workday"
 )
 
 type serveCmd struct {
@@ -133,8 +137,12 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	defer background.Wait()
 	defer stop()
 
+	handler, err := c.handler(p)
+	if err != nil {
+		return err
+	}
 	server := &http.Server{
-		Handler: c.handler(p), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		ErrorLog: slog.NewLogLogger(p.log.Handler(), slog.LevelWarn),
 	}
 	served := make(chan error, 1)
@@ -186,7 +194,7 @@ func (c *serveCmd) greet(l net.Listener) {
 }
 
 // handler is the platform's public face: health, API, desks.
-func (c *serveCmd) handler(p *platform) http.Handler {
+func (c *serveCmd) handler(p *platform) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.ready)
@@ -194,7 +202,19 @@ func (c *serveCmd) handler(p *platform) http.Handler {
 		Org: p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing,
 		Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Now: p.clock.Now, Log: p.log, Version: version(),
 	})
-	return mux
+	pages := web.Config{
+		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Catalog: p.catalog,
+		Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Verifier: p.verifier,
+		Oversight: oversight.New(p.db, p.guard), Notices: notice.NewBox(p.db), Calendar: workday.Default(), Now: p.clock.Now, Log: p.log,
+		PublicURL: strings.TrimSuffix(c.PublicURL, "/"),
+	}
+	if c.Demo {
+		pages.DemoPassword = demo.Password
+		for _, a := range demo.Accounts() {
+			pages.Demo = append(pages.Demo, web.DemoAccount(a))
+		}
+	}
+	return mux, web.Mount(mux, pages)
 }
 
 // ready tells whether the platform can answer: the database can be read and the

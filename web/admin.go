@@ -1,0 +1,310 @@
+package web
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"elicense"
+	"elicense/access"
+	"elicense/catalog"
+	"elicense/org"
+	"elicense/oversight"
+)
+
+type overviewPage struct {
+	Waiting    int // licenses approved and not published
+	Types      int
+	Registered int
+	Units      int
+	Refusals   []refusalRow
+	Most       uint64
+	Total      uint64
+	Checkpoint []string
+	SealEnd    time.Time
+	At         time.Time
+}
+
+type refusalRow struct {
+	access.Rule
+	N     uint64
+	Width int // of 100
+}
+
+func (s *server) overview(v *visit) (err error) {
+	ctx := v.r.Context()
+	d := overviewPage{At: v.Now()}
+	if d.Waiting, err = s.Issuer.Waiting(ctx); err != nil {
+		return err
+	}
+	waiting, err := s.Catalog.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := s.Catalog.All(ctx)
+	if err != nil {
+		return err
+	}
+	units, err := s.Org.AllUnits(ctx)
+	if err != nil {
+		return err
+	}
+	text, _, err := s.Oversight.Checkpoint(ctx)
+	if err != nil {
+		return err
+	}
+	if d.SealEnd, err = s.Seals.SoonestEnd(ctx); err != nil {
+		return err
+	}
+	d.Types, d.Registered, d.Units, d.Checkpoint = len(waiting), len(all), len(units), strings.Split(strings.TrimSpace(text), "\n")
+	counted := s.Guard.Refusals()
+	for _, r := range s.Law.Rules() {
+		if n := counted[r.ID]; n > 0 {
+			d.Refusals = append(d.Refusals, refusalRow{Rule: r, N: n})
+			d.Total += n
+			d.Most = max(d.Most, n)
+		}
+	}
+	slices.SortStableFunc(d.Refusals, func(a, b refusalRow) int { return int(b.N) - int(a.N) })
+	for i := range d.Refusals {
+		d.Refusals[i].Width = int(100 * d.Refusals[i].N / d.Most)
+	}
+	return v.render("overview", v.t("总览"), d)
+}
+
+func (s *server) waitingTypes(v *visit) error {
+	list, err := s.Catalog.Waiting(v.r.Context())
+	if err != nil {
+		return err
+	}
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	var rows []typeRow
+	for _, t := range list {
+		rows = append(rows, typeRow{t, names[t.Unit]})
+	}
+	return v.render("waitingtypes", v.t("证照类别"), rows)
+}
+
+type waitingPage struct {
+	*typePage
+	Duplicates []catalog.Duplicate
+	Waiting    bool
+}
+
+func (s *server) waitingType(v *visit) error {
+	version, err := strconv.Atoi(v.r.PathValue("version"))
+	if err != nil {
+		return errNoPage()
+	}
+	t, err := s.Catalog.Version(v.r.Context(), elicense.TypeCode(v.r.PathValue("code")), version)
+	if err != nil {
+		return err
+	}
+	view, err := s.typeView(v, t)
+	if err != nil {
+		return err
+	}
+	d := waitingPage{typePage: view, Waiting: t.State == catalog.Proposed}
+	if d.Duplicates, err = s.Catalog.Duplicates(v.r.Context(), t); err != nil {
+		return err
+	}
+	return v.render("waitingtype", v.t("核对：%s", t.Name), d)
+}
+
+func (s *server) typeDecide(v *visit) error {
+	version, err := strconv.Atoi(v.r.PathValue("version"))
+	if err != nil {
+		return errNoPage()
+	}
+	publish := v.r.PostFormValue("do") == "publish"
+	err = s.Catalog.Decide(v.r.Context(), v.who, elicense.TypeCode(v.r.PathValue("code")), version, publish, strings.TrimSpace(v.r.PostFormValue("remark")))
+	if err != nil {
+		return v.again(err, func() error { return s.waitingType(v) })
+	}
+	return v.goTo("/admin/types")
+}
+
+type recordsPage struct {
+	List []recordRow
+	By   string
+	Key  string
+}
+
+type recordRow struct {
+	oversight.Entry
+	UnitName string
+	Word     string
+}
+
+// actWords are the acts of the law text in the words shown to people.
+var actWords = map[string]string{
+	"case.open": "开办件", "case.read": "查看办件", "case.close": "办结", "case.use": "使用证照", "license.own": "持证人查看证照",
+	"license.issued": "签发单位查看证照", "draft.make": "制证", "draft.read": "查看草稿", "draft.review": "审核草稿",
+	"change.propose": "提出状态变更", "change.review": "复核状态变更", "type.propose": "登记类别", "type.publish": "核对类别",
+	"record.read": "查看访问记录", "check": "公众查验", "sign-in": "登录",
+}
+
+func actWord(act string) string {
+	if w := actWords[act]; w != "" {
+		return w
+	}
+	if kind, ok := strings.CutPrefix(act, "license."); ok && elicense.EventKind(kind).Known() {
+		return elicense.EventKind(kind).Chinese()
+	}
+	return act
+}
+
+// The ways records are listed by.
+const (
+	byLicense = "license"
+	byCase    = "case"
+	byActor   = "actor"
+)
+
+func (s *server) records(v *visit) error {
+	d := recordsPage{By: v.r.FormValue("by"), Key: short(strings.TrimSpace(v.r.FormValue("key")))}
+	var by oversight.By
+	switch {
+	case d.Key == "":
+	case d.By == byLicense:
+		by.License = elicense.LicenseID(d.Key)
+	case d.By == byCase:
+		by.Case = elicense.CaseID(d.Key)
+	case d.By == byActor:
+		by.Actor = elicense.AccountID(d.Key)
+	default:
+		return v.goTo("/admin/records/" + codeOf(d.Key))
+	}
+	list, err := s.Oversight.Records(v.r.Context(), v.who, by, queueLimit)
+	if err != nil {
+		return err
+	}
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		d.List = append(d.List, recordRow{e, names[elicense.UnitCode(e.Unit)], actWord(e.Act)})
+	}
+	return v.render("records", v.t("访问记录"), d)
+}
+
+type recordPage struct {
+	*oversight.Proof
+	UnitName, TypeName, Word string
+	Fields                   []string
+	Rule                     *access.Rule
+	Tree                     tree
+	Signed                   []string
+}
+
+func (s *server) record(v *visit) error {
+	p, err := s.Oversight.Prove(v.r.Context(), v.who, elicense.RecordID(v.r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	d := recordPage{
+		Proof: p, UnitName: names[elicense.UnitCode(p.Entry.Unit)], Word: actWord(p.Entry.Act), Fields: p.Entry.Fields,
+		Tree: treeOf(p.Index, p.Size, p.Path, p.Leaf, p.Root), Signed: strings.Split(strings.TrimSpace(p.Checkpoint), "\n"),
+	}
+	for _, r := range s.Law.Rules() {
+		if r.ID == p.Entry.Rule {
+			d.Rule = &r
+		}
+	}
+	if err := s.nameType(v, &d); err != nil {
+		return err
+	}
+	return v.render("record", v.t("访问记录：%s", v.t(d.Word)), d)
+}
+
+// nameType names the type and the fields of a record, which holds their keys.
+func (s *server) nameType(v *visit, d *recordPage) error {
+	if d.Entry.LicenseType == "" {
+		return nil
+	}
+	versions, err := s.Catalog.Versions(v.r.Context(), elicense.TypeCode(d.Entry.LicenseType))
+	if err != nil || len(versions) == 0 {
+		return err
+	}
+	t := versions[0]
+	d.TypeName, d.Fields = t.Name, nil
+	for _, k := range d.Entry.Fields {
+		if f := t.Field(k); f != nil {
+			k = f.Label
+		}
+		d.Fields = append(d.Fields, k)
+	}
+	return nil
+}
+
+func (s *server) recordProof(v *visit) error {
+	p, err := s.Oversight.Prove(v.r.Context(), v.who, elicense.RecordID(v.r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	return v.file(codeOf(p.Entry.ID)+".proof.json", "application/json", b)
+}
+
+func (s *server) rules(v *visit) error { return v.render("rules", v.t("访问规则"), s.Law.Rules()) }
+
+type unitRow struct {
+	*org.Unit
+	Staff []*org.Account
+}
+
+func (s *server) units(v *visit) error {
+	_, units, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	staff, err := s.Org.Staff(v.r.Context(), "")
+	if err != nil {
+		return err
+	}
+	of := map[elicense.UnitCode][]*org.Account{}
+	for _, a := range staff {
+		of[a.Unit] = append(of[a.Unit], a)
+	}
+	var rows []unitRow
+	for _, u := range units {
+		rows = append(rows, unitRow{u, of[u.Code]})
+	}
+	return v.render("units", v.t("单位与人员"), rows)
+}
+
+type sealRow struct {
+	*org.Seal
+	UnitName string
+	Days     int
+}
+
+func (s *server) seals(v *visit) error {
+	list, err := s.Seals.All(v.r.Context(), "")
+	if err != nil {
+		return err
+	}
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	var rows []sealRow
+	for _, x := range list {
+		rows = append(rows, sealRow{x, names[x.Unit], int(x.ValidTo.Sub(v.Now()).Hours() / 24)})
+	}
+	slices.SortStableFunc(rows, func(a, b sealRow) int { return a.ValidTo.Compare(b.ValidTo) })
+	return v.render("seals", v.t("电子印章"), rows)
+}

@@ -1,0 +1,61 @@
+// The pages work without this. It adds the keys of the desks, keeps typed text
+// while it is typed, and prints.
+const typing = () => document.activeElement?.matches("input, select, textarea, [contenteditable]") ?? false;
+
+// A scanner types fast: keys less than 30 ms apart are a scan, not shortcuts.
+let last = 0;
+const single = new Map();
+const always = new Map();
+for (const el of document.querySelectorAll("[data-key]")) {
+  const key = el.dataset.key;
+  (/^F\d+$/.test(key) || key === "Escape" ? always : single).set(key, el);
+}
+const keysOff = () => localStorage.getItem("keys") === "off";
+document.addEventListener("keydown", (e) => {
+  const fast = e.timeStamp - last < 30;
+  last = e.timeStamp;
+  if (e.ctrlKey || e.altKey || e.metaKey || e.isComposing) return;
+  const name = (e.shiftKey ? "Shift+" : "") + e.code;
+  let el = always.get(name);
+  if (!el && !typing() && !fast && !keysOff()) el = single.get(name) ?? moved(e.code);
+  if (!el || el.disabled) return;
+  e.preventDefault();
+  if (el.matches("input, select, textarea") || el.dataset.act === "focus") el.focus();
+  else el.click();
+});
+
+// ↑ and ↓ go through the rows that can be opened.
+function moved(code) {
+  if (code !== "ArrowDown" && code !== "ArrowUp") return null;
+  const rows = [...document.querySelectorAll("[data-row]")];
+  if (rows.length === 0) return null;
+  const at = rows.indexOf(document.activeElement?.closest("[data-row]"));
+  const to = rows[Math.min(rows.length - 1, Math.max(0, at + (code === "ArrowDown" ? 1 : -1)))];
+  to.querySelector("button, a")?.focus();
+  return null;
+}
+
+// Focus lands on the first row that asks for something.
+if (!typing()) document.querySelector("[data-first]")?.focus({ preventScroll: true });
+
+for (const el of document.querySelectorAll("[data-keys]")) {
+  const show = () => { el.textContent = keysOff() ? el.dataset.on : el.dataset.keys; };
+  el.hidden = false;
+  show();
+  el.addEventListener("click", () => { localStorage.setItem("keys", keysOff() ? "on" : "off"); show(); });
+}
+for (const el of document.querySelectorAll("[data-print]")) el.addEventListener("click", () => window.print());
+
+// Long forms are kept while they are typed.
+for (const form of document.querySelectorAll("form[data-keep]")) {
+  let timer = 0;
+  const note = form.querySelector("[data-saved]");
+  form.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(async () => {
+      const body = new URLSearchParams(new FormData(form));
+      const answer = await fetch("/typed", { method: "POST", body }).catch(() => null);
+      if (note && answer?.ok) note.textContent = note.dataset.saved + " " + new Date().toTimeString().slice(0, 8);
+    }, 800);
+  });
+}

@@ -1,0 +1,397 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"elicense"
+	"elicense/catalog"
+	"elicense/issuance"
+	"elicense/workday"
+)
+
+// queueLimit is how many rows a list shows at most.
+const queueLimit = 200
+
+// due is how a draft stands against Art. 7.
+type due struct {
+	Class, Shape, Text string
+}
+
+// dueOf says in working days how long there is to publish a draft.
+func (v *visit) dueOf(d *issuance.Draft) due {
+	now := v.Now()
+	switch {
+	case d.Due.IsZero():
+		return due{"rest", "clock", v.t("没有期限")}
+	case d.State == issuance.Published:
+		if late, by := d.Delay(); late {
+			return due{"stop", "due", v.t("晚了%d天", int(by.Hours()/24)+1)}
+		}
+		return due{"rest", "ok", v.t("按时完成")}
+	case now.After(d.Due):
+		return due{"stop solid", "due", v.t("已逾期%d天", int(now.Sub(d.Due).Hours()/24)+1)}
+	}
+	today, last := workday.DateOf(now), workday.DateOf(d.Due.Add(-time.Nanosecond))
+	if today == last {
+		clock := stamp(d.Due, "15:04")
+		if clock == "00:00" {
+			clock = "24:00"
+		}
+		return due{"care", "due", v.t("今天%s前", clock)}
+	}
+	n, err := v.Calendar.Between(today, last)
+	if err != nil {
+		return due{"rest", "clock", v.t("期限%s", last.String())}
+	}
+	return due{"ok", "clock", v.t("还有%d个工作日", n)}
+}
+
+type queueRow struct {
+	issuance.Summary
+	Due due
+}
+
+type queuePage struct {
+	Groups []queueGroup
+	Total  int
+}
+
+type queueGroup struct {
+	Title, Empty, Next string
+	Rows               []queueRow
+}
+
+func (s *server) issueQueue(v *visit) error {
+	groups := []queueGroup{
+		{Title: "待审核", Empty: "待审核的都办完了", Next: "新的办结会自动排到这里，按期限先后。"},
+		{Title: "草稿和退回", Empty: "没有要更正的草稿", Next: "检查没有通过和被退回的会排到这里。"},
+		{Title: "签章发布中", Empty: "没有等待签章的证照", Next: "审核通过后自动签章发布，通常只要几秒。"},
+		{Title: "最近发布", Empty: "还没有发布过证照", Next: "发布后进入持证人的卡包。"},
+	}
+	d := queuePage{}
+	for i, state := range []issuance.State{issuance.InReview, issuance.Open, issuance.Sealing, issuance.Published} {
+		limit := queueLimit
+		if state == issuance.Published {
+			limit = 10
+		}
+		list, err := s.Issuer.Queue(v.r.Context(), v.who, limit, state)
+		if elicense.IsKind(err, elicense.Forbidden) {
+			return v.goTo(s.issueStart(v))
+		}
+		if err != nil {
+			return err
+		}
+		for _, x := range list {
+			groups[i].Rows = append(groups[i].Rows, queueRow{x, v.dueOf(x.Draft)})
+		}
+		if state != issuance.Published {
+			d.Total += len(list)
+		}
+	}
+	d.Groups = groups
+	return v.render("queue", v.t("待办"), d)
+}
+
+// issueStart is where a member of the issuing desk begins who makes no licenses.
+func (s *server) issueStart(v *visit) string {
+	if v.who.Has(elicense.DutyRegister) {
+		return "/issue/types"
+	}
+	return "/issue/changes"
+}
+
+type holderRow struct{ CodeType, Code, Name string }
+
+type completionPage struct {
+	Types   []*catalog.Type
+	Type    *catalog.Type // nil: to be chosen
+	In      typed
+	Form    string
+	License string
+	Holders []holderRow
+	Kinds   []elicense.EventKind
+	Kind    string
+	Now     string
+	Draft   *issuance.Review // set when a draft is edited
+}
+
+// formHolders is how many holders a form has rows for.
+const formHolders = 3
+
+const localTime = "2006-01-02T15:04"
+
+func (s *server) completionForm(v *visit) error {
+	d := completionPage{Now: v.Now().In(elicense.Shanghai).Format(localTime), License: v.r.FormValue("license"), Kind: v.r.FormValue("kind")}
+	all, err := s.Catalog.All(v.r.Context())
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if !t.Issued(v.who.Unit) || !t.Mode.Made() {
+			continue
+		}
+		d.Types = append(d.Types, t)
+		if string(t.Code) == v.r.FormValue("type") {
+			d.Type = t
+		}
+	}
+	if d.Type == nil {
+		return v.render("completion", v.t("制证"), d)
+	}
+	d.Kinds = []elicense.EventKind{elicense.EventPublish, elicense.EventChange, elicense.EventRenew}
+	if d.Kind == "" {
+		d.Kind = string(elicense.EventPublish)
+	}
+	d.Form = short("completion/" + string(d.Type.Code) + "/" + d.License)
+	if d.In, err = v.typedInto(d.Form); err != nil {
+		return err
+	}
+	if d.License != "" && len(d.In.Values) == 0 {
+		if err := s.startFrom(v, &d); err != nil {
+			return err
+		}
+	}
+	d.Holders = holderRows(d.In)
+	return v.render("completion", v.t("制证：%s", d.Type.Name), d)
+}
+
+// startFrom fills the form with the license that is to be changed or renewed.
+func (s *server) startFrom(v *visit, d *completionPage) error {
+	o, err := s.Sharing.Issued(v.r.Context(), v.who, elicense.LicenseID(d.License))
+	if err != nil {
+		return err
+	}
+	for i, h := range o.Version.Holders {
+		n := strconv.Itoa(i)
+		d.In.Set("h"+n+".type", string(h.CodeType))
+		d.In.Set("h"+n+".code", h.Code)
+		d.In.Set("h"+n+".name", h.Name)
+	}
+	for k, x := range o.Version.Fields {
+		d.In.Set("f."+k, x)
+	}
+	return nil
+}
+
+func holderRows(in typed) []holderRow {
+	rows := make([]holderRow, formHolders)
+	for i := range rows {
+		n := strconv.Itoa(i)
+		rows[i] = holderRow{in.Get("h" + n + ".type"), in.Get("h" + n + ".code"), in.Get("h" + n + ".name")}
+	}
+	return rows
+}
+
+// holdersFrom reads the holders of a form; rows left empty are skipped.
+func holdersFrom(r *http.Request) (list []elicense.HolderRef) {
+	for i := range formHolders {
+		n := "h" + strconv.Itoa(i)
+		h := elicense.HolderRef{
+			CodeType: elicense.HolderCodeType(r.PostFormValue(n + ".type")), Code: r.PostFormValue(n + ".code"), Name: strings.TrimSpace(r.PostFormValue(n + ".name")),
+		}
+		if h.Code != "" || h.Name != "" {
+			list = append(list, h)
+		}
+	}
+	return list
+}
+
+// fieldsFrom reads the values of a form's fields; fields left empty are absent.
+func fieldsFrom(r *http.Request) map[string]string {
+	m := map[string]string{}
+	for k, vs := range r.PostForm {
+		if key, ok := strings.CutPrefix(k, "f."); ok && len(vs) > 0 {
+			if x := strings.TrimSpace(strings.ReplaceAll(vs[0], "\r\n", "\n")); x != "" {
+				m[key] = x
+			}
+		}
+	}
+	return m
+}
+
+func (s *server) complete(v *visit) error {
+	form := short("completion/" + v.r.PostFormValue("type") + "/" + v.r.PostFormValue("license"))
+	again := func(err error) error {
+		return v.refusedForm(err, form, func() error { return s.completionForm(v) })
+	}
+	closed, err := time.ParseInLocation(localTime, v.r.PostFormValue("closed"), elicense.Shanghai)
+	if err != nil {
+		return again(elicense.E(elicense.Invalid, "要填写办结时间").At("closed").Under("第七条第一款").Because(err))
+	}
+	d, err := s.Issuer.Complete(v.r.Context(), v.who, issuance.Completion{
+		Case: strings.TrimSpace(v.r.PostFormValue("case")), Item: v.r.PostFormValue("item"), Type: elicense.TypeCode(v.r.PostFormValue("type")),
+		Closed: closed, Kind: elicense.EventKind(v.r.PostFormValue("kind")), License: elicense.LicenseID(v.r.PostFormValue("license")),
+		DocNo: strings.TrimSpace(v.r.PostFormValue("docNo")), Holders: holdersFrom(v.r), Fields: fieldsFrom(v.r),
+		IssuedOn: elicense.Date(v.r.PostFormValue("issuedOn")), ValidFrom: elicense.Date(v.r.PostFormValue("validFrom")),
+	})
+	if err != nil {
+		return again(err)
+	}
+	if err := s.Typed.Clear(v.r.Context(), v.who, form); err != nil {
+		return err
+	}
+	return v.goTo("/issue/drafts/" + string(d.ID))
+}
+
+type draftPage struct {
+	*issuance.Review
+	Due      due
+	Rows     []fieldRow
+	Pages    int
+	Trouble  *refusal // why the face can't be shown
+	Findings []catalog.Finding
+	Changed  int
+	Wrong    int
+}
+
+// fieldRow is one field in the review: what will be sealed, what the version
+// before said, and what the checks found.
+type fieldRow struct {
+	catalog.Field
+	Value, Before   string
+	Changed         bool
+	Problem         string
+	Warning         bool
+	Registry        bool // the base registry confirmed it
+	RegistryDiffers bool
+}
+
+func (s *server) draft(v *visit) error {
+	r, err := s.Issuer.Get(v.r.Context(), v.who, elicense.DraftID(v.r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	d := draftPage{Review: r, Due: v.dueOf(r.Draft)}
+	found := map[string]catalog.Finding{}
+	for _, f := range r.Draft.Findings {
+		if r.TypeEntry.Field(f.Field) == nil {
+			d.Findings = append(d.Findings, f)
+			continue
+		}
+		if old, dup := found[f.Field]; !dup || old.Warning {
+			found[f.Field] = f
+		}
+	}
+	for _, f := range r.TypeEntry.Fields {
+		row := fieldRow{Field: f, Value: r.Fields[f.Key]}
+		if r.Before != nil {
+			row.Before = r.Before.Fields[f.Key]
+			row.Changed = row.Before != row.Value
+		}
+		if x, ok := found[f.Key]; ok {
+			row.Problem, row.Warning = x.Text, x.Warning
+		}
+		for _, label := range r.Comparison.Fields {
+			row.RegistryDiffers = row.RegistryDiffers || label == f.Label
+		}
+		if row.Changed {
+			d.Changed++
+		}
+		if row.RegistryDiffers || row.Problem != "" && !row.Warning {
+			d.Wrong++
+		}
+		d.Rows = append(d.Rows, row)
+	}
+	if r.State != issuance.Void && r.State != issuance.Published {
+		svgs, err := s.Issuer.Preview(v.r.Context(), v.who, r.ID)
+		if err != nil {
+			d.Trouble = v.explain(err)
+		}
+		d.Pages = len(svgs)
+	}
+	return v.render("draft", v.t("审核：%s", r.TypeName), d)
+}
+
+// explain says what an error says, beside what else the page shows.
+func (v *visit) explain(err error) *refusal {
+	before := v.refusal
+	v.refuse(err)
+	r := v.refusal
+	v.refusal = before
+	return r
+}
+
+// pageOf picks the page of a face that an image asks for.
+func pageOf(v *visit, svgs [][]byte, err error) error {
+	if err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(v.r.PathValue("page"))
+	if err != nil || n < 1 || n > len(svgs) {
+		return errNoPage()
+	}
+	return v.svg(svgs[n-1])
+}
+
+func (s *server) draftFace(v *visit) error {
+	svgs, err := s.Issuer.Preview(v.r.Context(), v.who, elicense.DraftID(v.r.PathValue("id")))
+	return pageOf(v, svgs, err)
+}
+
+// draftReview is the reviewer's decision, or the drafter's to drop a draft.
+func (s *server) draftReview(v *visit) error {
+	id := elicense.DraftID(v.r.PathValue("id"))
+	seq, err := strconv.ParseInt(v.r.PostFormValue("seq"), 10, 64)
+	if err != nil {
+		return elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(err)
+	}
+	next := "/issue"
+	switch v.r.PostFormValue("do") {
+	case "approve":
+		err = s.Issuer.Approve(v.r.Context(), v.who, id, seq, strings.TrimSpace(v.r.PostFormValue("reason")))
+		next = "/issue/drafts/" + string(id)
+	case "return":
+		err = s.Issuer.Return(v.r.Context(), v.who, id, seq, strings.TrimSpace(v.r.PostFormValue("remark")))
+	case "discard":
+		err = s.Issuer.Discard(v.r.Context(), v.who, id, seq)
+	default:
+		return errNoPage()
+	}
+	if err != nil {
+		return v.again(err, func() error { return s.draft(v) })
+	}
+	return v.goTo(next)
+}
+
+func (s *server) draftEdit(v *visit) error {
+	r, err := s.Issuer.Get(v.r.Context(), v.who, elicense.DraftID(v.r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	d := completionPage{Type: r.TypeEntry, Draft: r, Form: short("draft/" + string(r.ID))}
+	if d.In, err = v.typedInto(d.Form); err != nil {
+		return err
+	}
+	if len(d.In.Values) == 0 {
+		for i, h := range r.Holders {
+			n := "h" + strconv.Itoa(i)
+			d.In.Set(n+".type", string(h.CodeType))
+			d.In.Set(n+".code", h.Code)
+			d.In.Set(n+".name", h.Name)
+		}
+		for k, x := range r.Fields {
+			d.In.Set("f."+k, x)
+		}
+	}
+	d.Holders = holderRows(d.In)
+	return v.render("edit", v.t("更正：%s", r.TypeName), d)
+}
+
+func (s *server) draftSave(v *visit) error {
+	id := elicense.DraftID(v.r.PathValue("id"))
+	form := short("draft/" + string(id))
+	seq, err := strconv.ParseInt(v.r.PostFormValue("seq"), 10, 64)
+	if err == nil {
+		_, err = s.Issuer.Edit(v.r.Context(), v.who, id, seq, holdersFrom(v.r), fieldsFrom(v.r))
+	}
+	if err != nil {
+		return v.refusedForm(err, form, func() error { return s.draftEdit(v) })
+	}
+	if err := s.Typed.Clear(v.r.Context(), v.who, form); err != nil {
+		return err
+	}
+	return v.goTo("/issue/drafts/" + string(id))
+}

@@ -1,0 +1,250 @@
+package web
+
+import (
+	"io"
+	"slices"
+	"strings"
+
+	"elicense"
+	"elicense/cases"
+	"elicense/catalog"
+	"elicense/org"
+	"elicense/verification"
+)
+
+func (s *server) home(v *visit) error {
+	return v.render("home", v.t("电子证照共享服务平台"), nil)
+}
+
+func (s *server) help(v *visit) error { return v.render("help", v.t("帮助"), nil) }
+
+func (s *server) tour(v *visit) error { return v.render("tour", v.t("演示导览"), nil) }
+
+func (s *server) checkForm(v *visit) error { return v.render("check", v.t("查验证照"), nil) }
+
+// checkPost takes the code or the file of the check form.
+func (s *server) checkPost(v *visit) error {
+	f, _, err := v.r.FormFile("file")
+	if err != nil {
+		code := codeOf(v.r.FormValue("code"))
+		if code == "" {
+			return v.again(elicense.E(elicense.Invalid, "要填写查验码，或选择证照文件").At("code"), func() error { return s.checkForm(v) })
+		}
+		return v.goTo("/check/" + code)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	a, err := s.Verifier.ByFile(v.r.Context(), v.who, from(v.r), b)
+	if err != nil {
+		return v.again(err, func() error { return s.checkForm(v) })
+	}
+	return s.showCheck(v, a)
+}
+
+// codeOf takes the code out of what a visitor pasted or scanned: the code itself
+// or the whole address of the QR.
+func codeOf(typed string) string {
+	typed = strings.TrimSpace(typed)
+	if i := strings.LastIndex(typed, "/check/"); i >= 0 {
+		typed = typed[i+len("/check/"):]
+	}
+	keep := func(r rune) rune {
+		if r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '_' {
+			return r
+		}
+		return -1
+	}
+	return short(strings.Map(keep, typed))
+}
+
+func (s *server) checkCode(v *visit) error {
+	a, err := s.Verifier.ByCode(v.r.Context(), v.who, from(v.r), elicense.CheckCode(codeOf(v.r.PathValue("code"))))
+	if err != nil {
+		return v.again(err, func() error { return s.checkForm(v) })
+	}
+	return s.showCheck(v, a)
+}
+
+// checkResult is the verdict of a check: the answer is the title.
+type checkResult struct {
+	*verification.Answer
+	Class            string // ok, care, stop, rest
+	Shape            string
+	Title            string
+	Why              string
+	SealBy, SealUnit string
+	SealTime         string
+}
+
+func (s *server) showCheck(v *visit, a *verification.Answer) error {
+	d := checkResult{Answer: a}
+	d.Class, d.Shape, d.Title, d.Why = verdict(a)
+	if a.Report != nil && len(a.Report.Signatures) > 0 {
+		sig := a.Report.Signatures[0]
+		d.SealBy, d.SealUnit, d.SealTime = sig.SealName, sig.Unit, stamp(sig.Time, "2006-01-02 15:04:05")
+	}
+	return v.render("checked", v.t(d.Title), d)
+}
+
+// verdict puts the answer of a check into one sentence and one more. What is not
+// known is never "in force".
+func verdict(a *verification.Answer) (class, shape, title, why string) {
+	switch {
+	case a.Verdict == "altered":
+		return "stop", "warn", "已被改动，不能采信", "文件内容和签章时不一致。请向持证人或签发单位索取原件。"
+	case a.Verdict == "not-signed":
+		return "stop", "warn", "没有签章，不是证照文件", "这个文件上没有电子签章，不能证明由谁签发。"
+	case a.Verdict == "unreadable":
+		return "stop", "warn", "读不了这个文件", "文件不是完整的OFD证照文件。"
+	case a.Verdict == "genuine-untrusted":
+		return "care", "warn", "签章完好，但签章人不受信任", "文件没有改动，但签章人的证书不在本平台信任的范围内，不能当作有权单位签发。"
+	case !a.Known && a.Verdict != "":
+		return "care", "future", "签章真实，状态无法确认", "文件没有改动，但不是本平台签发的，现在是否有效请向签发单位查询。"
+	case !a.Known:
+		return "rest", "future", "无法确认", "现在查不到这个证照的状态。"
+	case a.Stale:
+		return "rest", "future", "无法确认", "来源系统很久没有更新，不能说明现在是否有效。"
+	case !a.Current:
+		return "rest", "old", "真实，但已有更新的版本", "这是历史版本，请出示现行版本。"
+	}
+	l := statusLook[a.Status]
+	switch a.Status {
+	case elicense.StatusValid:
+		return "ok", l.shape, "真实，现行有效", "由有权单位签发，目前可以使用。"
+	case elicense.StatusExpiring:
+		return "ok", "ok", "真实，现行有效", "由有权单位签发，目前可以使用，即将到期。"
+	case elicense.StatusSuspended:
+		return "care", l.shape, "真实，暂停使用", "签发单位已经挂起，解除以前不能使用。"
+	case elicense.StatusRevoked:
+		return "stop", l.shape, "真实，已吊销", "签发单位已经吊销，不能再使用。"
+	case elicense.StatusNotYet:
+		return "rest", l.shape, "真实，还没有生效", "有效期从以后的日期开始，现在不能使用。"
+	case elicense.StatusExpired:
+		return "rest", l.shape, "真实，已过期", "有效期已满，不能再使用。"
+	case elicense.StatusCancelled:
+		return "rest", l.shape, "真实，已注销", "已经注销，不能再使用。"
+	case elicense.StatusAbolished:
+		return "rest", l.shape, "真实，已废止", "已经废止，不能再使用。"
+	}
+	return "rest", "future", "无法确认", "现在查不到这个证照的状态。"
+}
+
+func (s *server) unitNames(v *visit) (map[elicense.UnitCode]string, []*org.Unit, error) {
+	units, err := s.Org.AllUnits(v.r.Context())
+	m := make(map[elicense.UnitCode]string, len(units))
+	for _, u := range units {
+		m[u.Code] = u.Name
+	}
+	return m, units, err
+}
+
+type typeRow struct {
+	*catalog.Type
+	UnitName string
+}
+
+func (s *server) types(v *visit) error {
+	list, err := s.Catalog.All(v.r.Context())
+	if err != nil {
+		return err
+	}
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	var rows []typeRow
+	for _, t := range list {
+		rows = append(rows, typeRow{t, names[t.Unit]})
+	}
+	return v.render("types", v.t("证照目录"), rows)
+}
+
+type typePage struct {
+	*catalog.Type
+	UnitName   string
+	Issuers    []string
+	Versions   []*catalog.Type
+	FieldTypes map[string]string
+}
+
+func (s *server) typeOne(v *visit) error {
+	versions, err := s.Catalog.Versions(v.r.Context(), elicense.TypeCode(v.r.PathValue("code")))
+	if err != nil {
+		return err
+	}
+	shown := slices.DeleteFunc(slices.Clone(versions), func(t *catalog.Type) bool {
+		return t.State == catalog.Proposed || t.State == catalog.Returned
+	})
+	if len(shown) == 0 {
+		return elicense.E(elicense.NotFound, "没有这个证照类别").Then("请从证照目录里选择")
+	}
+	d, err := s.typeView(v, shown[0])
+	if err != nil {
+		return err
+	}
+	d.Versions = shown
+	return v.render("type", d.Name, d)
+}
+
+func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return nil, err
+	}
+	d := &typePage{Type: t, UnitName: names[t.Unit], FieldTypes: catalog.FieldTypes()}
+	for _, u := range t.Issuers {
+		if n := names[u]; n != "" {
+			d.Issuers = append(d.Issuers, n)
+		} else {
+			d.Issuers = append(d.Issuers, string(u))
+		}
+	}
+	return d, nil
+}
+
+type matterRow struct {
+	*cases.Matter
+	UnitName string
+	Free     int // materials the platform gives
+}
+
+func matterOf(m *cases.Matter, names map[elicense.UnitCode]string) matterRow {
+	r := matterRow{Matter: m, UnitName: names[m.Unit]}
+	for _, x := range m.Materials {
+		if x.Way == cases.Shared || x.Way == cases.Verify {
+			r.Free++
+		}
+	}
+	return r
+}
+
+func (s *server) matters(v *visit) error {
+	list, err := s.Cases.Matters(v.r.Context(), "")
+	if err != nil {
+		return err
+	}
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	var rows []matterRow
+	for _, m := range list {
+		rows = append(rows, matterOf(m, names))
+	}
+	return v.render("matters", v.t("办事免带指南"), rows)
+}
+
+func (s *server) matterOne(v *visit) error {
+	m, err := s.Cases.Matter(v.r.Context(), elicense.MatterCode(v.r.PathValue("code")))
+	if err != nil {
+		return err
+	}
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	return v.render("matter", m.Name, matterOf(m, names))
+}

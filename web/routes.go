@@ -1,0 +1,166 @@
+package web
+
+import (
+	"net/http"
+	"slices"
+
+	"elicense"
+)
+
+// desk is one of the five places people work at.
+type desk struct {
+	name   string // of its layout
+	title  string
+	path   string // its first page; empty for the public pages
+	kind   elicense.ActorKind
+	duties []elicense.Duty
+	nav    []link
+}
+
+type link struct{ Path, Text, Group string }
+
+var (
+	public = &desk{name: "public", nav: []link{
+		{"/check", "查验证照", ""}, {"/types", "证照目录", ""}, {"/matters", "办事免带指南", ""}, {"/tour", "演示导览", ""}, {"/help", "帮助", ""},
+	}}
+	holder = &desk{name: "holder", title: "卡包", path: "/holder", kind: elicense.Holder}
+	issue  = &desk{
+		name: "issue", title: "签发台", path: "/issue", kind: elicense.Staff,
+		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister},
+		nav: []link{
+			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/licenses", "本单位证照", ""},
+			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""},
+		},
+	}
+	window = &desk{
+		name: "window", title: "窗口", path: "/window", kind: elicense.Staff, duties: []elicense.Duty{elicense.DutyWindow},
+		nav: []link{{"/window/new", "新办件", ""}, {"/window", "我的办件", ""}},
+	}
+	admin = &desk{
+		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
+		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
+		nav: []link{
+			{"/admin", "总览", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
+			{"/admin/types", "证照类别", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
+		},
+	}
+	desks = []*desk{holder, issue, window, admin, public}
+)
+
+// admits tells whether the desk is for the actor. It only says which pages to
+// show; what may be read and done there is decided by the access law.
+func (d *desk) admits(a *elicense.Actor) bool {
+	if d.path == "" {
+		return true
+	}
+	return a.Kind == d.kind && (len(d.duties) == 0 || slices.ContainsFunc(d.duties, a.Has))
+}
+
+// routes is every page on one screen.
+func (s *server) routes() {
+	at := func(d *desk, pattern string, h func(*visit) error) { s.mux.Handle(pattern, s.handle(d, h)) }
+
+	at(public, "GET /{$}", s.home)
+	at(public, "GET /check", s.checkForm)
+	at(public, "POST /check", s.checkPost)
+	at(public, "GET /check/{code}", s.checkCode)
+	at(public, "GET /types", s.types)
+	at(public, "GET /types/{code}", s.typeOne)
+	at(public, "GET /matters", s.matters)
+	at(public, "GET /matters/{code}", s.matterOne)
+	at(public, "GET /tour", s.tour)
+	at(public, "GET /help", s.help)
+	at(public, "GET /signin", s.signInForm)
+	at(public, "POST /signin", s.signIn)
+	at(public, "POST /signout", s.signOut)
+	at(public, "GET /set/{what}/{value}", s.setting)
+	at(public, "POST /typed", s.keepTyped)
+	at(public, "/", func(*visit) error { return errNoPage() })
+
+	at(holder, "GET /holder", s.folder)
+	at(holder, "GET /holder/notices", s.notices)
+	at(holder, "GET /holder/licenses/{id}", s.ownLicense)
+	at(holder, "GET /holder/licenses/{id}/face/{page}", s.ownFace)
+	at(holder, "GET /holder/licenses/{id}/file", s.ownFile)
+	at(holder, "GET /holder/licenses/{id}/uses", s.ownUses)
+
+	at(issue, "GET /issue", s.issueQueue)
+	at(issue, "GET /issue/new", s.completionForm)
+	at(issue, "POST /issue/new", s.complete)
+	at(issue, "GET /issue/drafts/{id}", s.draft)
+	at(issue, "GET /issue/drafts/{id}/face/{page}", s.draftFace)
+	at(issue, "GET /issue/drafts/{id}/edit", s.draftEdit)
+	at(issue, "POST /issue/drafts/{id}/edit", s.draftSave)
+	at(issue, "POST /issue/drafts/{id}/review", s.draftReview)
+	at(issue, "GET /issue/licenses", s.issuedList)
+	at(issue, "GET /issue/licenses/{id}", s.issued)
+	at(issue, "GET /issue/licenses/{id}/face/{page}", s.issuedFace)
+	at(issue, "GET /issue/licenses/{id}/file", s.issuedFile)
+	at(issue, "POST /issue/licenses/{id}/change", s.changePropose)
+	at(issue, "GET /issue/changes", s.changes)
+	at(issue, "POST /issue/changes/{id}", s.changeDecide)
+	at(issue, "GET /issue/types", s.ownTypes)
+	at(issue, "GET /issue/types/new", s.typeForm)
+	at(issue, "POST /issue/types/new", s.typePropose)
+
+	at(window, "GET /window", s.myCases)
+	at(window, "GET /window/new", s.caseForm)
+	at(window, "POST /window/new", s.caseStart)
+	at(window, "GET /window/cases/{id}", s.caseOne)
+	at(window, "POST /window/cases/{id}", s.caseUse)
+	at(window, "POST /window/cases/{id}/close", s.caseClose)
+
+	at(admin, "GET /admin", s.overview)
+	at(admin, "GET /admin/types", s.waitingTypes)
+	at(admin, "GET /admin/types/{code}/{version}", s.waitingType)
+	at(admin, "POST /admin/types/{code}/{version}", s.typeDecide)
+	at(admin, "GET /admin/records", s.records)
+	at(admin, "GET /admin/records/{id}", s.record)
+	at(admin, "GET /admin/records/{id}/proof", s.recordProof)
+	at(admin, "GET /admin/rules", s.rules)
+	at(admin, "GET /admin/units", s.units)
+	at(admin, "GET /admin/seals", s.seals)
+}
+
+func errNoPage() error {
+	return elicense.E(elicense.NotFound, "没有这个页面").Then("请核对网址，或从首页重新进入")
+}
+
+func errNotThisDesk() error {
+	return elicense.E(elicense.Forbidden, "不能进入：这个工作台不在您的岗位职责内").Then("请换有相应岗位的账号登录")
+}
+
+// The limits of what a visitor can send, in bytes.
+const (
+	maxForm = 256 << 10
+	maxFile = 20 << 20
+)
+
+// handle turns a page into a handler: who visits, may he be at this desk, and
+// what becomes of the page's error.
+func (s *server) handle(d *desk, h func(*visit) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := s.newVisit(w, r, d)
+		if err := s.serve(v, h); err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+func (s *server) serve(v *visit, h func(*visit) error) error {
+	var err error
+	if v.who, err = s.actor(v.r, v.request); err != nil {
+		v.who = elicense.Anyone(v.request)
+		return err
+	}
+	if err := v.readForm(); err != nil {
+		return err
+	}
+	if v.who.Kind == elicense.Public && v.desk.path != "" {
+		return s.signInAgain(v)
+	}
+	if !v.desk.admits(v.who) {
+		return errNotThisDesk()
+	}
+	return h(v)
+}

@@ -1,0 +1,257 @@
+package web
+
+import (
+	"embed"
+	"fmt"
+	"hash/crc32"
+	"html"
+	"html/template"
+	"io"
+	"io/fs"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"elicense"
+	"elicense/access"
+	"elicense/issuance"
+	"elicense/sharing"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+//go:embed assets
+var assetFiles embed.FS
+
+// templates are the pages in one language. Each page is parsed over the layouts.
+type templates struct{ byName map[string]*template.Template }
+
+func (t *templates) execute(w io.Writer, name string, p *page) error {
+	return t.byName[name].ExecuteTemplate(w, "page", p)
+}
+
+// shared are the files of layouts and pieces, under every page.
+var sharedTemplates = []string{"templates/layout.html", "templates/pieces.html", "templates/sprite.html"}
+
+func parse(lang string) (*templates, error) {
+	base, err := template.New("").Funcs(functions(lang)).ParseFS(templateFiles, sharedTemplates...)
+	if err != nil {
+		return nil, fmt.Errorf("layout: %w", err)
+	}
+	files, err := fs.Glob(templateFiles, "templates/*.html")
+	if err != nil {
+		return nil, err
+	}
+	t := &templates{map[string]*template.Template{}}
+	for _, f := range files {
+		if slices.Contains(sharedTemplates, f) {
+			continue
+		}
+		one, err := template.Must(base.Clone()).ParseFS(templateFiles, f)
+		if err != nil {
+			return nil, fmt.Errorf("page: %w", err)
+		}
+		t.byName[strings.TrimSuffix(path.Base(f), ".html")] = one
+	}
+	return t, nil
+}
+
+// assetVersion changes with the assets, so that browsers keep them until then.
+var assetVersion = func() string {
+	sum := crc32.NewIEEE()
+	fs.WalkDir(assetFiles, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := assetFiles.ReadFile(p)
+		sum.Write(b)
+		return err
+	})
+	return fmt.Sprintf("%08x", sum.Sum32())
+}()
+
+func assetHandler() http.Handler {
+	files := http.FileServerFS(assetFiles)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") {
+			http.NotFound(w, r)
+			return
+		}
+		if r.URL.RawQuery == assetVersion {
+			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		}
+		files.ServeHTTP(w, r)
+	})
+}
+
+func functions(lang string) template.FuncMap {
+	t := func(text string, args ...any) string { return translate(lang, text, args...) }
+	return template.FuncMap{
+		"t":     t,
+		"asset": func(name string) string { return "/assets/" + name + "?" + assetVersion },
+		"icon":  icon,
+		"date":  func(x time.Time) string { return stamp(x, time.DateOnly) },
+		"time":  func(x time.Time) string { return stamp(x, "2006-01-02 15:04") },
+		"exact": func(x time.Time) string { return stamp(x, "2006-01-02 15:04:05") },
+		"until": func(d elicense.Date) string {
+			if d == "" {
+				return t("长期")
+			}
+			return string(d)
+		},
+		"mask":      func(s string) string { return access.MaskCode(s, 6, 4) },
+		"code":      codeGroups,
+		"ident":     identGroups,
+		"join":      func(list []string) string { return strings.Join(tAll(t, list), t("、")) },
+		"lines":     func(s string) []string { return strings.Split(s, "\n") },
+		"chip":      func(s elicense.Status) template.HTML { return chip(statusLook[s], t(s.Chinese()), true) },
+		"plain":     func(s elicense.Status) template.HTML { return chip(statusLook[s], t(s.Chinese()), false) },
+		"overlay":   func(w string) template.HTML { return chip(overlayLook[w], t(w), true) },
+		"need":      func(n sharing.Need) template.HTML { return chip(needLook[n], t(needWords[n]), false) },
+		"needclass": func(n sharing.Need) string { return needLook[n].matClass },
+		"needicon":  func(n sharing.Need) template.HTML { return icon(needLook[n].shape) },
+		"draftchip": func(s issuance.State) template.HTML { return chip(draftLook[s], t(s.Chinese()), true) },
+		"sign": func(class, shape, text string) template.HTML {
+			return chip(look{class: class, shape: shape}, text, true)
+		},
+		"mark": func(class, shape, text string) template.HTML {
+			return chip(look{class: class, shape: shape}, text, false)
+		},
+		"eventlook": func(k elicense.EventKind) template.HTML { return eventIcon(k) },
+		"add":       func(a, b int) int { return a + b },
+		"ints": func(n int) []int {
+			list := make([]int, n)
+			for i := range list {
+				list[i] = i
+			}
+			return list
+		},
+		"seal": func() template.HTML { return sealMark },
+		"dict": func(kv ...any) map[string]any {
+			m := map[string]any{}
+			for i := 0; i+1 < len(kv); i += 2 {
+				m[kv[i].(string)] = kv[i+1]
+			}
+			return m
+		},
+		"str": func(v any) string { return fmt.Sprint(v) },
+	}
+}
+
+func tAll(t func(string, ...any) string, list []string) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = t(s)
+	}
+	return out
+}
+
+func stamp(x time.Time, layout string) string {
+	if x.IsZero() {
+		return "—"
+	}
+	return x.In(elicense.Shanghai).Format(layout)
+}
+
+// look is how a status is shown: its color class and its shape.
+type look struct{ class, shape, matClass string }
+
+// The looks of section 3 of the design: color, shape and word, always all three.
+var (
+	statusLook = map[elicense.Status]look{
+		elicense.StatusValid: {class: "ok", shape: "ok"}, elicense.StatusExpiring: {class: "care", shape: "soon"},
+		elicense.StatusNotYet: {class: "rest", shape: "future"}, elicense.StatusExpired: {class: "rest", shape: "expired"},
+		elicense.StatusSuspended: {class: "care", shape: "pause"}, elicense.StatusRevoked: {class: "stop", shape: "revoked"},
+		elicense.StatusCancelled: {class: "rest", shape: "cancelled"}, elicense.StatusAbolished: {class: "rest", shape: "abolished"},
+		elicense.StatusReplaced: {class: "rest", shape: "old"}, elicense.StatusUnknown: {class: "rest", shape: "future"},
+	}
+	overlayLook = overlayLooks()
+	needLook    = map[sharing.Need]look{
+		sharing.Have: {"ok", "ok", "ok"}, sharing.Look: {"care", "warn", "care"},
+		sharing.Missing: {"stop", "revoked", "stop"}, sharing.ToGive: {"rest", "todo", "todo"},
+	}
+	needWords = map[sharing.Need]string{
+		sharing.Have: "已取得，免提交", sharing.Look: "可用，请留意", sharing.Missing: "不能免提交", sharing.ToGive: "待提供",
+	}
+	draftLook = map[issuance.State]look{
+		issuance.Open: {class: "rest", shape: "draft"}, issuance.InReview: {class: "note", shape: "review"},
+		issuance.Sealing: {class: "note", shape: "review"}, issuance.Published: {class: "ok", shape: "ok"},
+		issuance.Void: {class: "rest", shape: "cancelled"},
+	}
+	eventLook = map[elicense.EventKind]string{
+		elicense.EventRevoke: "revoked", elicense.EventCancel: "cancelled", elicense.EventAbolish: "abolished",
+		elicense.EventSuspend: "pause", elicense.EventPledge: "pledge", elicense.EventSealUp: "warn", elicense.EventDispute: "dispute",
+	}
+)
+
+func overlayLooks() map[string]look {
+	m := map[string]look{}
+	for o, l := range map[elicense.Overlays]look{
+		elicense.Suspended: {class: "care", shape: "pause"}, elicense.Pledged: {class: "note", shape: "pledge"},
+		elicense.SealedUp: {class: "care", shape: "warn"}, elicense.Disputed: {class: "note", shape: "dispute"},
+	} {
+		for _, w := range o.Words() {
+			m[w] = l
+		}
+	}
+	return m
+}
+
+func icon(shape string) template.HTML {
+	return template.HTML(`<svg class="i" aria-hidden="true"><use href="#i-` + html.EscapeString(shape) + `"/></svg>`)
+}
+
+func chip(l look, word string, tag bool) template.HTML {
+	if l.shape == "" {
+		l = look{class: "note", shape: "info"}
+	}
+	class := "st " + l.class
+	if tag {
+		class += " tag"
+	}
+	return template.HTML(`<span class="`+html.EscapeString(class)+`">`) + icon(l.shape) + template.HTML(html.EscapeString(word)+`</span>`)
+}
+
+func eventIcon(k elicense.EventKind) template.HTML {
+	shape, ok := eventLook[k]
+	if !ok {
+		shape = "ok"
+	}
+	return icon(shape)
+}
+
+// codeGroups draws the characters of a code in groups; copying gives the bare
+// code.
+func codeGroups(s string) template.HTML {
+	const group = 8
+	var b strings.Builder
+	b.WriteString(`<span class="code">`)
+	r := []rune(s)
+	for len(r) > 0 {
+		n := min(group, len(r))
+		b.WriteString("<b>" + html.EscapeString(string(r[:n])) + "</b>")
+		r = r[n:]
+	}
+	return template.HTML(b.String() + "</span>")
+}
+
+// identGroups draws an identifier in the parts of GB/T 36904.
+func identGroups(id elicense.Identifier) template.HTML {
+	parts := strings.Split(string(id), ".")
+	if len(parts) != 10 {
+		return codeGroups(string(id))
+	}
+	var b strings.Builder
+	b.WriteString(`<span class="code">`)
+	for _, g := range []string{
+		strings.Join(parts[:5], ".") + ".", parts[5] + ".", parts[6] + ".", strings.Join(parts[7:], "."),
+	} {
+		b.WriteString("<b>" + html.EscapeString(g) + "</b>")
+	}
+	return template.HTML(b.String() + "</span>")
+}
+
+const sealMark = `<svg class="sealmark" viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="14" class="f-ring" stroke-width="1.5"/><polygon class="f-seal" points="16,7.5 17.9,13.4 24.1,13.4 19.1,17 21,22.9 16,19.3 11,22.9 12.9,17 7.9,13.4 14.1,13.4"/></svg>`

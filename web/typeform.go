@@ -1,0 +1,203 @@
+package web
+
+import (
+	"sort"
+	"strconv"
+	"strings"
+
+	"elicense"
+	"elicense/access"
+	"elicense/catalog"
+)
+
+func (s *server) ownTypes(v *visit) error {
+	list, err := s.Catalog.OfUnit(v.r.Context(), v.who.Unit)
+	if err != nil {
+		return err
+	}
+	return v.render("owntypes", v.t("类别登记"), list)
+}
+
+type typeFormPage struct {
+	In        typed
+	Form      string
+	Rows      []typeFieldRow
+	Types     []pair // the types of fields
+	Modes     []catalog.Mode
+	HolderSet []catalog.Holders
+	Sharings  []string
+	Roles     []pair
+	From      string // the type a new version is made of
+}
+
+type typeFieldRow struct {
+	N                             string
+	Key, Label, Type, Class, Role string
+	Required                      bool
+}
+
+// The roles a field can have, by the key of the form.
+var fieldRoles = []pair{
+	{"holderName", "持证主体名称"}, {"holderCode", "持证主体代码"}, {"number", "证照编号"},
+	{"issueDate", "发证日期"}, {"validFrom", "有效期起"}, {"validTo", "有效期止"},
+}
+
+// minFieldRows is how many rows the form has for a new type; a form with fewer
+// than spareFieldRows empty ones gets more.
+const (
+	minFieldRows   = 8
+	spareFieldRows = 3
+	maxFieldRows   = 60
+)
+
+func (s *server) typeForm(v *visit) error {
+	d := typeFormPage{From: v.r.FormValue("from"), Roles: fieldRoles,
+		Modes:     []catalog.Mode{catalog.Online, catalog.Offline, catalog.Bulk, catalog.National},
+		HolderSet: []catalog.Holders{catalog.Persons, catalog.Organizations, catalog.AnyHolder},
+		Sharings:  []string{"无条件共享", "有条件共享", "不予共享"},
+	}
+	for k, w := range catalog.FieldTypes() {
+		d.Types = append(d.Types, pair{k, w})
+	}
+	sort.Slice(d.Types, func(i, j int) bool { return d.Types[i].Name < d.Types[j].Name })
+	d.Form = short("type/" + d.From)
+	var err error
+	if d.In, err = v.typedInto(d.Form); err != nil {
+		return err
+	}
+	if len(d.In.Values) == 0 {
+		if err := s.startType(v, &d); err != nil {
+			return err
+		}
+	}
+	d.Rows = typeRows(d.In)
+	return v.render("typeform", v.t("登记证照类别"), d)
+}
+
+// startType fills a new form: empty, or from the version that is to be replaced.
+func (s *server) startType(v *visit, d *typeFormPage) error {
+	in := d.In.Values
+	in.Set("issuers", string(v.who.Unit))
+	in.Set("code", string(v.who.Unit))
+	in.Set("validity", "years")
+	in.Set("mode", string(catalog.Online))
+	in.Set("holders", string(catalog.AnyHolder))
+	in.Set("sharing", "有条件共享")
+	if d.From == "" {
+		return nil
+	}
+	versions, err := s.Catalog.Versions(v.r.Context(), elicense.TypeCode(d.From))
+	if err != nil {
+		return err
+	}
+	if len(versions) == 0 {
+		return elicense.E(elicense.NotFound, "没有这个证照类别").Then("请从证照目录里选择")
+	}
+	t := versions[0]
+	var issuers []string
+	for _, u := range t.Issuers {
+		issuers = append(issuers, string(u))
+	}
+	for k, x := range map[string]string{
+		"code": string(t.Code), "name": t.Name, "english": t.English, "issuers": strings.Join(issuers, "\n"), "category": t.Category,
+		"validity": t.Validity.Kind, "years": strconv.Itoa(t.Validity.Years), "validityText": t.Validity.Text, "holders": string(t.Holders),
+		"mode": string(t.Mode), "reason": t.Reason, "basis": t.Basis, "annual": t.Annual, "sharing": t.Sharing,
+	} {
+		in.Set(k, x)
+	}
+	roles := map[string]string{
+		t.Roles.HolderName: "holderName", t.Roles.HolderCode: "holderCode", t.Roles.Number: "number",
+		t.Roles.IssueDate: "issueDate", t.Roles.ValidFrom: "validFrom", t.Roles.ValidTo: "validTo",
+	}
+	for i, f := range t.Fields {
+		n := strconv.Itoa(i)
+		in.Set("key"+n, f.Key)
+		in.Set("label"+n, f.Label)
+		in.Set("type"+n, f.Type)
+		in.Set("class"+n, string(f.Class))
+		in.Set("role"+n, roles[f.Key])
+		if f.Required {
+			in.Set("required"+n, "on")
+		}
+	}
+	return nil
+}
+
+func typeRows(in typed) (rows []typeFieldRow) {
+	filled := 0
+	for i := range maxFieldRows {
+		n := strconv.Itoa(i)
+		r := typeFieldRow{
+			N: n, Key: in.Get("key" + n), Label: in.Get("label" + n), Type: in.Or("type"+n, "string"), Class: in.Or("class"+n, string(access.Open)),
+			Role: in.Get("role" + n), Required: in.Has("required" + n),
+		}
+		if r.Key != "" || r.Label != "" {
+			filled = i + 1
+		}
+		rows = append(rows, r)
+	}
+	return rows[:min(maxFieldRows, max(minFieldRows, filled+spareFieldRows))]
+}
+
+func (s *server) typePropose(v *visit) error {
+	form := short("type/" + v.r.PostFormValue("from"))
+	t := typeFrom(v)
+	if err := s.Catalog.Propose(v.r.Context(), v.who, t); err != nil {
+		return v.refusedForm(err, form, func() error { return s.typeForm(v) })
+	}
+	if err := s.Typed.Clear(v.r.Context(), v.who, form); err != nil {
+		return err
+	}
+	return v.goTo("/issue/types")
+}
+
+// typeFrom reads an entry from the form. Rows without key and label are skipped.
+func typeFrom(v *visit) *catalog.Type {
+	f := v.r.PostForm
+	years, err := strconv.Atoi(f.Get("years"))
+	if err != nil {
+		years = 0 // refused by the catalog where it is needed
+	}
+	t := &catalog.Type{
+		Code: elicense.TypeCode(f.Get("code")), Name: f.Get("name"), English: strings.TrimSpace(f.Get("english")), Unit: v.who.Unit, Category: f.Get("category"),
+		Validity: catalog.Validity{Kind: f.Get("validity"), Text: validityText(f.Get("validity"), f.Get("validityText"), years)},
+		Holders:  catalog.Holders(f.Get("holders")), Mode: catalog.Mode(f.Get("mode")), Reason: strings.TrimSpace(f.Get("reason")),
+		Basis: f.Get("basis"), Annual: strings.TrimSpace(f.Get("annual")), Sharing: f.Get("sharing"), Open: f.Has("open"),
+	}
+	if t.Validity.Kind == "years" {
+		t.Validity.Years = years
+	}
+	for _, u := range strings.Fields(f.Get("issuers")) {
+		t.Issuers = append(t.Issuers, elicense.UnitCode(u))
+	}
+	roles := map[string]*string{
+		"holderName": &t.Roles.HolderName, "holderCode": &t.Roles.HolderCode, "number": &t.Roles.Number,
+		"issueDate": &t.Roles.IssueDate, "validFrom": &t.Roles.ValidFrom, "validTo": &t.Roles.ValidTo,
+	}
+	for _, r := range typeRows(typed{Values: f}) {
+		if r.Key == "" && r.Label == "" {
+			continue
+		}
+		t.Fields = append(t.Fields, catalog.Field{Key: r.Key, Label: r.Label, Type: r.Type, Required: r.Required, Class: access.Class(r.Class)})
+		if role := roles[r.Role]; role != nil {
+			*role = r.Key
+		}
+	}
+	if len(t.Fields) > 0 {
+		t.Face = catalog.DefaultFace(t.Name, t.Fields)
+	}
+	return t
+}
+
+// validityText is the rule in words, as the form gives it or as it follows.
+func validityText(kind, text string, years int) string {
+	switch text = strings.TrimSpace(text); {
+	case text != "":
+		return text
+	case kind == "none":
+		return "长期"
+	case kind == "years":
+		return strconv.Itoa(years) + "年"
+	}
+	return "按照面记载"
+}
