@@ -88,6 +88,8 @@ func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error)
 		permit *Permit
 		failed error
 	)
+	arrived := g.db.Announce()
+	defer arrived()
 	err := g.db.View(ctx, func(tx *store.Tx) error {
 		var err error
 		if req, err = build(tx); err != nil {
@@ -109,6 +111,7 @@ func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error)
 	if failed != nil && elicense.KindOf(failed) == elicense.Internal {
 		return Answer{}, failed
 	}
+	arrived()
 	receipts, err := g.db.Record(ctx, rec)
 	if err != nil {
 		return Answer{}, fmt.Errorf("record of %s: %w", req.Act, err)

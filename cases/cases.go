@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"elicense"
@@ -121,14 +122,30 @@ func matters(tx *store.Tx, where string, args ...any) ([]*Matter, error) {
 		if err := rows.Scan(&m.Code, &m.Name, &m.Unit, &m.Version, &b); err != nil {
 			return nil, err
 		}
-		var c matterContent
-		if err := json.Unmarshal(b, &c); err != nil {
-			return nil, fmt.Errorf("matter %s: %w", m.Code, err)
+		c, err := parse(m.Code, b)
+		if err != nil {
+			return nil, err
 		}
 		m.Days, m.Result, m.Materials = c.Days, c.Result, c.Materials
 		list = append(list, &m)
 	}
 	return list, nil
+}
+
+// parsed keeps what the contents of matters mean, by the content itself: the
+// rows are read each time, and only the work of parsing them is saved.
+var parsed sync.Map // string → matterContent
+
+func parse(code elicense.MatterCode, content []byte) (c matterContent, err error) {
+	key := string(content)
+	if kept, ok := parsed.Load(key); ok {
+		return kept.(matterContent), nil
+	}
+	if err := json.Unmarshal(content, &c); err != nil {
+		return c, fmt.Errorf("matter %s: %w", code, err)
+	}
+	parsed.Store(key, c)
+	return c, nil
 }
 
 // Proof is how a party's identity was proven (Art. 17(3)).

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"elicense"
@@ -393,6 +394,10 @@ func one(tx *store.Tx, where string, args ...any) (*Type, error) {
 	return list[0], nil
 }
 
+// parsed keeps what the contents of versions mean, by the content itself: the
+// rows are read each time, and only the work of parsing them is saved.
+var parsed sync.Map // string → *Type
+
 func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
 	rows, err := tx.Query(`SELECT code, version, state, content, proposer, decider, remark, proposed, decided, seq FROM license_type `+where, args...)
 	if err != nil {
@@ -401,23 +406,37 @@ func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
 	var list []*Type
 	for rows.Next() {
 		var (
-			t       Type
+			row     Type
 			content []byte
-			code    elicense.TypeCode
-			version int
-			state   State
 		)
-		err := rows.Scan(&code, &version, &state, &content, &t.Proposer, &t.Decider, &t.Remark, &t.Proposed, &t.Decided, &t.seq)
+		err := rows.Scan(&row.Code, &row.Version, &row.State, &content, &row.Proposer, &row.Decider, &row.Remark, &row.Proposed, &row.Decided, &row.seq)
 		if err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(content, &t); err != nil {
-			return nil, fmt.Errorf("license type %s version %d: %w", code, version, err)
+		t, err := parse(row.Code, row.Version, content)
+		if err != nil {
+			return nil, err
 		}
-		t.Code, t.Version, t.State = code, version, state
+		t.Code, t.Version, t.State, t.Proposer, t.Decider = row.Code, row.Version, row.State, row.Proposer, row.Decider
+		t.Remark, t.Proposed, t.Decided, t.seq = row.Remark, row.Proposed, row.Decided, row.seq
 		list = append(list, &t)
 	}
 	return list, nil
+}
+
+// parse reads the content of a version. The fields, issuers and face of what it
+// returns are shared and must not be changed.
+func parse(code elicense.TypeCode, version int, content []byte) (Type, error) {
+	key := string(content)
+	if t, ok := parsed.Load(key); ok {
+		return *t.(*Type), nil
+	}
+	var t Type
+	if err := json.Unmarshal(content, &t); err != nil {
+		return t, fmt.Errorf("license type %s version %d: %w", code, version, err)
+	}
+	parsed.Store(key, &t)
+	return t, nil
 }
 
 func insert(tx *store.Tx, t *Type) error {

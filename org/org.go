@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -53,12 +54,14 @@ type Account struct {
 // Org keeps units, people, accounts and seals in the store.
 type Org struct {
 	db       *store.DB
+	now      func() time.Time
 	failures *Limiter
+	known    sync.Map // digest of a token → knownActor
 }
 
 // New returns the organization kept in db.
 func New(db *store.DB, now func() time.Time) *Org {
-	return &Org{db: db, failures: NewLimiter(now, 10, 15*time.Minute)}
+	return &Org{db: db, now: now, failures: NewLimiter(now, 10, 15*time.Minute)}
 }
 
 // AddUnit enters a unit. Its code must be a correct GB 32100 code.

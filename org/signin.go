@@ -107,6 +107,12 @@ func (o *Org) Token(ctx context.Context, actor *elicense.Actor) (token string, e
 	rand.Read(b[:])
 	token = base64.RawURLEncoding.EncodeToString(b[:])
 	digest := gm.Sum([]byte(token))
+	o.known.Range(func(k, v any) bool {
+		if v.(knownActor).expires.Before(o.now()) {
+			o.known.Delete(k)
+		}
+		return true
+	})
 	err = o.db.Update(ctx, func(tx *store.Tx) error {
 		expires = tx.Now().Add(TokenLife)
 		if _, err := tx.Exec(`DELETE FROM token WHERE expires < $1`, tx.Now()); err != nil {
@@ -119,11 +125,23 @@ func (o *Org) Token(ctx context.Context, actor *elicense.Actor) (token string, e
 }
 
 // ActorOfToken returns who holds the token. Errors: Unauthorized.
+//
+// Who an account is, is read anew whenever anything but the record has changed
+// since it was read.
 func (o *Org) ActorOfToken(ctx context.Context, token, request string) (actor *elicense.Actor, err error) {
-	digest := gm.Sum([]byte(token))
+	digest, epoch := gm.Sum([]byte(token)), o.db.Epoch()
+	if kept, ok := o.known.Load(digest); ok {
+		if k := kept.(knownActor); k.epoch == epoch && o.now().Before(k.expires) {
+			a := k.actor
+			a.Request = request
+			return &a, nil
+		}
+		o.known.Delete(digest)
+	}
+	var expires time.Time
 	err = o.db.View(ctx, func(tx *store.Tx) error {
 		var id elicense.AccountID
-		err := tx.Row(`SELECT account FROM token WHERE digest = $1 AND expires > $2`, digest[:], tx.Now()).Scan(&id)
+		err := tx.Row(`SELECT account, expires FROM token WHERE digest = $1 AND expires > $2`, digest[:], tx.Now()).Scan(&id, &expires)
 		if err != nil {
 			return err
 		}
@@ -137,7 +155,17 @@ func (o *Org) ActorOfToken(ctx context.Context, token, request string) (actor *e
 	if elicense.IsKind(err, elicense.NotFound) {
 		return nil, elicense.E(elicense.Unauthorized, "访问令牌无效或已过期").Then("请重新取得访问令牌")
 	}
+	if err == nil {
+		o.known.Store(digest, knownActor{*actor, epoch, expires})
+	}
 	return actor, err
+}
+
+// knownActor is who a token's account was at an epoch of the store.
+type knownActor struct {
+	actor   elicense.Actor
+	epoch   uint64
+	expires time.Time
 }
 
 // Sessions keeps web sessions, encrypted, under the digest of their token. It

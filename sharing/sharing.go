@@ -74,9 +74,11 @@ type Found struct {
 //
 // Errors: Forbidden; Unavailable if a status can't be read.
 func (s *Sharing) Materials(ctx context.Context, actor *elicense.Actor, id elicense.CaseID) (list []MaterialState, answer access.Answer, err error) {
-	var k *cases.Case
+	var (
+		k *cases.Case
+		m *cases.Matter
+	)
 	build := func(tx *store.Tx) (access.Request, error) {
-		var m *cases.Matter
 		var err error
 		if k, m, err = cases.Find(tx, id); err != nil {
 			return access.Request{}, err
@@ -88,10 +90,6 @@ func (s *Sharing) Materials(ctx context.Context, actor *elicense.Actor, id elice
 	}
 	answer, err = s.guard.Read(ctx, build, func(tx *store.Tx, p *access.Permit) error {
 		list = nil
-		k, m, err := cases.Find(tx, id)
-		if err != nil {
-			return err
-		}
 		p.Note.Purpose = k.Purpose
 		for i, mat := range m.Materials {
 			st := MaterialState{Material: mat, Place: i}
@@ -252,10 +250,10 @@ func (s *Sharing) Use(ctx context.Context, actor *elicense.Actor, id elicense.Ca
 	var (
 		res     *Result
 		k       *cases.Case
+		m       *cases.Matter
 		options []target
 	)
 	build := func(tx *store.Tx) (access.Request, error) {
-		var m *cases.Matter
 		var err error
 		if k, m, err = cases.Find(tx, id); err != nil {
 			return access.Request{}, err
@@ -278,10 +276,6 @@ func (s *Sharing) Use(ctx context.Context, actor *elicense.Actor, id elicense.Ca
 		}, nil
 	}
 	answer, err := s.guard.Read(ctx, build, func(tx *store.Tx, p *access.Permit) (err error) {
-		k, m, err := cases.Find(tx, id)
-		if err != nil {
-			return err
-		}
 		permitted := slices.DeleteFunc(options, func(t target) bool {
 			return s.guard.Ask(actor, access.CaseUse, cases.Thing(k, m), useFacts(t.typ, t.holder, k.Purpose, t.fields(u))) != nil
 		})

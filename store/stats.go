@@ -11,7 +11,7 @@ var commitBounds = [...]float64{.0002, .0005, .001, .002, .005, .01, .02, .05, .
 type counters struct {
 	updates, commits, failed, retries atomic.Uint64
 	records, recordCommits, signed    atomic.Uint64
-	nanos                             atomic.Uint64
+	nanos, waits, waited              atomic.Uint64
 	buckets                           [len(commitBounds) + 1]atomic.Uint64
 }
 
@@ -41,6 +41,8 @@ type Stats struct {
 	CommitBounds  []float64     // upper bounds of CommitCounts in seconds; the last count has none
 	CommitCounts  []uint64      // commits that took no longer than the bound and longer than the one before
 	Queue         int           // requests waiting for the writer
+	Waits         uint64        // calls of Record
+	Waited        time.Duration // sum, from the call of Record to durable
 	LogSize       uint64        // records in this process's log
 	Signed        uint64        // of them under the last checkpoint; 0 before the first look
 }
@@ -60,7 +62,7 @@ func (db *DB) Stats() Stats {
 		Updates: c.updates.Load(), Commits: c.commits.Load(), Failed: c.failed.Load(), Retries: c.retries.Load(),
 		Records: c.records.Load(), RecordCommits: c.recordCommits.Load(), CommitTime: time.Duration(c.nanos.Load()),
 		CommitBounds: commitBounds[:], CommitCounts: make([]uint64, len(c.buckets)), Queue: len(db.writer.queue),
-		LogSize: db.chain.size(), Signed: c.signed.Load(),
+		Waits: c.waits.Load(), Waited: time.Duration(c.waited.Load()), LogSize: db.chain.size(), Signed: c.signed.Load(),
 	}
 	for i := range c.buckets {
 		s.CommitCounts[i] = c.buckets[i].Load()

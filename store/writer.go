@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"elicense"
 )
@@ -15,9 +16,19 @@ import (
 // maxGroup bounds the requests of one commit.
 const maxGroup = 512
 
-// writer takes requests one by one and commits them in groups. It never waits
-// for a group to fill: while one commits, the next one gathers in the queue.
+// A crowd is when so many callers have announced a record that a commit at once
+// would only be followed by the next: the group then waits for them, for
+// crowdWait at most. Alone or among few nobody waits for anybody.
+const (
+	crowd     = 4
+	crowdWait = 12 * time.Millisecond
+)
+
+// writer takes requests one by one and commits them in groups. While one group
+// commits, the next one gathers in the queue; in a crowd it waits for those who
+// have announced themselves.
 type writer struct {
+	coming   atomic.Int64 // callers who have announced a record
 	db       *DB
 	queue    chan *request
 	mu       sync.RWMutex // held for reading while a request is put into the queue
@@ -108,6 +119,9 @@ func (w *writer) run() {
 			w.letCallersRun()
 		}
 		group = w.gather(group[:0], first)
+		if w.coming.Load() >= crowd {
+			group = w.awaitCrowd(group)
+		}
 		if len(group) > 0 {
 			w.commit(group)
 		}
@@ -122,6 +136,34 @@ func (w *writer) letCallersRun() {
 		before = len(w.queue)
 		runtime.Gosched()
 	}
+}
+
+// Announce says that the caller is about to store a record or a change; arrived
+// must be called when it does so, or gives up, and may be called again. The
+// writer uses it to let a crowd share a commit.
+func (db *DB) Announce() (arrived func()) {
+	db.writer.coming.Add(1)
+	return sync.OnceFunc(func() { db.writer.coming.Add(-1) })
+}
+
+// awaitCrowd adds to the group those who arrive while there is a crowd.
+func (w *writer) awaitCrowd(group []*request) []*request {
+	over := time.NewTimer(crowdWait)
+	defer over.Stop()
+	for len(group) < maxGroup && w.coming.Load() >= crowd {
+		select {
+		case next, ok := <-w.queue:
+			if !ok {
+				return group
+			}
+			if next.taken.CompareAndSwap(false, true) {
+				group = append(group, next)
+			}
+		case <-over.C:
+			return group
+		}
+	}
+	return group
 }
 
 // gather takes what is in the queue.

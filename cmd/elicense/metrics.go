@@ -14,7 +14,7 @@ import (
 type metrics struct {
 	p *platform
 
-	queue, commits, records, perCommit, logSize, logLag, waiting, sealDays, ready, refusals, commitTime *prometheus.Desc
+	queue, commits, records, perCommit, logSize, logLag, waiting, sealDays, wait, ready, refusals, commitTime *prometheus.Desc
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -32,6 +32,7 @@ func newMetrics(p *platform) *metrics {
 		logLag:     desc("log_unsigned", "Records in the log that no signed checkpoint covers yet."),
 		waiting:    desc("drafts_sealing", "Approved drafts waiting to be sealed and published."),
 		sealDays:   desc("seal_days_left", "Days until the first enabled seal runs out."),
+		wait:       desc("record_wait_seconds", "Time answers waited for their record to be durable."),
 		ready:      desc("trusted", "1 while the state of the store can be trusted."),
 		refusals:   desc("refusals_total", "Requests refused, by rule of the law text.", "rule"),
 		commitTime: desc("commit_seconds", "Time of commits, from begin to durable."),
@@ -71,6 +72,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		buckets[bound] = sum
 	}
 	ch <- prometheus.MustNewConstHistogram(m.commitTime, s.Commits, s.CommitTime.Seconds(), buckets)
+	ch <- prometheus.MustNewConstSummary(m.wait, s.Waits, s.Waited.Seconds(), nil)
 	for rule, n := range m.p.guard.Refusals() {
 		count(m.refusals, n, rule)
 	}
