@@ -56,7 +56,14 @@ func Layout(t *Template, d Data, fonts *sheet.FontSet) ([]sheet.Sheet, error) {
 	return []sheet.Sheet{page}, nil
 }
 
+// rule draws a line, together with the one before if it looks the same.
 func (s *setter) rule(x1, y1, x2, y2, width float64, c sheet.Color) {
+	if n := len(s.out.Items); n > 0 {
+		if p, ok := s.out.Items[n-1].(*sheet.Path); ok && p.Stroke && !p.Fill && p.Width == width && p.Color == c {
+			p.Segments = append(p.Segments, sheet.Rule(x1, y1, x2, y2)...)
+			return
+		}
+	}
 	s.out.Items = append(s.out.Items, &sheet.Path{Segments: sheet.Rule(x1, y1, x2, y2), Stroke: true, Width: width, Color: c})
 }
 
@@ -263,13 +270,16 @@ func (s *setter) drawGrid(g *Grid, rows [][]cell, heights []float64, spare float
 	}
 	y := g.Y
 	s.rule(g.X, y, g.X+g.W, y, hairline, g.Line)
+	for _, h := range heights {
+		y += h + grow
+		s.rule(g.X, y, g.X+g.W, y, hairline, g.Line)
+	}
+	y = g.Y
 	for r, row := range rows {
-		pad := rowPad + grow/2
 		for i := range row {
-			s.drawCell(g, &row[i], y+pad)
+			s.drawCell(g, &row[i], y+rowPad+grow/2)
 		}
 		y += heights[r] + grow
-		s.rule(g.X, y, g.X+g.W, y, hairline, g.Line)
 	}
 }
 

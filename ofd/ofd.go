@@ -56,10 +56,12 @@ func (e *FileError) Unwrap() error { return e.Err }
 
 // Blob is the content of an entry. What is costly to make of it, its packed form
 // and its digest, is made once and kept, so that a blob shared by many packages
-// costs nothing in the second. Safe for concurrent use; Data must not change.
+// costs nothing in the second. Safe for concurrent use once its first three
+// members are set for good.
 type Blob struct {
 	Data  []byte
-	Small bool // take the time to pack it as small as can be; set before use
+	Small bool // take the time to pack it as small as can be
+	Dense bool // don't try to pack it, it is packed or random already
 
 	pack   sync.Once
 	packed []byte
@@ -85,6 +87,9 @@ const (
 	deflated = 8
 )
 
+// worthPacking is the size from which packing a file saves more than it costs.
+const worthPacking = 700
+
 // deflater is a flate writer with its buffer, pooled: a new writer for each
 // entry would cost ten times the compression itself.
 type deflater struct {
@@ -103,6 +108,10 @@ func (b *Blob) compress() {
 		b.crc = crc32.ChecksumIEEE(b.Data)
 		if b.Small {
 			b.method, b.packed = deflated, smallest(b.Data)
+			return
+		}
+		if len(b.Data) < worthPacking || b.Dense {
+			b.method, b.packed = stored, b.Data
 			return
 		}
 		d := deflaters.Get().(*deflater)

@@ -552,14 +552,17 @@ func (w *writer) addImages() {
 // TagNamespace names the elements of the tag file.
 const TagNamespace = "urn:elicense:face:1"
 
+// customTags is the list of tag files, the same in every package.
+var customTags = NewBlob([]byte(xmlHead + `<ofd:CustomTags` + xmlns + `><ofd:CustomTag TypeID="license" NameSpace="` +
+	TagNamespace + `"><ofd:FileLoc>Fields.xml</ofd:FileLoc></ofd:CustomTag></ofd:CustomTags>`))
+
 // addTags writes the index of field values (GB/T 33190 clause 16): one element
 // for each field, pointing at the texts that are its value.
 func (w *writer) addTags() {
 	if len(w.tags) == 0 {
 		return
 	}
-	w.pkg.Add(fileCustomTags, []byte(xmlHead+`<ofd:CustomTags`+xmlns+`><ofd:CustomTag TypeID="license" NameSpace="`+
-		TagNamespace+`"><ofd:FileLoc>Fields.xml</ofd:FileLoc></ofd:CustomTag></ofd:CustomTags>`))
+	w.pkg.Entries = append(w.pkg.Entries, Entry{fileCustomTags, customTags})
 	b := make([]byte, 0, 2048)
 	b = append(b, xmlHead+`<lic:License xmlns:lic="`+TagNamespace+`"`+xmlns+`>`...)
 	for i := 0; i < len(w.tags); {

@@ -78,7 +78,8 @@ func Sign(p *ofd.Package, u Use) error {
 		return fmt.Errorf("seal with %s: %w", u.Seal.Name, err)
 	}
 	p.Add(fileSignature, signature)
-	p.Add(fileSignedValue, sequence(tbs, encode(tOctets, u.Cert.DER), sm2sm3OID, encodeBits(sig)))
+	value := sequence(tbs, encode(tOctets, u.Cert.DER), sm2sm3OID, encodeBits(sig))
+	p.Entries = append(p.Entries, ofd.Entry{Name: fileSignedValue, Blob: &ofd.Blob{Data: value, Dense: true}})
 	return nil
 }
 

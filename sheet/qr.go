@@ -15,18 +15,38 @@ func QR(text string, x, y, side float64) (*Path, error) {
 		return nil, fmt.Errorf("QR code: %w", err)
 	}
 	module := side / float64(code.Size)
-	p := &Path{Fill: true, Color: Black}
+	// In whole modules, which are short to write.
+	p := &Path{Fill: true, Color: Black, Matrix: &Matrix{module, 0, 0, module, x, y}, Segments: make([]Segment, 0, 2048)}
+	done := make([]bool, code.Size*code.Size)
+	dark := func(col, row int) bool {
+		return col < code.Size && row < code.Size && code.Black(col, row) && !done[row*code.Size+col]
+	}
 	for row := range code.Size {
-		for col := 0; col < code.Size; col++ {
-			first := col
-			for col < code.Size && code.Black(col, row) {
-				col++
+		for col := range code.Size {
+			if !dark(col, row) {
+				continue
 			}
-			if col > first {
-				p.Segments = append(p.Segments, Rect(x+float64(first)*module, y+float64(row)*module,
-					float64(col-first)*module, module)...)
+			w, h := 1, 1
+			for dark(col+w, row) {
+				w++
 			}
+			for darkRow(dark, col, w, row+h) {
+				h++
+			}
+			for i := range w * h {
+				done[(row+i/w)*code.Size+col+i%w] = true
+			}
+			p.Segments = append(p.Segments, Rect(float64(col), float64(row), float64(w), float64(h))...)
 		}
 	}
 	return p, nil
+}
+
+func darkRow(dark func(col, row int) bool, col, w, row int) bool {
+	for i := range w {
+		if !dark(col+i, row) {
+			return false
+		}
+	}
+	return true
 }
