@@ -31,7 +31,7 @@ import (
 
 // place is where a platform's data is.
 type place struct {
-	Data        string `help:"Data directory: database, sealed files, keys." default:"var/data" env:"ELICENSE_DATA" placeholder:"DIR"`
+	Data        string `help:"Data directory: database, sealed files, keys. (${default})" default:"var/data" env:"ELICENSE_DATA" placeholder:"DIR"`
 	DatabaseURL string `help:"PostgreSQL database instead of the embedded SQLite." env:"ELICENSE_DATABASE_URL" placeholder:"postgres://…"`
 }
 

@@ -28,8 +28,8 @@ import (
 type serveCmd struct {
 	place
 	Demo        bool   `help:"Load the demo Fujian into an empty platform and list its accounts." env:"ELICENSE_DEMO"`
-	Listen      string `help:"Address to serve on." default:"127.0.0.1:8080" env:"ELICENSE_LISTEN" placeholder:"ADDR"`
-	AdminListen string `help:"Address of metrics, health and profiles; loopback only. Empty is off." default:"127.0.0.1:0" env:"ELICENSE_ADMIN_LISTEN" placeholder:"ADDR"`
+	Listen      string `help:"Address to serve on. (${default})" default:"127.0.0.1:8080" env:"ELICENSE_LISTEN" placeholder:"ADDR"`
+	AdminListen string `help:"Address of metrics, health and profiles; loopback only. Empty is off. (${default})" default:"127.0.0.1:0" env:"ELICENSE_ADMIN_LISTEN" placeholder:"ADDR"`
 	PublicURL   string `help:"Address people reach the platform under; it goes into QR codes." env:"ELICENSE_PUBLIC_URL" placeholder:"URL"`
 }
 
