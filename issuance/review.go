@@ -48,7 +48,7 @@ type Summary struct {
 }
 
 // Queue lists the drafts of the actor's unit in the given states, the earliest
-// due first, at most limit.
+// due first, of those published the latest, at most limit of each state.
 func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, states ...State) (list []Summary, err error) {
 	build := func(*store.Tx) (access.Request, error) {
 		return access.Request{
@@ -59,7 +59,11 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 	_, err = i.Guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
 		list = nil
 		for _, s := range states {
-			ds, err := drafts(tx, `WHERE unit = $1 AND state = $2 ORDER BY due, id LIMIT $3`, actor.Unit, s, limit)
+			where := `WHERE unit = $1 AND state = $2 ORDER BY due, id LIMIT $3`
+			if s == Published {
+				where = `WHERE unit = $1 AND state = $2 ORDER BY due DESC, id DESC LIMIT $3`
+			}
+			ds, err := drafts(tx, where, actor.Unit, s, limit)
 			if err != nil {
 				return err
 			}
