@@ -200,6 +200,7 @@ type recordPage struct {
 	Fields                   []string
 	Rule                     *access.Rule
 	Tree                     tree
+	Place                    uint64 // in the log, from 1
 	Signed                   []string
 }
 
@@ -213,7 +214,7 @@ func (s *server) record(v *visit) error {
 		return err
 	}
 	d := recordPage{
-		Proof: p, UnitName: names[elicense.UnitCode(p.Entry.Unit)], Word: actWord(p.Entry.Act), Fields: p.Entry.Fields,
+		Proof: p, UnitName: names[elicense.UnitCode(p.Entry.Unit)], Word: actWord(p.Entry.Act), Fields: p.Entry.Fields, Place: p.Index + 1,
 		Tree: treeOf(p.Index, p.Size, p.Path, p.Leaf, p.Root), Signed: strings.Split(strings.TrimSpace(p.Checkpoint), "\n"),
 	}
 	for _, r := range s.Law.Rules() {

@@ -68,7 +68,7 @@ func (s *server) issueQueue(v *visit) error {
 	groups := []queueGroup{
 		{Title: "待审核", Empty: "待审核的都办完了", Next: "新的办结会自动排到这里，按期限先后。"},
 		{Title: "草稿和退回", Empty: "没有要更正的草稿", Next: "检查没有通过和被退回的会排到这里。"},
-		{Title: "签章发布中", Empty: "没有等待签章的证照", Next: "审核通过后自动签章发布，通常只要几秒。"},
+		{Title: "签章发布中"}, // shown only if there are any
 		{Title: "最近发布", Empty: "还没有发布过证照", Next: "发布后进入持证人的卡包。"},
 	}
 	d := queuePage{}

@@ -16,6 +16,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/catalog"
 	"elicense/issuance"
 	"elicense/sharing"
 )
@@ -102,6 +103,15 @@ func functions(lang string) template.FuncMap {
 			}
 			return string(d)
 		},
+		"validity": func(x catalog.Validity) string {
+			switch x.Kind {
+			case "years":
+				return t("从发证日期起%d年", x.Years)
+			case "field":
+				return t("按照面写的有效期止")
+			}
+			return t("长期")
+		},
 		"mask":      func(s string) string { return access.MaskCode(s, 6, 4) },
 		"code":      codeGroups,
 		"ident":     identGroups,
@@ -181,9 +191,11 @@ var (
 		issuance.Sealing: {class: "note", shape: "review"}, issuance.Published: {class: "ok", shape: "ok"},
 		issuance.Void: {class: "rest", shape: "cancelled"},
 	}
-	eventLook = map[elicense.EventKind]string{
-		elicense.EventRevoke: "revoked", elicense.EventCancel: "cancelled", elicense.EventAbolish: "abolished",
-		elicense.EventSuspend: "pause", elicense.EventPledge: "pledge", elicense.EventSealUp: "warn", elicense.EventDispute: "dispute",
+	eventLook = map[elicense.EventKind]look{
+		elicense.EventRevoke: {class: "stop", shape: "revoked"}, elicense.EventCancel: {class: "rest", shape: "cancelled"},
+		elicense.EventAbolish: {class: "rest", shape: "abolished"}, elicense.EventSuspend: {class: "care", shape: "pause"},
+		elicense.EventPledge: {class: "note", shape: "pledge"}, elicense.EventSealUp: {class: "care", shape: "warn"},
+		elicense.EventDispute: {class: "note", shape: "dispute"},
 	}
 )
 
@@ -216,11 +228,11 @@ func chip(l look, word string, tag bool) template.HTML {
 }
 
 func eventIcon(k elicense.EventKind) template.HTML {
-	shape, ok := eventLook[k]
+	l, ok := eventLook[k]
 	if !ok {
-		shape = "ok"
+		l = look{class: "ok", shape: "ok"}
 	}
-	return icon(shape)
+	return chip(l, "", false)
 }
 
 // codeGroups draws the characters of a code in groups; copying gives the bare

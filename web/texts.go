@@ -4,7 +4,9 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 //go:embed texts/en.json
@@ -28,13 +30,66 @@ var englishTexts = func() map[string]string {
 	return m
 }()
 
+// pattern translates a sentence that a room puts together: the star of its key
+// stands for what comes between head and tail.
+type pattern struct{ head, tail, english string }
+
+var patterns = func() (list []pattern) {
+	for k, e := range englishTexts {
+		if head, tail, ok := strings.Cut(k, "*"); ok {
+			list = append(list, pattern{head, tail, e})
+		}
+	}
+	// The longest first, so that the closest is taken.
+	slices.SortFunc(list, func(a, b pattern) int { return len(b.head+b.tail) - len(a.head+a.tail) })
+	return list
+}()
+
+// article is a reference to the Measures, such as 第十三条第二款.
+var article = regexp.MustCompile(`^第([一二三四五六七八九十]+)条(?:第([一二三四五六七八九十]+)款)?$`)
+
+// number reads a Chinese number below a hundred.
+func number(s string) int {
+	const digits = "一二三四五六七八九"
+	n, last := 0, 0
+	for _, r := range s {
+		if r == '十' {
+			n, last = 10*max(last, 1), 0
+			continue
+		}
+		last = strings.IndexRune(digits, r)/len("一") + 1
+	}
+	return n + last
+}
+
+// inEnglish finds the English of a text: as it stands, as a reference to an
+// article, or by a pattern.
+func inEnglish(text string) string {
+	if e, ok := englishTexts[text]; ok {
+		return e
+	}
+	if m := article.FindStringSubmatch(text); m != nil {
+		e := fmt.Sprintf("Article %d", number(m[1]))
+		if m[2] != "" {
+			e += fmt.Sprintf("(%d)", number(m[2]))
+		}
+		return e
+	}
+	for _, p := range patterns {
+		rest, head := strings.CutPrefix(text, p.head)
+		rest, tail := strings.CutSuffix(rest, p.tail)
+		if head && tail && rest != "" {
+			return strings.Replace(p.english, "*", inEnglish(rest), 1)
+		}
+	}
+	return text
+}
+
 // translate returns a sentence in a language, with its arguments. What has no
 // translation, such as the name of a unit, stays as it is.
 func translate(lang, text string, args ...any) string {
 	if lang == english {
-		if e, ok := englishTexts[text]; ok {
-			text = e
-		}
+		text = inEnglish(text)
 		args = slices.Clone(args)
 		for i, a := range args {
 			if s, ok := a.(string); ok {

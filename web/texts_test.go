@@ -1,0 +1,172 @@
+package web
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"elicense/demo"
+)
+
+// spoken are the rooms whose sentences reach people through the pages.
+var spoken = []string{".", "../", "../access", "../cases", "../catalog", "../issuance", "../lifecycle", "../sharing", "../verification", "../org", "../store", "../notice"}
+
+var (
+	templateText = regexp.MustCompile(`\bt "((?:[^"\\]|\\.)*)"`)
+	lawText      = regexp.MustCompile(`(?m)^@(?:reason|next|article)\("([^"]*)"\)`)
+)
+
+// TestTextsAreInBothLanguages finds every Chinese sentence of the pages, of the
+// refusals of the rooms and of the law text, and asks for its English.
+func TestTextsAreInBothLanguages(t *testing.T) {
+	want := map[string]string{} // sentence to where it was found
+	for _, f := range glob(t, "templates/*.html") {
+		for _, m := range templateText.FindAllStringSubmatch(read(t, f), -1) {
+			want[m[1]] = f
+		}
+		for _, line := range strings.Split(bare(read(t, f)), "\n") {
+			if han(line) {
+				t.Errorf("%s: Chinese outside the catalog: %s", f, strings.TrimSpace(line))
+			}
+		}
+	}
+	for _, m := range lawText.FindAllStringSubmatch(read(t, "../access/law.cedar"), -1) {
+		want[m[1]] = "law.cedar"
+	}
+	for _, a := range demo.Accounts() {
+		want[a.Desk], want[a.Does] = "demo accounts", "demo accounts"
+	}
+	for _, dir := range spoken {
+		for _, f := range glob(t, filepath.Join(dir, "*.go")) {
+			if !strings.HasSuffix(f, "_test.go") {
+				collect(t, f, want)
+			}
+		}
+	}
+	var missing []string
+	for s, where := range want {
+		e, ok := englishTexts[s]
+		if !ok && (article.MatchString(s) || partOfPattern(s)) {
+			continue
+		}
+		if !ok {
+			missing = append(missing, strconv.Quote(s)+" ("+where+")")
+			continue
+		}
+		if strings.Join(verbs(s), "") != strings.Join(verbs(e), "") {
+			t.Errorf("%q and %q differ in their verbs", s, e)
+		}
+		if han(e) && !strings.Contains(s, "〔") {
+			t.Errorf("the English of %q holds Chinese: %q", s, e)
+		}
+	}
+	sort.Strings(missing)
+	if len(missing) > 0 {
+		t.Errorf("%d sentences have no English:\n%s", len(missing), strings.Join(missing, "\n"))
+	}
+	if file := os.Getenv("ELICENSE_UNUSED_TEXTS"); file != "" {
+		for s := range englishTexts {
+			if _, ok := want[s]; !ok {
+				t.Logf("unused: %s", s)
+			}
+		}
+	}
+}
+
+// partOfPattern tells whether a literal is a piece of a sentence that is put
+// together, and the whole is translated by a pattern.
+func partOfPattern(s string) bool {
+	for _, p := range patterns {
+		if strings.Contains(p.head+"*"+p.tail, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// notSpoken tells whether a Chinese literal is data and not for people: patterns
+// of values, the code types of GB/T 36903 that no form offers, the names in the
+// demo's certificates, and the digits of the text catalog itself.
+func notSpoken(file, s string) bool {
+	return file == "texts.go" || strings.HasPrefix(s, "演示") && file == "../org/seal.go" || strings.ContainsAny(s, "^$\n") || file == "../codes.go" && !strings.Contains(s, "%") && strings.HasSuffix(s, "号码") ||
+		file == "../codes.go" && strings.HasSuffix(s, "编号") || file == "../codes.go" && strings.HasSuffix(s, "护照号")
+}
+
+// collect takes the Chinese literals of a file that stand for people: all of
+// web's, and of the other rooms those given to errors, findings and words.
+func collect(t *testing.T, file string, want map[string]string) {
+	t.Helper()
+	fset := token.NewFileSet()
+	f, err := parser.ParseFile(fset, file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if call, ok := n.(*ast.CallExpr); ok && concerns(call) {
+			return false
+		}
+		lit, ok := n.(*ast.BasicLit)
+		if !ok || lit.Kind != token.STRING {
+			return true
+		}
+		s, err := strconv.Unquote(lit.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if han(s) && !notSpoken(file, s) {
+			want[s] = file
+		}
+		return true
+	})
+}
+
+// concerns tells whether a call only tells machines: logs and fields of records.
+func concerns(call *ast.CallExpr) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && (strings.HasPrefix(sel.Sel.Name, "Replace") || sel.Sel.Name == "Contains" || sel.Sel.Name == "TrimSuffix" || sel.Sel.Name == "Format")
+}
+
+func verbs(s string) []string {
+	return regexp.MustCompile(`%[^%a-z]*[a-z]`).FindAllString(s, -1)
+}
+
+func han(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) }) >= 0
+}
+
+var (
+	actions  = regexp.MustCompile(`{{[^}]*}}`)
+	examples = regexp.MustCompile(`placeholder="[^"]*〔[^"]*"`)
+	chineseP = regexp.MustCompile(`<[^>]*lang="zh-CN"[^>]*>[^<]*<`)
+)
+
+// bare is a template without its actions, examples and parts marked Chinese.
+func bare(s string) string {
+	return chineseP.ReplaceAllString(examples.ReplaceAllString(actions.ReplaceAllString(s, ""), ""), "")
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	list, err := filepath.Glob(pattern)
+	if err != nil || len(list) == 0 {
+		t.Fatalf("%s: %v", pattern, err)
+	}
+	return list
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
