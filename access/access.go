@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"sync"
 
 	"elicense"
@@ -255,12 +256,38 @@ func withRecord(err error, id elicense.RecordID) error {
 	return &c
 }
 
+// maxFields bounds the field keys of a record.
+const maxFields = 100
+
+// kept returns the note without what has not the form of an identifier or of a
+// field's key: it was typed, and what people type may be a name or a number of
+// someone.
+func (n Note) kept() Note {
+	if !elicense.ValidID(n.Case) {
+		n.Case = ""
+	}
+	if !elicense.ValidID(n.License) {
+		n.License = ""
+	}
+	var fields []string
+	for _, f := range n.Fields {
+		if fieldKey.MatchString(f) && len(fields) < maxFields {
+			fields = append(fields, f)
+		}
+	}
+	n.Fields = fields
+	return n
+}
+
+var fieldKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
+
 func newRecord(req *Request, permit *Permit, failed error) store.Record {
 	n, rule := req.Note, Rule{}
 	outcome := "done"
 	if permit != nil {
 		n, rule = permit.Note, permit.Rule
 	}
+	n = n.kept()
 	detail := n.Detail
 	if failed != nil {
 		outcome = "refused"
@@ -277,8 +304,12 @@ func newRecord(req *Request, permit *Permit, failed error) store.Record {
 			rule = Rule{ID: "domain", Article: e.Clause}
 		}
 	}
+	name := req.Actor.Name
+	if req.Actor.Kind == elicense.Holder {
+		name = "" // it is a holder's name, in a log that is never cleared
+	}
 	return store.Record{
-		Request: req.Actor.Request, Actor: string(req.Actor.Account), ActorName: req.Actor.Name, Unit: string(req.Actor.Unit),
+		Request: req.Actor.Request, Actor: string(req.Actor.Account), ActorName: name, Unit: string(req.Actor.Unit),
 		Act: string(req.Act), Outcome: outcome, Rule: rule.ID, Clause: rule.Article,
 		Case: string(n.Case), License: string(n.License), LicenseType: string(n.LicenseType), Holder: string(n.Holder),
 		Basis: n.Basis, Purpose: n.Purpose, Fields: n.Fields, Detail: detail,

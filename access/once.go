@@ -63,8 +63,13 @@ func answerLost() error {
 	return elicense.E(elicense.Conflict, "这个请求已经办成，答复没有留住").Then("请查询办理结果，不用重办").At("Idempotency-Key")
 }
 
-// KeepReply keeps the answer of the request that took the key.
+// KeepReply keeps the answer of the request that took the key. A request that
+// changed nothing took none: repeated, it is asked, decided and recorded anew,
+// since what it read may have changed and the right to read it may be gone.
 func (g *Guard) KeepReply(ctx context.Context, o *Once, reply []byte) error {
+	if !o.taken {
+		return nil
+	}
 	return g.db.Update(ctx, func(tx *store.Tx) error { return tx.Keep(o.Scope, o.Key, o.Digest, reply) })
 }
 

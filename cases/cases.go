@@ -501,7 +501,10 @@ func (c *Cases) Get(ctx context.Context, actor *elicense.Actor, id elicense.Case
 		k, m, err = Find(tx, id)
 		return err
 	})
-	return k, m, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return k, m, nil
 }
 
 // Close closes a case (办结). From then on no license is queried in it.

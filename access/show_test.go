@@ -1,0 +1,71 @@
+package access
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+)
+
+func TestMaskingNames(t *testing.T) {
+	for _, tc := range []struct{ name, want string }{
+		{"", ""}, {"陈", "*"}, {"陈例", "*例"}, {"陈示例", "陈*例"}, {"阿卜杜拉·示例", "阿*****例"}, {"𰻝示", "*示"},
+	} {
+		if got := MaskName(tc.name); got != tc.want {
+			t.Errorf("MaskName(%q) = %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+// TestMaskingKeepsLengthAndLittleElse: a mask is as long as what it hides, shows
+// the head and tail it was asked for, and nothing between them.
+func TestMaskingKeepsLengthAndLittleElse(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		code := rapid.StringOf(rapid.RuneFrom([]rune("0123456789X闽样"))).Draw(t, "code")
+		head, tail := rapid.IntRange(0, 7).Draw(t, "head"), rapid.IntRange(0, 7).Draw(t, "tail")
+		got, n := []rune(MaskCode(code, head, tail)), utf8.RuneCountInString(code)
+		if len(got) != n {
+			t.Fatalf("%d characters of %d", len(got), n)
+		}
+		if n <= head+tail {
+			head, tail = 0, 0
+		}
+		for i, r := range got {
+			if shown := i < head || i >= n-tail; shown != (r != '*') {
+				t.Fatalf("MaskCode(%q, %d, %d) = %q", code, head, tail, string(got))
+			}
+		}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringOf(rapid.RuneFrom([]rune("陈林黄郑吴示例样本"))).Draw(t, "name")
+		got := MaskName(name)
+		if utf8.RuneCountInString(got) != utf8.RuneCountInString(name) || name != "" && !strings.Contains(got, "*") {
+			t.Fatalf("MaskName(%q) = %q", name, got)
+		}
+	})
+}
+
+// TestProjectionShowsNothingElse: what is shown was asked for and is on the
+// license, with its own value.
+func TestProjectionShowsNothingElse(t *testing.T) {
+	keys := rapid.SampledFrom([]string{"name", "uscc", "id_no", "address", "scope", "valid_to"})
+	rapid.Check(t, func(t *rapid.T) {
+		fields := rapid.MapOf(keys, rapid.String()).Draw(t, "fields")
+		needed := rapid.SliceOf(keys).Draw(t, "needed")
+		got := Project(fields, needed)
+		for k, v := range got {
+			if have, ok := fields[k]; !ok || have != v || !slices.Contains(needed, k) {
+				t.Fatalf("Project(%v, %v) = %v", fields, needed, got)
+			}
+		}
+		for _, k := range needed {
+			if _, on := fields[k]; on != (got[k] == fields[k] && has(got, k)) {
+				t.Fatalf("Project(%v, %v) = %v leaves out %s", fields, needed, got, k)
+			}
+		}
+	})
+}
+
+func has(m map[string]string, k string) bool { _, ok := m[k]; return ok }
