@@ -43,7 +43,7 @@ func Enqueue(tx *store.Tx, j Job) error {
 		return errors.New("job without a kind")
 	}
 	if j.Key == "" {
-		j.Key = store.NewID(tx.Now())
+		j.Key = elicense.NewID[string](tx.Now())
 	}
 	if j.RunAt.IsZero() {
 		j.RunAt = tx.Now()

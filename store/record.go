@@ -150,7 +150,7 @@ func (db *DB) pend(r Record, now time.Time) (*pending, error) {
 	}
 	r.Time = r.Time.UTC().Truncate(time.Microsecond)
 	if r.ID == "" {
-		r.ID = NewID(now)
+		r.ID = elicense.NewID[string](now)
 	}
 	data, err := r.encode()
 	if err != nil {

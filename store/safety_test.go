@@ -113,7 +113,7 @@ func TestOnce(t *testing.T) {
 					answer = string(reply.Body)
 					return nil
 				}
-				if _, err := tx.Exec("INSERT INTO thing (id, n) VALUES ($1, 1)", store.NewID(clock.Now())); err != nil {
+				if _, err := tx.Exec("INSERT INTO thing (id, n) VALUES ($1, 1)", elicense.NewID[string](clock.Now())); err != nil {
 					return err
 				}
 				var n int
@@ -339,18 +339,5 @@ func TestSchemasAreTheSame(t *testing.T) {
 	}
 	if len(lite) < 40 {
 		t.Errorf("%d lines only: is the schema read?", len(lite))
-	}
-}
-
-func TestNewID(t *testing.T) {
-	seen := map[string]bool{}
-	last := ""
-	for i := range 1000 {
-		at := storetest.Start.Add(time.Duration(i) * time.Millisecond)
-		id := store.NewID(at)
-		if len(id) != 26 || id <= last || seen[id] {
-			t.Fatalf("id %q after %q", id, last)
-		}
-		seen[id], last = true, id
 	}
 }
