@@ -313,7 +313,7 @@ func Load(ctx context.Context, p Platform, clock *Clock) error {
 		return err
 	}
 	if p.Fonts {
-		if err := d.seals(ctx, p); err != nil {
+		if err := MakeSeals(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -342,8 +342,13 @@ func (d *Data) register(ctx context.Context, p Platform) error {
 	return nil
 }
 
-// seals makes the seal of every unit that issues licenses here.
-func (d *Data) seals(ctx context.Context, p Platform) error {
+// MakeSeals makes the seal of every unit that issues licenses here and has none:
+// at the first start, or at the first one on a machine that has fonts.
+func MakeSeals(ctx context.Context, p Platform) error {
+	d, err := Read()
+	if err != nil {
+		return err
+	}
 	var done []string
 	for short := range typeUnits {
 		for _, u := range issuersOf(short) {

@@ -189,19 +189,30 @@ func (p *platform) trustRoots(ctx context.Context) (err error) {
 
 func (p *platform) close() error { return p.db.Close() }
 
+// demoPlatform is what the demo is loaded into.
+func (p *platform) demoPlatform() demo.Platform {
+	return demo.Platform{
+		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Fonts: p.fonts != nil,
+	}
+}
+
 // loadDemo fills an empty platform with the demo, once.
 func (p *platform) loadDemo(ctx context.Context) error {
 	units, err := p.org.AllUnits(ctx)
-	if err != nil || len(units) > 0 {
+	if err != nil {
 		return err
+	}
+	if len(units) > 0 {
+		if p.fonts == nil {
+			return nil
+		}
+		return demo.MakeSeals(ctx, p.demoPlatform())
 	}
 	began := time.Now()
 	work, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- p.queue.Run(work) }()
-	err = demo.Load(ctx, demo.Platform{
-		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Fonts: p.fonts != nil,
-	}, p.clock)
+	err = demo.Load(ctx, p.demoPlatform(), p.clock)
 	stop()
 	if err = errors.Join(err, <-done); err != nil {
 		return fmt.Errorf("load the demo: %w", err)

@@ -86,7 +86,7 @@ const (
 // told and not gone on with: half a demo is no demo.
 func (c *serveCmd) loadDemo(ctx context.Context, p *platform) error {
 	if _, err := os.Stat(filepath.Join(c.Data, demoLoaded)); err == nil {
-		return nil
+		return p.loadDemo(ctx)
 	}
 	if _, err := os.Stat(filepath.Join(c.Data, demoBegun)); err == nil {
 		return elicense.E(elicense.Conflict, "演示数据上次没有装完").Then("请运行make reset重新开始")
