@@ -9,20 +9,10 @@ import (
 	"elicense/access"
 	"elicense/catalog"
 	"elicense/e2e/world"
-	"elicense/store"
-	"elicense/store/storetest"
 )
 
-func each(t *testing.T, f func(t *testing.T, w *world.World)) {
-	storetest.Each(t, func(t *testing.T, cfg store.Config) {
-		clock := storetest.NewClock()
-		cfg.Now = clock.Now
-		f(t, world.New(t, cfg, clock))
-	})
-}
-
 func TestAnEntryIsCheckedInForm(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		for _, tc := range []struct {
 			field  string
 			change func(*catalog.Type)
@@ -63,7 +53,7 @@ func TestAnEntryIsCheckedInForm(t *testing.T) {
 }
 
 func TestAPublishedEntryIsNeverEdited(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		changed := world.FoodType()
 		changed.Validity.Text = "3年"
 		if err := w.Catalog.Propose(t.Context(), w.Drafter, changed); err != nil {
@@ -92,7 +82,7 @@ func TestAPublishedEntryIsNeverEdited(t *testing.T) {
 }
 
 func TestDuplicateNamesAreFound(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		same, like := world.FoodType(), world.FoodType()
 		same.Code, same.Name = "11350102FJDEM0275F002", "食品经营（许可证）"
 		like.Code, like.Name = "11350102FJDEM0275F003", "小型食品经营许可证"
@@ -115,7 +105,7 @@ func TestDuplicateNamesAreFound(t *testing.T) {
 }
 
 func TestARetiredTypeMakesNoMoreLicenses(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d := w.Publish(t, w.Completion("1"))
 		if err := w.Catalog.Retire(t.Context(), w.Admin, world.Type, "类别废止"); err != nil {
 			t.Fatal(err)

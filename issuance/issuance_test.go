@@ -11,18 +11,7 @@ import (
 	"elicense/catalog"
 	"elicense/e2e/world"
 	"elicense/issuance"
-	"elicense/store"
-	"elicense/store/storetest"
 )
-
-// each runs a test in a world on every engine, at 09:30 of a working day.
-func each(t *testing.T, f func(t *testing.T, w *world.World)) {
-	storetest.Each(t, func(t *testing.T, cfg store.Config) {
-		clock := storetest.NewClock()
-		cfg.Now = clock.Now
-		f(t, world.New(t, cfg, clock))
-	})
-}
 
 func wantKind(t *testing.T, err error, kind elicense.Kind, text string) {
 	t.Helper()
@@ -33,7 +22,7 @@ func wantKind(t *testing.T, err error, kind elicense.Kind, text string) {
 }
 
 func TestALicenseIsMadeOfACompletedCase(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d := w.Publish(t, w.Completion("1"))
 		typ, unit, _, version, ok := d.Identifier.Parts()
 		if !ok || typ != world.Type || unit != world.Issuer || version != 1 || !d.Identifier.CheckCharacterHolds() {
@@ -58,7 +47,7 @@ func TestALicenseIsMadeOfACompletedCase(t *testing.T) {
 }
 
 func TestTheSameCaseIsOneDraft(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		var wg sync.WaitGroup
 		ids := make([]elicense.DraftID, 8)
 		for i := range ids {
@@ -85,7 +74,7 @@ func TestTheSameCaseIsOneDraft(t *testing.T) {
 }
 
 func TestFieldsAreCheckedBeforeReview(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		for i, tc := range []struct {
 			name, field, value, text string
 			warning                  bool
@@ -131,7 +120,7 @@ func TestFieldsAreCheckedBeforeReview(t *testing.T) {
 }
 
 func TestAnEarlyFujianCodeIsAWarning(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		c := w.Completion("1")
 		c.Holders = []elicense.HolderRef{{CodeType: elicense.CodeUSCC, Code: "91350100M0001TGQXM", Name: "福州试点有限公司"}}
 		c.Fields["uscc"], c.Fields["holder_name"] = "91350100M0001TGQXM", "福州试点有限公司"
@@ -146,7 +135,7 @@ func TestAnEarlyFujianCodeIsAWarning(t *testing.T) {
 }
 
 func TestTheBaseRegistryIsAsked(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		for _, o := range []issuance.Outcome{issuance.Mismatch, issuance.NoSuch} {
 			w.Registry.Answer(o)
 			d, err := w.Issuer.Complete(t.Context(), w.Drafter, w.Completion(string(o)))
@@ -179,7 +168,7 @@ func TestTheBaseRegistryIsAsked(t *testing.T) {
 }
 
 func TestWhatWasReviewedIsWhatIsSealed(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d, err := w.Issuer.Complete(t.Context(), w.Drafter, w.Completion("1"))
 		if err != nil {
 			t.Fatal(err)
@@ -202,7 +191,7 @@ func TestWhatWasReviewedIsWhatIsSealed(t *testing.T) {
 }
 
 func TestNobodyReviewsWhatHeWroteOn(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d, err := w.Issuer.Complete(t.Context(), w.Drafter, w.Completion("1"))
 		if err != nil {
 			t.Fatal(err)
@@ -220,7 +209,7 @@ func TestNobodyReviewsWhatHeWroteOn(t *testing.T) {
 }
 
 func TestAChangeMakesANewVersion(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		first := w.Publish(t, w.Completion("1"))
 		c := w.Completion("1")
 		c.Case, c.Kind, c.License = "变更1", elicense.EventChange, first.License
@@ -244,7 +233,7 @@ func TestAChangeMakesANewVersion(t *testing.T) {
 }
 
 func TestANumberIsIssuedOnce(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		w.Publish(t, w.Completion("1"))
 		c := w.Completion("1")
 		c.Case = "另一办件"
@@ -258,7 +247,7 @@ func TestANumberIsIssuedOnce(t *testing.T) {
 }
 
 func TestDeadlinesOfArticle7(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		c := w.Completion("1") // closed on Tuesday 2026-03-10 in Fuzhou
 		d, err := w.Issuer.Complete(t.Context(), w.Drafter, c)
 		if err != nil {
@@ -302,7 +291,7 @@ func TestDeadlinesOfArticle7(t *testing.T) {
 }
 
 func TestAbsurdCompletionsAreRefusedByField(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		for name, tc := range map[string]struct {
 			change func(*issuance.Completion)
 			field  string

@@ -133,10 +133,8 @@ func (l *Lifecycle) Propose(ctx context.Context, actor *elicense.Actor, c Change
 // request asks the law about a license of the actor's unit. One that does not
 // exist is described as nobody's.
 func (l *Lifecycle) request(tx *store.Tx, actor *elicense.Actor, act access.Act, id elicense.LicenseID, proposer elicense.PersonID) (access.Request, error) {
-	lic, err := tx.License(id)
-	if elicense.IsKind(err, elicense.NotFound) {
-		lic = &elicense.License{}
-	} else if err != nil {
+	lic, err := tx.LicenseOrNone(id)
+	if err != nil {
 		return access.Request{}, err
 	}
 	return access.Request{

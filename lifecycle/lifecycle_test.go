@@ -10,24 +10,14 @@ import (
 	"elicense/e2e/world"
 	"elicense/lifecycle"
 	"elicense/notice"
-	"elicense/store"
-	"elicense/store/storetest"
 )
-
-func each(t *testing.T, f func(t *testing.T, w *world.World)) {
-	storetest.Each(t, func(t *testing.T, cfg store.Config) {
-		clock := storetest.NewClock()
-		cfg.Now = clock.Now
-		f(t, world.New(t, cfg, clock))
-	})
-}
 
 func suspend(id elicense.LicenseID) lifecycle.Change {
 	return lifecycle.Change{License: id, Kind: elicense.EventSuspend, DocNo: "鼓市监停〔2026〕12号", Reason: "责令停业整顿"}
 }
 
 func TestAChangeNeedsTwoPersonsAndADocument(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d := w.Publish(t, w.Completion("1"))
 		for _, tc := range []struct {
 			name, field string
@@ -71,7 +61,7 @@ func TestAChangeNeedsTwoPersonsAndADocument(t *testing.T) {
 
 // TestEverybodySeesAChangeAtOnce: Art. 10 asks for real time.
 func TestEverybodySeesAChangeAtOnce(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d := w.Publish(t, w.Completion("1"))
 		k := w.OpenCase(t)
 		c := suspend(d.License)
@@ -114,7 +104,7 @@ func TestEverybodySeesAChangeAtOnce(t *testing.T) {
 }
 
 func TestTheStateTableHoldsAtTheReview(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d := w.Publish(t, w.Completion("1"))
 		w.Change(t, d.License, elicense.EventRevoke)
 		_, err := w.Lifecycle.Propose(t.Context(), w.Drafter, suspend(d.License))

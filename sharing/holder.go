@@ -22,10 +22,8 @@ type Owned struct {
 // exist has no holders.
 func ownRequest(actor *elicense.Actor, id elicense.LicenseID) func(*store.Tx) (access.Request, error) {
 	return func(tx *store.Tx) (access.Request, error) {
-		lic, err := tx.License(id)
-		if elicense.IsKind(err, elicense.NotFound) {
-			lic = &elicense.License{}
-		} else if err != nil {
+		lic, err := tx.LicenseOrNone(id)
+		if err != nil {
 			return access.Request{}, err
 		}
 		var holders []string
@@ -92,10 +90,8 @@ func (s *Sharing) Issued(ctx context.Context, actor *elicense.Actor, id elicense
 
 func issuedRequest(actor *elicense.Actor, id elicense.LicenseID) func(*store.Tx) (access.Request, error) {
 	return func(tx *store.Tx) (access.Request, error) {
-		lic, err := tx.License(id)
-		if elicense.IsKind(err, elicense.NotFound) {
-			lic = &elicense.License{}
-		} else if err != nil {
+		lic, err := tx.LicenseOrNone(id)
+		if err != nil {
 			return access.Request{}, err
 		}
 		return access.Request{

@@ -10,17 +10,7 @@ import (
 	"elicense/e2e/world"
 	"elicense/oversight"
 	"elicense/sharing"
-	"elicense/store"
-	"elicense/store/storetest"
 )
-
-func each(t *testing.T, f func(t *testing.T, w *world.World)) {
-	storetest.Each(t, func(t *testing.T, cfg store.Config) {
-		clock := storetest.NewClock()
-		cfg.Now = clock.Now
-		f(t, world.New(t, cfg, clock))
-	})
-}
 
 var query = sharing.Use{Material: "食品经营许可证", Party: -1, Act: sharing.Query}
 
@@ -34,7 +24,7 @@ func refusal(t *testing.T, err error) *elicense.Error {
 }
 
 func TestAClerkSeesWhatTheMatterNeeds(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		w.Publish(t, w.Completion("1"))
 		k := w.OpenCase(t)
 		r, err := w.Sharing.Use(t.Context(), w.Window, k.ID, query)
@@ -62,7 +52,7 @@ func TestAClerkSeesWhatTheMatterNeeds(t *testing.T) {
 // TestARefusalDoesNotBetray asks once before and once after the license exists:
 // the refusal must be the same, word for word.
 func TestARefusalDoesNotBetray(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		k := w.OpenCase(t)
 		closed := w.OpenCase(t)
 		if err := w.Cases.Close(t.Context(), w.Window, closed.ID); err != nil {
@@ -121,7 +111,7 @@ func TestARefusalDoesNotBetray(t *testing.T) {
 }
 
 func TestTheMaterialCheckFollowsTheLicense(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		k := w.OpenCase(t)
 		check := func(want sharing.Need, why string) {
 			t.Helper()
@@ -155,7 +145,7 @@ func TestTheMaterialCheckFollowsTheLicense(t *testing.T) {
 }
 
 func TestComparingShowsNoValue(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		w.Publish(t, w.Completion("1"))
 		k := w.OpenCase(t)
 		r, err := w.Sharing.Use(t.Context(), w.Window, k.ID, sharing.Use{
@@ -172,7 +162,7 @@ func TestComparingShowsNoValue(t *testing.T) {
 }
 
 func TestTheHolderSeesEveryUse(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d := w.Publish(t, w.Completion("1"))
 		k := w.OpenCase(t)
 		if _, err := w.Sharing.Use(t.Context(), w.Window, k.ID, query); err != nil {
@@ -196,7 +186,7 @@ func TestTheHolderSeesEveryUse(t *testing.T) {
 }
 
 func TestACaseNeedsProvenParties(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		start := func(parties ...cases.Party) error {
 			_, err := w.Cases.Start(t.Context(), w.Window, cases.NewCase{Matter: world.Matter, Parties: parties})
 			return err

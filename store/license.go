@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -228,6 +229,16 @@ func (tx *Tx) License(id elicense.LicenseID) (*elicense.License, error) {
 	return rows[0], tx.fillHolders(rows[0])
 }
 
+// LicenseOrNone is License for a decision that must not tell whether the license
+// exists: one that does not is nobody's, without holders and issuer.
+func (tx *Tx) LicenseOrNone(id elicense.LicenseID) (*elicense.License, error) {
+	l, err := tx.License(id)
+	if elicense.IsKind(err, elicense.NotFound) {
+		return &elicense.License{}, nil
+	}
+	return l, err
+}
+
 // LicensesOf lists the licenses of a holder, of one type if typ is given, the
 // newest first.
 func (tx *Tx) LicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) ([]*elicense.License, error) {
@@ -261,9 +272,12 @@ func (tx *Tx) LicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) ([]*e
 }
 
 // LicensesIssued pages through the licenses a unit issued, the newest first:
-// those published before the given moment, at most limit.
+// those published before the given moment, limit of them and whatever else was
+// published in the moment of the last, so that a page can begin before it.
 func (tx *Tx) LicensesIssued(unit elicense.UnitCode, before time.Time, limit int) ([]*elicense.License, error) {
-	return tx.licenses(`WHERE issuer = $1 AND published < $2 ORDER BY published DESC LIMIT $3`, unit, before, limit)
+	return tx.licenses(`WHERE issuer = $1 AND published < $2 AND published >= (SELECT MIN(published) FROM
+		(SELECT published FROM license WHERE issuer = $3 AND published < $4 ORDER BY published DESC LIMIT $5) AS page)
+		ORDER BY published DESC, id DESC`, unit, before, unit, before, limit)
 }
 
 // LicensesIssuedOf lists the licenses of one type a unit issued, the newest
@@ -398,8 +412,24 @@ func (tx *Tx) ByCode(code elicense.CheckCode) (*elicense.License, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
+	return tx.named(id, n, func(v *elicense.Version) bool { return v.Code == code })
+}
+
+// named returns the license an index led to, if its version is what was looked
+// for: an index row that was changed must not lead to another license.
+func (tx *Tx) named(id elicense.LicenseID, n int, holds func(*elicense.Version) bool) (*elicense.License, int, error) {
 	l, err := tx.License(id)
-	return l, n, err
+	if err != nil {
+		return nil, 0, err
+	}
+	v, err := tx.Version(l, n)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !holds(v) {
+		return nil, 0, tampered("index of "+versionRow(id, n), errors.New("it leads to another license"))
+	}
+	return l, n, nil
 }
 
 // ByIdentifier finds the license version of an identifier. Errors: NotFound.
@@ -412,8 +442,7 @@ func (tx *Tx) ByIdentifier(identifier elicense.Identifier) (*elicense.License, i
 	if err != nil {
 		return nil, 0, err
 	}
-	l, err := tx.License(id)
-	return l, n, err
+	return tx.named(id, n, func(v *elicense.Version) bool { return v.Identifier == identifier })
 }
 
 // Events lists the events of a license in their order.
@@ -495,7 +524,17 @@ func (tx *Tx) eventMAC(ev *elicense.Event) []byte {
 func licenseParts(l *elicense.License) [][]byte {
 	return parts(string(l.Owner), string(l.Type), strconv.Itoa(l.TypeVersion), string(l.Issuer), string(l.Standing.State),
 		strconv.Itoa(int(l.Standing.Overlays)), strconv.Itoa(l.Standing.Version), strconv.Itoa(l.Seq), string(l.Identifier),
-		string(l.ValidFrom), string(l.ValidTo), strconv.FormatBool(l.Reference))
+		string(l.ValidFrom), string(l.ValidTo), strconv.FormatBool(l.Reference), l.TypeName, stamp(l.Published), stamp(l.Changed), l.Source,
+		confirmed(l))
+}
+
+// confirmed is when the source of a reference last confirmed it; for our own
+// licenses it is the moment of reading and decides nothing.
+func confirmed(l *elicense.License) string {
+	if !l.Reference {
+		return ""
+	}
+	return stamp(l.Contact)
 }
 
 func versionParts(v *elicense.Version) [][]byte {

@@ -7,20 +7,10 @@ import (
 
 	"elicense"
 	"elicense/e2e/world"
-	"elicense/store"
-	"elicense/store/storetest"
 )
 
-func each(t *testing.T, f func(t *testing.T, w *world.World)) {
-	storetest.Each(t, func(t *testing.T, cfg store.Config) {
-		clock := storetest.NewClock()
-		cfg.Now = clock.Now
-		f(t, world.New(t, cfg, clock))
-	})
-}
-
 func TestAnyoneChecksByCodeOrFileNeverByIdentifier(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		d := w.Publish(t, w.Completion("1"))
 		a, err := w.Verifier.ByCode(t.Context(), elicense.Anyone("r"), "here", d.Code)
 		if err != nil || a.Status != elicense.StatusValid || a.Issuer != "福州市鼓楼区市场监督管理局" || a.ReceiptOf == "" {
@@ -51,7 +41,7 @@ func TestAnyoneChecksByCodeOrFileNeverByIdentifier(t *testing.T) {
 }
 
 func TestTooManyChecksFromOnePlace(t *testing.T) {
-	each(t, func(t *testing.T, w *world.World) {
+	world.Each(t, func(t *testing.T, w *world.World) {
 		var last error
 		for range 61 {
 			_, last = w.Verifier.ByCode(t.Context(), elicense.Anyone("r"), "there", elicense.NewCheckCode())
