@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -56,6 +57,7 @@ type Org struct {
 	db       *store.DB
 	now      func() time.Time
 	failures *Limiter
+	refused  atomic.Uint64
 	known    sync.Map // digest of a token → knownActor
 }
 

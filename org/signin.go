@@ -66,6 +66,7 @@ func (o *Org) SignIn(ctx context.Context, login, secret, from, request string) (
 // refuseSignIn records a failed sign-in; of the login only a keyed digest is
 // kept, since people type passwords there.
 func (o *Org) refuseSignIn(ctx context.Context, login, request string, refusal error) error {
+	o.refused.Add(1)
 	key := base64.RawURLEncoding.EncodeToString(o.db.Index("login", login)[:12])
 	_, err := o.db.Record(ctx, store.Record{
 		Request: request, Act: "sign-in", Outcome: "refused", Rule: "sign-in", Clause: "第十七条第三款",
@@ -76,6 +77,9 @@ func (o *Org) refuseSignIn(ctx context.Context, login, request string, refusal e
 	}
 	return refusal
 }
+
+// Refused returns how many sign-ins were refused since the start.
+func (o *Org) Refused() uint64 { return o.refused.Load() }
 
 // Actor returns who acts through an account, as it stands now. Errors:
 // Unauthorized if the account is gone or disabled.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"elicense"
 	"elicense/oversight"
@@ -41,6 +42,9 @@ func (c *fsckCmd) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := writeLastFsck(c.Data, lastFsck{time.Now(), len(out.Problems)}); err != nil {
+		return err
+	}
 	if c.JSON {
 		enc := json.NewEncoder(os.Stdout)
 		enc.SetIndent("", "  ")
@@ -57,4 +61,28 @@ func (c *fsckCmd) Run(ctx context.Context) error {
 		return oversight.ErrFindings
 	}
 	return nil
+}
+
+// lastFsck is what the metrics tell of the last check.
+type lastFsck struct {
+	At       time.Time `json:"at"`
+	Findings int       `json:"findings"`
+}
+
+const lastFsckFile = "last-fsck.json"
+
+func writeLastFsck(dir string, l lastFsck) error {
+	b, err := json.Marshal(l)
+	if err != nil {
+		return err
+	}
+	return writeOnce(filepath.Join(dir, lastFsckFile), b)
+}
+
+func readLastFsck(dir string) (l lastFsck, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, lastFsckFile))
+	if err != nil {
+		return l, err
+	}
+	return l, json.Unmarshal(b, &l)
 }

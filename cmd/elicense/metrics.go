@@ -14,7 +14,7 @@ import (
 type metrics struct {
 	p *platform
 
-	queue, commits, records, perCommit, logSize, logLag, waiting, sealDays, wait, ready, refusals, commitTime *prometheus.Desc
+	queue, commits, records, perCommit, logSize, logLag, waiting, sealDays, wait, signIns, fsckTime, fsckFindings, ready, refusals, commitTime *prometheus.Desc
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -23,19 +23,22 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 
 func newMetrics(p *platform) *metrics {
 	return &metrics{
-		p:          p,
-		queue:      desc("writer_queue", "Requests waiting for the database writer."),
-		commits:    desc("commits_total", "Transactions committed."),
-		records:    desc("records_total", "Records of acts stored (Art. 17)."),
-		perCommit:  desc("records_per_commit", "Records that shared one commit, on average since the start."),
-		logSize:    desc("log_size", "Records in the log."),
-		logLag:     desc("log_unsigned", "Records in the log that no signed checkpoint covers yet."),
-		waiting:    desc("drafts_sealing", "Approved drafts waiting to be sealed and published."),
-		sealDays:   desc("seal_days_left", "Days until the first enabled seal runs out."),
-		wait:       desc("record_wait_seconds", "Time answers waited for their record to be durable."),
-		ready:      desc("trusted", "1 while the state of the store can be trusted."),
-		refusals:   desc("refusals_total", "Requests refused, by rule of the law text.", "rule"),
-		commitTime: desc("commit_seconds", "Time of commits, from begin to durable."),
+		p:            p,
+		queue:        desc("writer_queue", "Requests waiting for the database writer."),
+		commits:      desc("commits_total", "Transactions committed."),
+		records:      desc("records_total", "Records of acts stored (Art. 17)."),
+		perCommit:    desc("records_per_commit", "Records that shared one commit, on average since the start."),
+		logSize:      desc("log_size", "Records in the log."),
+		logLag:       desc("log_unsigned", "Records in the log that no signed checkpoint covers yet."),
+		waiting:      desc("drafts_sealing", "Approved drafts waiting to be sealed and published."),
+		sealDays:     desc("seal_days_left", "Days until the first enabled seal runs out."),
+		wait:         desc("record_wait_seconds", "Time answers waited for their record to be durable."),
+		signIns:      desc("sign_ins_refused_total", "Sign-ins refused (Art. 17(3))."),
+		fsckTime:     desc("last_fsck_timestamp_seconds", "When everything stored was last checked; absent if never."),
+		fsckFindings: desc("last_fsck_findings", "What that check found."),
+		ready:        desc("trusted", "1 while the state of the store can be trusted."),
+		refusals:     desc("refusals_total", "Requests refused, by rule of the law text.", "rule"),
+		commitTime:   desc("commit_seconds", "Time of commits, from begin to durable."),
 	}
 }
 
@@ -75,6 +78,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstSummary(m.wait, s.Waits, s.Waited.Seconds(), nil)
 	for rule, n := range m.p.guard.Refusals() {
 		count(m.refusals, n, rule)
+	}
+	count(m.signIns, m.p.org.Refused())
+	if last, err := readLastFsck(m.p.dir); err == nil {
+		gauge(m.fsckTime, float64(last.At.Unix()))
+		gauge(m.fsckFindings, float64(last.Findings))
 	}
 	if n, err := m.p.issuer.Waiting(ctx); err == nil {
 		gauge(m.waiting, float64(n))

@@ -37,6 +37,7 @@ type place struct {
 
 // platform is everything the program is made of, wired.
 type platform struct {
+	dir       string // data directory
 	log       *slog.Logger
 	clock     *demo.Clock
 	db        *store.DB
@@ -59,7 +60,7 @@ type platform struct {
 // openPlatform wires the platform kept in the place. publicURL is the address
 // people reach it under; it goes into QR codes.
 func openPlatform(ctx context.Context, at place, publicURL string, log *slog.Logger, options ...func(*store.Config)) (_ *platform, err error) {
-	p := &platform{log: log, clock: &demo.Clock{}}
+	p := &platform{dir: at.Data, log: log, clock: &demo.Clock{}}
 	secrets := filepath.Join(at.Data, "keys")
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
