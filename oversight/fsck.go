@@ -66,7 +66,13 @@ func Check(ctx context.Context, db *store.DB, files *verification.Files, report 
 }
 
 func (c *checker) log(ctx context.Context) error {
-	c.sum.Records = c.db.Stats().LogSize
+	err := c.db.View(ctx, func(tx *store.Tx) (err error) {
+		c.sum.Records, err = tx.CountRecords()
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	return c.db.CheckLog(ctx, func(f store.Finding) {
 		c.report(Finding{"record", f.ID, f.String()})
 	})

@@ -267,3 +267,9 @@ type Page struct {
 	Shard int
 	Index uint64
 }
+
+// CountRecords returns how many records are stored, of all shards.
+func (tx *Tx) CountRecords() (n uint64, err error) {
+	err = tx.Row(`SELECT COUNT(*) FROM record`).Scan(&n)
+	return n, err
+}
