@@ -67,7 +67,7 @@ func Enqueue(tx *store.Tx, j Job) error {
 	return nil
 }
 
-func rowKey(kind, key string) string { return kind + "\x00" + key }
+func rowKey(kind, key string) string { return kind + "/" + key }
 
 // Claim is a worker's hold on a job. It is void once another has claimed it.
 type Claim struct {

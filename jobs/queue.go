@@ -253,7 +253,10 @@ func bury(tx *store.Tx, c Claim, reason string) error {
 }
 
 // cut bounds a reason to what the table keeps.
-func cut(reason string) string { return strings.ToValidUTF8(reason[:min(len(reason), 500)], "") }
+// cut makes a failure's text fit its column, which holds no NUL.
+func cut(reason string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""), "\x00", "")
+}
 
 // work runs one job and stores its outcome.
 func (q *Queue) work(ctx context.Context, c claimed) {
