@@ -252,7 +252,9 @@ func bury(tx *store.Tx, c Claim, reason string) error {
 	return err
 }
 
-// cut bounds a reason to what the table keeps.
+// maxReason bounds the text of a failure that is kept, in bytes.
+const maxReason = 500
+
 // cut makes a failure's text fit its column, which holds no NUL.
 func cut(reason string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""), "\x00", "")
