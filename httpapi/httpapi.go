@@ -7,6 +7,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -57,25 +58,33 @@ const (
 
 type server struct {
 	Config
-	api huma.API
+	api   huma.API
+	names map[string]bool // of fields and parameters, as the description writes them
 }
 
 // Mount adds the API to mux: /api/v1/…, /oauth/token, /openapi.json and the
 // readable page /api. It returns the description.
 func Mount(mux *http.ServeMux, c Config) *huma.OpenAPI {
 	s := &server{Config: c}
-	huma.NewError = s.problem
+	huma.NewError = func(status int, _ string, errs ...error) huma.StatusError { return s.problem("", status, errs) }
+	huma.NewErrorWithContext = func(c huma.Context, status int, _ string, errs ...error) huma.StatusError {
+		return s.problem(actorOf(c.Context()).Request, status, errs)
+	}
 	own := http.NewServeMux()
 	config := huma.DefaultConfig("电子证照共享服务平台接口", c.Version)
 	config.DocsPath, config.SchemasPath, config.CreateHooks = "", "", nil
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaName)
 	config.Info.Description = "供签发单位、应用单位、服务大厅和监督机构的业务系统使用。和各工作台同一套访问规则；每次访问都有记录。"
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth/token"}}},
+		"oauth2": {Type: "oauth2", Flows: &huma.OAuthFlows{
+			ClientCredentials: &huma.OAuthFlow{TokenURL: "/oauth/token", Scopes: map[string]string{}},
+			Password:          &huma.OAuthFlow{TokenURL: "/oauth/token", Scopes: map[string]string{}},
+		}},
 	}
 	s.api = humago.New(own, config)
 	s.routes()
-	mux.Handle("/api/v1/", s.entry(own))
+	s.names = namesIn(s.api.OpenAPI())
+	mux.Handle("/api/v1/", s.entry(s.known(own)))
 	mux.Handle("/openapi.json", own)
 	mux.HandleFunc("POST /oauth/token", s.token)
 	mux.HandleFunc("GET /api", s.page)
@@ -167,82 +176,6 @@ func op[I, O any](s *server, method, at, id, summary string, handle func(context
 	})
 }
 
-// statusOf is the one table of errors and statuses.
-var statusOf = map[elicense.Kind]int{
-	elicense.Invalid: http.StatusBadRequest, elicense.NotFound: http.StatusNotFound, elicense.Conflict: http.StatusConflict,
-	elicense.Forbidden: http.StatusForbidden, elicense.Unauthorized: http.StatusUnauthorized, elicense.NotInForce: http.StatusConflict,
-	elicense.Expired: http.StatusGone, elicense.TooLarge: http.StatusRequestEntityTooLarge, elicense.TooMany: http.StatusTooManyRequests,
-	elicense.Unavailable: http.StatusServiceUnavailable, elicense.Internal: http.StatusInternalServerError,
-}
-
-// Problem is an error as RFC 9457 writes it. It never repeats what was sent.
-type Problem struct {
-	Type    string `json:"type"`
-	Title   string `json:"title" doc:"一句话：不能做什么、为什么"`
-	Status  int    `json:"status"`
-	Clause  string `json:"clause,omitempty" doc:"据以拒绝的条款或规则"`
-	Field   string `json:"field,omitempty" doc:"有问题的字段"`
-	Row     int    `json:"row,omitempty"`
-	Next    string `json:"next,omitempty" doc:"下一步怎么办"`
-	Record  string `json:"record,omitempty" doc:"这次拒绝的记录编号"`
-	Request string `json:"requestId,omitempty"`
-}
-
-// Error returns the sentence.
-func (p *Problem) Error() string { return p.Title }
-
-// GetStatus returns the HTTP status.
-func (p *Problem) GetStatus() int { return p.Status }
-
-// ContentType returns the media type of problems.
-func (p *Problem) ContentType(string) string { return "application/problem+json" }
-
-// fail turns a domain error into a problem; internal text goes to the log only.
-func (s *server) fail(ctx context.Context, err error) error {
-	p := problemOf(err, actorOf(ctx).Request)
-	if p.Status >= http.StatusInternalServerError {
-		s.Log.ErrorContext(ctx, "request failed", "request", p.Request, "err", err)
-	}
-	return p
-}
-
-func problemOf(err error, request string) *Problem {
-	kind := elicense.KindOf(err)
-	p := &Problem{Type: "urn:elicense:" + kind.String(), Status: statusOf[kind], Title: "平台内部出错，没有办成", Request: request}
-	var e *elicense.Error
-	if errors.As(err, &e) && kind != elicense.Internal {
-		p.Title, p.Clause, p.Field, p.Row, p.Next, p.Record = e.Message(), e.Clause, e.Field, e.Row, e.Next, e.Record
-	} else {
-		p.Next = "请稍后再试；仍不行请把请求编号告诉平台管理员"
-	}
-	return p
-}
-
-// problem is what huma's own refusals become: bad JSON, missing fields, too large
-// a body. The library's text, which repeats the value, is dropped.
-func (s *server) problem(status int, _ string, errs ...error) huma.StatusError {
-	p := &Problem{Type: "urn:elicense:invalid", Status: status, Title: "请求的内容不符合接口说明", Next: "请对照接口说明修改后再发"}
-	switch status {
-	case http.StatusUnprocessableEntity:
-		p.Status = http.StatusBadRequest
-	case http.StatusRequestEntityTooLarge:
-		p.Type, p.Title, p.Next = "urn:elicense:too-large", "请求的内容太大", "请分开发送，或压缩后再发"
-	case http.StatusUnsupportedMediaType, http.StatusNotAcceptable:
-		p.Title = "只接受和返回application/json"
-	}
-	for _, err := range errs {
-		var d *huma.ErrorDetail
-		if errors.As(err, &d) {
-			p.Field = strings.TrimPrefix(d.Location, "body.")
-			break
-		}
-	}
-	if status >= http.StatusInternalServerError {
-		p = &Problem{Type: "urn:elicense:internal", Status: status, Title: "平台内部出错，没有办成"}
-	}
-	return p
-}
-
 type actorKey struct{}
 
 func actorOf(ctx context.Context) *elicense.Actor {
@@ -272,27 +205,46 @@ func fromOf(ctx context.Context) string {
 	return s
 }
 
+// known answers what no operation is for with a problem; the mux's own answer is
+// plain text.
+func (s *server) known(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, pattern := mux.Handler(r); pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		rec := &recorder{header: http.Header{}, status: http.StatusOK}
+		mux.ServeHTTP(rec, r)
+		p := problemOf(elicense.E(elicense.NotFound, "没有这个接口").Then("请对照/openapi.json核对地址"), actorOf(r.Context()).Request)
+		if rec.status == http.StatusMethodNotAllowed {
+			w.Header().Set("Allow", rec.header.Get("Allow"))
+			p.Type, p.Status, p.Title = "urn:elicense:invalid", rec.status, "这个接口不接受这种方法"
+		}
+		writeProblem(w, p)
+	})
+}
+
 // entry finds out who asks and lets a repeated POST have its first answer.
 func (s *server) entry(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		request := NewRequestID(s.Now())
 		w.Header().Set("X-Request-Id", request)
 		w.Header().Set("Cache-Control", "no-store")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
 		who := elicense.Anyone(request)
+		ctx := context.WithValue(context.WithValue(r.Context(), actorKey{}, who), fromKey{}, from(r))
 		if r.Header.Get("X-Actor") != "" {
-			writeProblem(w, problemOf(elicense.E(elicense.Invalid, "不接受X-Actor头").Then("代人办理请用本人的访问令牌"), request))
+			s.refuse(ctx, w, elicense.E(elicense.Invalid, "不接受X-Actor头").Then("代人办理请用本人的访问令牌"))
 			return
 		}
 		if bearer, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
-			a, err := s.Org.ActorOfToken(r.Context(), bearer, request)
+			a, err := s.Org.ActorOfToken(ctx, bearer, request)
 			if err != nil {
-				writeProblem(w, problemOf(err, request))
+				s.refuse(ctx, w, err)
 				return
 			}
-			who = a
+			who, ctx = a, context.WithValue(ctx, actorKey{}, a)
 		}
-		ctx := context.WithValue(r.Context(), actorKey{}, who)
-		ctx = context.WithValue(ctx, fromKey{}, from(r))
 		key := r.Header.Get("Idempotency-Key")
 		if r.Method != http.MethodPost || key == "" || who.Account == "" {
 			next.ServeHTTP(w, r.WithContext(ctx))
@@ -302,18 +254,30 @@ func (s *server) entry(next http.Handler) http.Handler {
 	})
 }
 
+// maxKey bounds an idempotency key.
+const maxKey = 128
+
+// validKey tells whether an idempotency key is printable and not too long.
+func validKey(key string) bool {
+	return len(key) <= maxKey && !strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
 // once answers a POST with an idempotency key: as the first time, if it was
 // answered before.
 func (s *server) once(w http.ResponseWriter, r *http.Request, next http.Handler, who *elicense.Actor, key string) {
+	if !validKey(key) {
+		s.refuse(r.Context(), w, elicense.E(elicense.Invalid, "幂等键要用%d个以内的可见字符", maxKey).At("Idempotency-Key"))
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFile))
-	if err != nil || len(key) > 128 {
-		writeProblem(w, problemOf(elicense.E(elicense.TooLarge, "请求的内容或幂等键太长").Because(err), who.Request))
+	if err != nil {
+		s.refuse(r.Context(), w, unread(err))
 		return
 	}
 	o := &access.Once{Scope: string(who.Account) + " " + r.URL.Path, Key: key, Digest: body}
 	reply, known, err := s.Guard.Replay(r.Context(), o)
 	if err != nil {
-		writeProblem(w, s.fail(r.Context(), err).(*Problem))
+		s.refuse(r.Context(), w, err)
 		return
 	}
 	if known {
@@ -321,12 +285,12 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, next http.Handler,
 		return
 	}
 	r = r.WithContext(access.WithOnce(r.Context(), o))
-	r.Body = io.NopCloser(strings.NewReader(string(body)))
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	rec := &recorder{header: http.Header{}, status: http.StatusOK}
 	next.ServeHTTP(rec, r)
 	if rec.status < 300 {
 		if err := s.Guard.KeepReply(r.Context(), o, rec.kept()); err != nil {
-			writeProblem(w, s.fail(r.Context(), err).(*Problem))
+			s.refuse(r.Context(), w, err)
 			return
 		}
 	}
@@ -335,6 +299,15 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, next http.Handler,
 	}
 	w.WriteHeader(rec.status)
 	w.Write(rec.body) // the caller is gone if this fails
+}
+
+// unread is the refusal of a body that could not be read to its end.
+func unread(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return elicense.E(elicense.TooLarge, "请求的内容太大").Then("请分开发送，或压缩后再发").Because(err)
+	}
+	return elicense.E(elicense.Invalid, "请求的内容没有收完整").Then("请再发一次").Because(err)
 }
 
 // recorder holds an answer back until it is kept.

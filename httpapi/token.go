@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"html/template"
 	"net/http"
 	"slices"
@@ -11,15 +13,6 @@ import (
 	"elicense/org"
 )
 
-func writeProblem(w http.ResponseWriter, p *Problem) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	if p.Status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", "60")
-	}
-	w.WriteHeader(p.Status)
-	json.NewEncoder(w).Encode(p) // the caller is gone if this fails
-}
-
 // token gives a bearer token: to a business system for its client secret
 // (client_credentials), to a person for his password (password), until case
 // tickets carry the person.
@@ -27,8 +20,15 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	request := NewRequestID(s.Now())
 	w.Header().Set("Cache-Control", "no-store")
 	r.Body = http.MaxBytesReader(w, r.Body, 16<<10)
+	ctx := context.WithValue(r.Context(), actorKey{}, elicense.Anyone(request))
 	if err := r.ParseForm(); err != nil {
-		writeProblem(w, problemOf(elicense.E(elicense.Invalid, "要用application/x-www-form-urlencoded提交").Because(err), request))
+		var large *http.MaxBytesError
+		if !errors.As(err, &large) {
+			err = elicense.E(elicense.Invalid, "要用application/x-www-form-urlencoded提交").Because(err)
+		} else {
+			err = unread(err)
+		}
+		s.refuse(ctx, w, err)
 		return
 	}
 	login, secret, basic := r.BasicAuth()
@@ -41,21 +41,21 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	case "password":
 		login, secret, kind = r.PostForm.Get("username"), r.PostForm.Get("password"), elicense.Staff
 	default:
-		writeProblem(w, problemOf(elicense.E(elicense.Invalid, "grant_type要写client_credentials或password").At("grant_type"), request))
+		s.refuse(ctx, w, elicense.E(elicense.Invalid, "grant_type要写client_credentials或password").At("grant_type"))
 		return
 	}
-	actor, err := s.Org.SignIn(r.Context(), login, secret, from(r), request)
+	actor, err := s.Org.SignIn(ctx, login, secret, from(r), request)
 	if err == nil && (actor.Kind == elicense.System) != (kind == elicense.System) {
 		err = elicense.E(elicense.Unauthorized, "这个账号不能用这种方式取得令牌").At("grant_type").
 			Then("业务系统用client_credentials，个人用password")
 	}
 	if err != nil {
-		writeProblem(w, problemOf(err, request))
+		s.refuse(ctx, w, err)
 		return
 	}
-	token, _, err := s.Org.Token(r.Context(), actor)
+	token, _, err := s.Org.Token(ctx, actor)
 	if err != nil {
-		writeProblem(w, s.fail(r.Context(), err).(*Problem))
+		s.refuse(ctx, w, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

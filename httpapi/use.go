@@ -333,10 +333,11 @@ func checkOf(a *verification.Answer) *body[checkOut] {
 	return &body[checkOut]{out}
 }
 
-func (s *server) check(ctx context.Context, who *elicense.Actor, in *body[struct {
+type checkIn struct {
 	Code elicense.CheckCode `json:"code" maxLength:"200" doc:"二维码里的查验码"`
-}],
-) (*body[checkOut], error) {
+}
+
+func (s *server) check(ctx context.Context, who *elicense.Actor, in *body[checkIn]) (*body[checkOut], error) {
 	a, err := s.Verifier.ByCode(ctx, who, fromOf(ctx), in.Body.Code)
 	if err != nil {
 		return nil, err

@@ -6,7 +6,11 @@ import (
 	"math"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
+
+	"elicense"
 )
 
 // argument returns what is bound for v: a time as microseconds, a named type as
@@ -14,7 +18,9 @@ import (
 // []byte and the zero time are NULL; an empty string or []byte{} is not.
 func argument(v any) (any, error) {
 	switch v := v.(type) {
-	case nil, string, int64, bool, float64:
+	case string:
+		return text(v)
+	case nil, int64, bool, float64:
 		return v, nil
 	case int:
 		return int64(v), nil
@@ -41,6 +47,15 @@ func argument(v any) (any, error) {
 	return reflected(reflect.ValueOf(v))
 }
 
+// text refuses what PostgreSQL does not take as text, on both engines: it was
+// typed or sent by someone, who is told so.
+func text(s string) (any, error) {
+	if !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0 {
+		return nil, elicense.E(elicense.Invalid, "内容里有不能使用的字符").Then("请删去看不见的控制字符后再试")
+	}
+	return s, nil
+}
+
 func reflected(r reflect.Value) (any, error) {
 	switch r.Kind() {
 	case reflect.Pointer:
@@ -49,7 +64,7 @@ func reflected(r reflect.Value) (any, error) {
 		}
 		return argument(r.Elem().Interface())
 	case reflect.String:
-		return r.String(), nil
+		return text(r.String())
 	case reflect.Bool:
 		return r.Bool(), nil
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:

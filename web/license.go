@@ -27,7 +27,7 @@ func (s *server) issuedList(v *visit) error {
 		return err
 	}
 	d := issuedPage{List: list}
-	if len(list) == issuedPageSize {
+	if len(list) >= issuedPageSize {
 		d.Next = list[len(list)-1].Published.UTC().Format(time.RFC3339Nano)
 	}
 	return v.render("issuedlist", v.t("本单位证照"), d)
