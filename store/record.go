@@ -202,8 +202,7 @@ func (db *DB) Record(ctx context.Context, records ...Record) ([]Receipt, error) 
 	if err := db.writer.do(ctx, r); err != nil {
 		return nil, err
 	}
-	db.stats.waits.Add(1)
-	db.stats.waited.Add(uint64(time.Since(began)))
+	db.stats.recordWait.add(time.Since(began))
 	out := make([]Receipt, len(records))
 	for i, p := range r.records {
 		out[i] = p.receipt

@@ -5,46 +5,75 @@ import (
 	"time"
 )
 
-// commitBounds are the upper bounds in seconds of the commit time histogram.
-var commitBounds = [...]float64{.0002, .0005, .001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 5}
+// timeBounds are the upper bounds in seconds of the time histograms.
+var timeBounds = [...]float64{.0001, .0002, .0003, .0004, .0005, .0006, .0008, .001, .0015, .002, .003, .005, .01, .02, .05, .1, .2, .5, 1, 5}
+
+// times is a histogram of durations.
+type times struct {
+	nanos   atomic.Uint64
+	buckets [len(timeBounds) + 1]atomic.Uint64
+}
+
+func (t *times) add(took time.Duration) {
+	t.nanos.Add(uint64(took))
+	i := 0
+	for i < len(timeBounds) && took.Seconds() > timeBounds[i] {
+		i++
+	}
+	t.buckets[i].Add(1)
+}
+
+func (t *times) read() Times {
+	r := Times{Sum: time.Duration(t.nanos.Load()), Bounds: timeBounds[:], Counts: make([]uint64, len(t.buckets))}
+	for i := range t.buckets {
+		r.Counts[i] = t.buckets[i].Load()
+	}
+	return r
+}
+
+// Times says how long something took.
+type Times struct {
+	Sum    time.Duration
+	Bounds []float64 // upper bounds of Counts in seconds; the last count has none
+	Counts []uint64  // of those that took no longer than the bound and longer than the one before
+}
+
+// Count returns how many there were.
+func (t Times) Count() (n uint64) {
+	for _, c := range t.Counts {
+		n += c
+	}
+	return n
+}
 
 type counters struct {
 	updates, commits, failed, retries atomic.Uint64
 	records, recordCommits, signed    atomic.Uint64
-	nanos, waits, waited              atomic.Uint64
-	buckets                           [len(commitBounds) + 1]atomic.Uint64
+	commitTime, recordWait            times
 }
 
 func (c *counters) commit(took time.Duration, records int) {
 	c.commits.Add(1)
-	c.nanos.Add(uint64(took))
+	c.commitTime.add(took)
 	if records > 0 {
 		c.records.Add(uint64(records))
 		c.recordCommits.Add(1)
 	}
-	i := 0
-	for i < len(commitBounds) && took.Seconds() > commitBounds[i] {
-		i++
-	}
-	c.buckets[i].Add(1)
 }
 
 // Stats are counts since the store was opened.
 type Stats struct {
-	Updates       uint64        // closures asked for
-	Commits       uint64        // transactions committed
-	Failed        uint64        // commits that failed
-	Retries       uint64        // transactions run again (PostgreSQL)
-	Records       uint64        // records stored
-	RecordCommits uint64        // commits that stored records
-	CommitTime    time.Duration // sum, from begin to durable
-	CommitBounds  []float64     // upper bounds of CommitCounts in seconds; the last count has none
-	CommitCounts  []uint64      // commits that took no longer than the bound and longer than the one before
-	Queue         int           // requests waiting for the writer
-	Waits         uint64        // calls of Record
-	Waited        time.Duration // sum, from the call of Record to durable
-	LogSize       uint64        // records in this process's log
-	Signed        uint64        // of them under the last checkpoint; 0 before the first look
+	Updates       uint64 // closures asked for
+	Commits       uint64 // transactions committed
+	Failed        uint64 // commits that failed
+	Retries       uint64 // transactions run again (PostgreSQL)
+	Records       uint64 // records stored
+	RecordCommits uint64 // commits that stored records
+	CommitTime    Times  // from begin to durable
+	Queue         int    // requests waiting for the writer
+	RecordWait    Times  // from the call of Record to durable
+	LogSize       uint64 // records in this process's log
+	Signed        uint64 // of them under the last checkpoint; 0 before the first look
 }
 
 // RecordsPerCommit returns how many records shared one commit, on average.
@@ -60,12 +89,9 @@ func (db *DB) Stats() Stats {
 	c := &db.stats
 	s := Stats{
 		Updates: c.updates.Load(), Commits: c.commits.Load(), Failed: c.failed.Load(), Retries: c.retries.Load(),
-		Records: c.records.Load(), RecordCommits: c.recordCommits.Load(), CommitTime: time.Duration(c.nanos.Load()),
-		CommitBounds: commitBounds[:], CommitCounts: make([]uint64, len(c.buckets)), Queue: len(db.writer.queue),
-		Waits: c.waits.Load(), Waited: time.Duration(c.waited.Load()), LogSize: db.chain.size(), Signed: c.signed.Load(),
-	}
-	for i := range c.buckets {
-		s.CommitCounts[i] = c.buckets[i].Load()
+		Records: c.records.Load(), RecordCommits: c.recordCommits.Load(), CommitTime: c.commitTime.read(),
+		Queue:      len(db.writer.queue),
+		RecordWait: c.recordWait.read(), LogSize: db.chain.size(), Signed: c.signed.Load(),
 	}
 	return s
 }

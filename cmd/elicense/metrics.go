@@ -7,6 +7,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"elicense/store"
 )
 
 // metrics is what an operator watches: whether records keep up, whether commits
@@ -69,13 +71,8 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		trusted = 0
 	}
 	gauge(m.ready, trusted)
-	buckets, sum := map[float64]uint64{}, uint64(0)
-	for i, bound := range s.CommitBounds {
-		sum += s.CommitCounts[i]
-		buckets[bound] = sum
-	}
-	ch <- prometheus.MustNewConstHistogram(m.commitTime, s.Commits, s.CommitTime.Seconds(), buckets)
-	ch <- prometheus.MustNewConstSummary(m.wait, s.Waits, s.Waited.Seconds(), nil)
+	ch <- histogram(m.commitTime, s.CommitTime)
+	ch <- histogram(m.wait, s.RecordWait)
 	for rule, n := range m.p.guard.Refusals() {
 		count(m.refusals, n, rule)
 	}
@@ -90,6 +87,15 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	if end, err := m.p.seals.SoonestEnd(ctx); err == nil && !end.IsZero() {
 		gauge(m.sealDays, end.Sub(m.p.clock.Now()).Hours()/24)
 	}
+}
+
+func histogram(d *prometheus.Desc, t store.Times) prometheus.Metric {
+	buckets, sum := map[float64]uint64{}, uint64(0)
+	for i, bound := range t.Bounds {
+		sum += t.Counts[i]
+		buckets[bound] = sum
+	}
+	return prometheus.MustNewConstHistogram(d, t.Count(), t.Sum.Seconds(), buckets)
 }
 
 func metricsHandler(p *platform) http.Handler {
