@@ -49,6 +49,7 @@ func (t Times) Count() (n uint64) {
 type counters struct {
 	updates, commits, failed, retries atomic.Uint64
 	records, recordCommits, signed    atomic.Uint64
+	crowds                            atomic.Uint64
 	commitTime, recordWait            times
 }
 
@@ -72,6 +73,7 @@ type Stats struct {
 	CommitTime    Times  // from begin to durable
 	Queue         int    // requests waiting for the writer
 	RecordWait    Times  // from the call of Record to durable
+	Crowds        uint64 // groups that waited for callers who had announced themselves
 	LogSize       uint64 // records in this process's log
 	Signed        uint64 // of them under the last checkpoint; 0 before the first look
 }
@@ -91,7 +93,7 @@ func (db *DB) Stats() Stats {
 		Updates: c.updates.Load(), Commits: c.commits.Load(), Failed: c.failed.Load(), Retries: c.retries.Load(),
 		Records: c.records.Load(), RecordCommits: c.recordCommits.Load(), CommitTime: c.commitTime.read(),
 		Queue:      len(db.writer.queue),
-		RecordWait: c.recordWait.read(), LogSize: db.chain.size(), Signed: c.signed.Load(),
+		RecordWait: c.recordWait.read(), Crowds: c.crowds.Load(), LogSize: db.chain.size(), Signed: c.signed.Load(),
 	}
 	return s
 }

@@ -120,6 +120,7 @@ func (w *writer) run() {
 		}
 		group = w.gather(group[:0], first)
 		if w.coming.Load() >= crowd {
+			w.db.stats.crowds.Add(1)
 			group = w.awaitCrowd(group)
 		}
 		if len(group) > 0 {
