@@ -22,6 +22,7 @@ const maxGroup = 512
 const (
 	crowd     = 8
 	crowdWait = 12 * time.Millisecond
+	crowdGap  = 500 * time.Microsecond
 )
 
 // writer takes requests one by one and commits them in groups. While one group
@@ -147,11 +148,15 @@ func (db *DB) Announce() (arrived func()) {
 	return sync.OnceFunc(func() { db.writer.coming.Add(-1) })
 }
 
-// awaitCrowd adds to the group those who arrive while there is a crowd.
+// awaitCrowd adds to the group those who arrive while there is a crowd. Who is on
+// the way is known only once a processor has taken up his request, so the crowd
+// is over when fewer than a crowd are known and nobody has come for crowdGap.
 func (w *writer) awaitCrowd(group []*request) []*request {
 	over := time.NewTimer(crowdWait)
 	defer over.Stop()
-	for len(group) < maxGroup && w.coming.Load() >= crowd {
+	gap := time.NewTimer(crowdGap)
+	defer gap.Stop()
+	for len(group) < maxGroup {
 		select {
 		case next, ok := <-w.queue:
 			if !ok {
@@ -160,6 +165,12 @@ func (w *writer) awaitCrowd(group []*request) []*request {
 			if next.taken.CompareAndSwap(false, true) {
 				group = append(group, next)
 			}
+			gap.Reset(crowdGap)
+		case <-gap.C:
+			if w.coming.Load() < crowd {
+				return group
+			}
+			gap.Reset(crowdGap)
 		case <-over.C:
 			return group
 		}
