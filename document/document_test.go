@@ -669,6 +669,34 @@ func TestJudgeForeignFiles(t *testing.T) {
 	})
 }
 
+// The work of issuing is bounded by what it leaves behind, not by a clock.
+func TestIssuingIsFrugal(t *testing.T) {
+	m, o, c := NewMaker(fonts(t)), theOffice(), foodContent()
+	var file []byte
+	allocs := testing.AllocsPerRun(20, func() {
+		p, err := m.Prepare(c)
+		if err == nil {
+			file, err = p.Seal(o.stamp())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	if allocs > 700 {
+		t.Errorf("%g allocations a document", allocs)
+	}
+	fontBytes := 0
+	names, contents := entriesOf(t, file)
+	for i, name := range names {
+		if strings.HasSuffix(name, ".ttf") {
+			fontBytes += len(contents[i])
+		}
+	}
+	if len(file) > 60_000 || fontBytes > 60_000 {
+		t.Errorf("file of %d bytes with %d bytes of fonts", len(file), fontBytes)
+	}
+}
+
 func FuzzJudge(f *testing.F) {
 	f.Add(sample(f, "gbt35275-pkcs9.ofd"))
 	f.Add(sample(f, "raw-sm2.ofd"))

@@ -223,9 +223,12 @@ func Picture(file []byte) ([][]byte, error) {
 		return nil, fmt.Errorf("draw OFD: %w", err)
 	}
 	if res, err := seal.Verify(f, seal.Options{}); err == nil {
+		left := maxStamps
 		for i := range res.Signatures {
 			if s := &res.Signatures[i]; s.Seal != nil && holds(s) {
-				stamp(pages, s)
+				n := min(len(s.Stamps), left)
+				stamp(pages, s, s.Stamps[:n])
+				left -= n
 			}
 		}
 	}
@@ -236,14 +239,17 @@ func Picture(file []byte) ([][]byte, error) {
 	return out, nil
 }
 
+// maxStamps bounds the seals drawn on all pages together.
+const maxStamps = 500
+
 func holds(s *seal.Signature) bool {
 	return !slices.ContainsFunc(s.Checks, func(c seal.Check) bool { return !c.OK && c.Kind == seal.Integrity })
 }
 
 // stamp draws a signature's seal where it says. A picture that can't be drawn
 // is left out.
-func stamp(pages []ofd.Page, s *seal.Signature) {
-	for _, p := range s.Stamps {
+func stamp(pages []ofd.Page, s *seal.Signature, places []seal.Placed) {
+	for _, p := range places {
 		i := slices.IndexFunc(pages, func(page ofd.Page) bool { return page.ID == p.PageID })
 		if i < 0 {
 			continue

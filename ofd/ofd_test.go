@@ -372,6 +372,30 @@ func TestHostilePages(t *testing.T) {
 	}
 }
 
+func TestPagesOutOfProportion(t *testing.T) {
+	page := func(n int) string { return strings.Repeat(`<Page ID="1" BaseLoc="P.xml"/>`, n) }
+	picture := "\x89PNG\r\n\x1a\n" + strings.Repeat("x", 1<<20)
+	for _, tc := range []struct{ name, pages, objects string }{
+		{"very many pages", page(maxPages + 1), ""},
+		{"one large page many times", page(400), `<PathObject Boundary="0 0 9 9"><AbbreviatedData>` + strings.Repeat("L 1 1 ", 1000) + `</AbbreviatedData></PathObject>`},
+		{"one large image many times", page(40), `<ImageObject Boundary="0 0 9 9" ResourceID="5"/>`},
+		{"one long text many times", page(40), `<TextObject Boundary="0 0 9 9" Font="2" Size="4"><TextCode>` + strings.Repeat("一", 10_000) + `</TextCode></TextObject>`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f, err := Open(zipOf(t, "OFD.xml", minimalOFD, "Res/i.png", picture,
+				"D.xml", `<Document><CommonData><PublicRes>R.xml</PublicRes></CommonData><Pages>`+tc.pages+`</Pages></Document>`,
+				"R.xml", `<Res BaseLoc="Res"><MultiMedias><MultiMedia ID="5" Type="Image"><MediaFile>i.png</MediaFile></MultiMedia></MultiMedias></Res>`,
+				"P.xml", `<Page><Content><Layer ID="3">`+tc.objects+`</Layer></Content></Page>`))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.Pages(); !errors.Is(err, ErrTooLarge) {
+				t.Errorf("Pages = %v, want %v", err, ErrTooLarge)
+			}
+		})
+	}
+}
+
 func TestRunLengthAdvances(t *testing.T) {
 	for s, want := range map[string][]float64{
 		"g 5 2":         {2, 2, 2, 2, 2},

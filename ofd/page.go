@@ -10,8 +10,13 @@ import (
 	"elicense/sheet"
 )
 
-// maxItems bounds what is read from one page.
-const maxItems = 100_000
+// Bounds on what the pages of one package may draw together. Objects, characters
+// and steps of paths count one each, images a hundred bytes for one: a small
+// file may use the same large page, font or image any number of times.
+const (
+	maxItems = 300_000
+	maxPages = 2000
+)
 
 // pageReader turns the pages of one document into sheets.
 type pageReader struct {
@@ -97,15 +102,25 @@ func (r *pageReader) page(p *Element) (*sheet.Sheet, error) {
 	}
 	s := &sheet.Sheet{Title: r.title}
 	s.W, s.H = pageSize(page.Child("Area"), r.w, r.h)
-	r.items = 0
 	for _, loc := range page.All("PageRes") {
 		r.declare(name, loc.Value())
 	}
 	r.templates(s, page, false)
 	r.content(s, page)
 	r.templates(s, page, true)
+	if r.spent() {
+		return nil, &FileError{name, ErrTooLarge}
+	}
 	return s, nil
 }
+
+// spend counts what is drawn and tells whether it may be.
+func (r *pageReader) spend(n int) bool {
+	r.items += n
+	return !r.spent()
+}
+
+func (r *pageReader) spent() bool { return r.items > maxItems }
 
 // templates draws the template pages a page stands on, or those over it.
 func (r *pageReader) templates(s *sheet.Sheet, page *Element, foreground bool) {
@@ -135,7 +150,7 @@ func (r *pageReader) content(s *sheet.Sheet, page *Element) {
 
 func (r *pageReader) objects(s *sheet.Sheet, e *Element) {
 	for _, c := range e.Children {
-		if r.items++; r.items > maxItems {
+		if !r.spend(1) {
 			return
 		}
 		switch c.Name {
@@ -213,7 +228,7 @@ func (r *pageReader) text(s *sheet.Sheet, e *Element) {
 // become runs of their own.
 func (r *pageReader) setCode(s *sheet.Sheet, t *sheet.Text, code *Element, transforms []*Element) {
 	n := utf8.RuneCountInString(t.Text)
-	if r.items += n; n == 0 || r.items > maxItems {
+	if n == 0 || !r.spend(n) {
 		return
 	}
 	if t.Font != nil {
@@ -316,7 +331,7 @@ func (r *pageReader) path(s *sheet.Sheet, e *Element) {
 	fr := frameOf(e)
 	p.Matrix = fr.ctm
 	p.Segments = segments(e.Child("AbbreviatedData").Value(), fr.x, fr.y)
-	if len(p.Segments) == 0 {
+	if len(p.Segments) == 0 || !r.spend(len(p.Segments)) {
 		return
 	}
 	stroke, fill := colorOf(e.Child("StrokeColor"), sheet.Black), colorOf(e.Child("FillColor"), sheet.Black)
@@ -435,7 +450,7 @@ var imageTypes = []struct{ magic, mime string }{
 
 func (r *pageReader) image(s *sheet.Sheet, e *Element) {
 	entry := r.f.Find(r.resources[e.Attr("ResourceID")].file)
-	if entry == nil {
+	if entry == nil || !r.spend(len(entry.Data)/100) {
 		return
 	}
 	im := &sheet.Image{Data: entry.Data, MIME: ImageType(entry.Data)}

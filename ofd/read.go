@@ -173,21 +173,28 @@ type Page struct {
 }
 
 // Pages reads the pages of all documents: texts, paths and images of the pages
-// and of their templates. Annotations and composite objects are left out.
+// and of their templates. Annotations and composite objects are left out. Pages
+// that would draw out of all proportion are ErrTooLarge.
 func (f *File) Pages() ([]Page, error) {
 	var pages []Page
+	items := 0
 	for i := range f.Bodies {
 		r, err := f.newPageReader(&f.Bodies[i])
 		if err != nil {
 			return nil, err
 		}
+		r.items = items
 		for _, p := range r.doc.Child("Pages").All("Page") {
+			if len(pages) == maxPages {
+				return nil, &FileError{f.Bodies[i].Root, ErrTooLarge}
+			}
 			s, err := r.page(p)
 			if err != nil {
 				return nil, err
 			}
 			pages = append(pages, Page{p.Attr("ID"), s})
 		}
+		items = r.items
 	}
 	return pages, nil
 }

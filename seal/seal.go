@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"elicense/gm"
@@ -47,6 +48,10 @@ type Seal struct {
 	algorithm string
 
 	blob *ofd.Blob
+
+	draw     sync.Once
+	drawn    *sheet.Sheet
+	drawnErr error
 }
 
 // Spec is what a new seal says.
@@ -258,8 +263,20 @@ func (s *Seal) ValidAt(t time.Time) bool { return !t.Before(s.From) && !t.After(
 // errPicture says that a seal's picture can't be drawn.
 var errPicture = errors.New("the seal's picture is of a form that can't be drawn")
 
-// Sheet returns the seal's picture as a page of its size.
+// maxPicture bounds a seal's picture in bytes. Real ones have 5 to 60 KB.
+const maxPicture = 1 << 20
+
+// Sheet returns the seal's picture as a page of its size, which must not be
+// changed. Safe for concurrent use.
 func (s *Seal) Sheet() (*sheet.Sheet, error) {
+	s.draw.Do(func() { s.drawn, s.drawnErr = s.readPicture() })
+	return s.drawn, s.drawnErr
+}
+
+func (s *Seal) readPicture() (*sheet.Sheet, error) {
+	if len(s.Picture) > maxPicture {
+		return nil, fmt.Errorf("%w: %d bytes", errPicture, len(s.Picture))
+	}
 	page := &sheet.Sheet{W: s.W, H: s.H, Title: s.Name}
 	if s.PictureType != "ofd" {
 		mime := ofd.ImageType(s.Picture)
@@ -277,7 +294,7 @@ func (s *Seal) Sheet() (*sheet.Sheet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("picture of seal: %w", err)
 	}
-	if len(pages) == 0 || pages[0].Sheet.W <= 0 || pages[0].Sheet.H <= 0 {
+	if len(pages) == 0 || len(pages[0].Sheet.Items) > maxObjects {
 		return nil, errPicture
 	}
 	return pages[0].Sheet, nil
@@ -286,10 +303,16 @@ func (s *Seal) Sheet() (*sheet.Sheet, error) {
 // Box is a rectangle on a page in mm.
 type Box struct{ X, Y, W, H float64 }
 
-// opacity lets the text under a seal show through it.
-const opacity = 0.86
+const (
+	// opacity lets the text under a seal show through it.
+	opacity = 0.86
+	// maxObjects bounds what a seal's picture is made of. Real ones have up to
+	// some hundred paths.
+	maxObjects = 1000
+)
 
-// Stamp draws the seal onto a page, stretched to the box.
+// Stamp draws the seal onto a page, stretched to the box. The page stays as it
+// is if the seal can't be drawn.
 func (s *Seal) Stamp(page *sheet.Sheet, b Box) error {
 	picture, err := s.Sheet()
 	if err != nil {

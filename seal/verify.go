@@ -79,8 +79,11 @@ type Result struct {
 	Uncovered []string
 }
 
-// maxSignatures bounds the work a package can ask for.
-const maxSignatures = 64
+// Bounds on the work a package can ask for.
+const (
+	maxSignatures = 64
+	maxStamps     = 500 // of one signature; a seal across the edges of pages has one a page
+)
 
 // clockSkew is how far a signer's clock may be ahead.
 const clockSkew = 5 * time.Minute
@@ -258,7 +261,10 @@ func (v *verifier) references(s *Signature, groups []*ofd.Element) {
 			return
 		}
 		for _, r := range g.All("Reference") {
-			n++
+			if n++; n > ofd.MaxEntries {
+				s.fail("references", Integrity, s.File, "签名引用的文件过多，不予核验。")
+				return
+			}
 			if !v.reference(s, r) {
 				good = false
 			}
@@ -409,8 +415,8 @@ func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 		}
 		v.pages = pages
 	}
-	good := true
-	for _, e := range stamps {
+	good := len(stamps) <= maxStamps
+	for _, e := range stamps[:min(len(stamps), maxStamps)] {
 		box, ok := parseBox(e.Attr("Boundary"))
 		page := slices.IndexFunc(v.pages, func(p ofd.PageBox) bool { return p.ID == e.Attr("PageRef") })
 		if !ok || page < 0 {
@@ -424,7 +430,7 @@ func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 		}
 		s.Stamps = append(s.Stamps, Placed{v.pages[page].ID, box})
 	}
-	s.add("stamp", Trust, good, s.File, "印章图形位于文档页面之内。", "印章图形所在的页面不存在，或位置在页面之外。")
+	s.add("stamp", Trust, good, s.File, "印章图形位于文档页面之内。", "印章图形过多、所在的页面不存在，或位置在页面之外。")
 }
 
 func parseBox(text string) (Box, bool) {

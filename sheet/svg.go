@@ -51,9 +51,14 @@ type glyphKey struct {
 	glyph GlyphID
 }
 
+// maxOutlines bounds the steps of all outlines in one picture: many glyphs of a
+// damaged font may share one huge outline. A page of Chinese takes a tenth.
+const maxOutlines = 1_000_000
+
 // appendDefs writes each glyph's outline once, in font units.
 func (s *Sheet) appendDefs(b []byte) []byte {
 	seen := map[glyphKey]bool{}
+	steps := 0
 	b = append(b, "<defs>"...)
 	for _, it := range s.Items {
 		t, ok := it.(*Text)
@@ -62,11 +67,12 @@ func (s *Sheet) appendDefs(b []byte) []byte {
 		}
 		for _, g := range t.Glyphs {
 			key := glyphKey{t.Font, g}
-			if seen[key] {
+			if seen[key] || steps > maxOutlines {
 				continue
 			}
 			seen[key] = true
 			outline := t.Font.Outline(g)
+			steps += len(outline)
 			if len(outline) == 0 {
 				continue
 			}
