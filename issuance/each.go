@@ -2,6 +2,7 @@ package issuance
 
 import (
 	"context"
+	"errors"
 
 	"elicense"
 	"elicense/access"
@@ -43,12 +44,32 @@ func EachUse(tx *store.Tx, f func(KeyUse) error) error {
 }
 
 // EachDraft reads every draft; f gets the error of one that is not as it was
-// left.
+// left, or whose case is not known as completed: it could be made again.
 func EachDraft(tx *store.Tx, f func(id string, err error) error) error {
 	return store.EachID(tx, "draft", func(id string) error {
-		_, err := drafts(tx, `WHERE id = $1`, id)
+		d, err := Of(tx, elicense.DraftID(id))
+		if err == nil && d.State != Void {
+			err = d.posted(tx)
+		}
 		return f(id, err)
 	})
+}
+
+var errNotPosted = errors.New("its case is not kept as completed")
+
+// posted checks that the case of the draft is kept as completed by it.
+func (d *Draft) posted(tx *store.Tx) error {
+	for _, index := range tx.Indexes("completion", d.Case) {
+		var by elicense.DraftID
+		err := tx.Row(`SELECT draft FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, d.Unit, index, d.Item).Scan(&by)
+		switch {
+		case err == nil && by == d.ID:
+			return nil
+		case err != nil && !elicense.IsKind(err, elicense.NotFound):
+			return err
+		}
+	}
+	return errNotPosted
 }
 
 // Waiting returns how many approved drafts are not published yet.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"elicense"
@@ -46,7 +47,8 @@ type checker struct {
 	judge  *verification.Files
 	report func(Finding)
 	sum    Summary
-	files  map[string]bool // every file some row knows
+	files  map[string]bool   // every file some row knows
+	sealed map[string]string // the version of each sealed file whose use of a key was not seen yet
 }
 
 // Check verifies everything that is stored again: the record and its log,
@@ -55,7 +57,7 @@ type checker struct {
 // names each thing that is not as it was left; err is for what could not be
 // read. It changes nothing.
 func Check(ctx context.Context, db *store.DB, files *verification.Files, report func(Finding)) (Summary, error) {
-	c := &checker{db: db, judge: files, files: map[string]bool{}}
+	c := &checker{db: db, judge: files, files: map[string]bool{}, sealed: map[string]string{}}
 	c.report = func(f Finding) { c.sum.Findings++; report(f) }
 	for _, step := range []func(context.Context) error{c.log, c.licenses, c.uses, c.rows, c.strayFiles} {
 		if err := step(ctx); err != nil {
@@ -118,6 +120,44 @@ func (c *checker) license(ctx context.Context, tx *store.Tx, l *elicense.License
 			continue
 		}
 		c.version(ctx, tx, l, v)
+		if n == 1 {
+			if err := c.holders(tx, l, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// holders checks that the license stands in the folder of each holder it was
+// issued to, and in no other.
+func (c *checker) holders(tx *store.Tx, l *elicense.License, first *elicense.Version) error {
+	var want []elicense.HolderKey
+	for _, ref := range first.Holders {
+		key, err := tx.Holder(ref, false)
+		if err != nil && !elicense.IsKind(err, elicense.NotFound) {
+			return err
+		}
+		if !slices.Contains(want, key) {
+			want = append(want, key)
+		}
+	}
+	if !slices.Equal(want, l.Holders) {
+		c.report(Finding{"license", string(l.ID), "持证主体的索引和签发的内容不一致"})
+	}
+	rows, err := tx.Query(`SELECT owner, type FROM license_holder WHERE license = $1`, l.ID)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var owner elicense.HolderKey
+		var typ elicense.TypeCode
+		if err := rows.Scan(&owner, &typ); err != nil {
+			return err
+		}
+		if owner != l.Owner || typ != l.Type {
+			c.report(Finding{"license", string(l.ID), "按持证主体和类别找不到"})
+		}
 	}
 	return nil
 }
@@ -185,7 +225,7 @@ func (c *checker) version(ctx context.Context, tx *store.Tx, l *elicense.License
 	if found, n, err := tx.ByIdentifier(v.Identifier); err != nil || found.ID != l.ID || n != v.Number {
 		c.report(Finding{"version", where, "按证照标识找不到"})
 	}
-	c.files[v.File] = true
+	c.files[v.File], c.sealed[v.File] = true, where
 	c.sum.Files++
 	file, err := c.db.Files().Get(ctx, v.File, v.Digest)
 	if err != nil {
@@ -197,17 +237,25 @@ func (c *checker) version(ctx context.Context, tx *store.Tx, l *elicense.License
 	}
 }
 
-// uses checks that every use of a sealing key has ended as it should.
+// uses checks that every use of a sealing key has ended as it should, and that
+// every sealed file comes of one.
 func (c *checker) uses(ctx context.Context) error {
-	return c.db.View(ctx, func(tx *store.Tx) error {
+	err := c.db.View(ctx, func(tx *store.Tx) error {
 		return issuance.EachUse(tx, func(u issuance.KeyUse) error {
 			c.files[u.File] = true
+			if u.Stored {
+				delete(c.sealed, u.File)
+			}
 			if u.Ended && u.Stored && !u.Published {
 				c.report(Finding{"use", u.ID, "用印已完成，证照却没有发布"})
 			}
 			return ctx.Err()
 		})
 	})
+	for file, version := range c.sealed {
+		c.report(Finding{"use", version, "没有用印的登记：" + file})
+	}
+	return err
 }
 
 // rows reads every other row that decides; reading checks its HMAC and opens its

@@ -58,6 +58,28 @@ func (b By) key() (store.KeyKind, string) {
 	return store.ByUnit, string(b.Unit)
 }
 
+// check refuses what was typed and is no key: it would be kept in the record of
+// the reading.
+func (b By) check() error {
+	bad := func(field string) error {
+		return elicense.E(elicense.Invalid, "要填写平台给出的编号").At(field)
+	}
+	switch {
+	case b.License != "" && !elicense.ValidID(b.License):
+		return bad("license")
+	case b.Case != "" && !elicense.ValidID(b.Case):
+		return bad("case")
+	case b.Actor != "" && b.Actor != platform && !elicense.ValidID(b.Actor):
+		return bad("account")
+	case b.Unit != "" && b.Unit.Check() > elicense.CodeDoubtful:
+		return bad("unitCode")
+	}
+	return nil
+}
+
+// platform is who acts when the platform goes on with what a person started.
+const platform elicense.AccountID = "platform"
+
 // Oversight reads what the platform did.
 type Oversight struct {
 	db    *store.DB
@@ -79,8 +101,11 @@ func (o *Oversight) request(actor *elicense.Actor, detail map[string]string) fun
 // Records lists entries of the record, the newest first; those of all units if
 // by is empty. Reading the record is itself on the record.
 //
-// Errors: Forbidden.
+// Errors: Forbidden; Invalid if what is asked for has not the form of a key.
 func (o *Oversight) Records(ctx context.Context, actor *elicense.Actor, by By, limit int) (list []Entry, err error) {
+	if err := by.check(); err != nil {
+		return nil, err
+	}
 	kind, key := by.key()
 	detail := map[string]string{"by": string(kind), "key": key}
 	_, err = o.guard.Read(ctx, o.request(actor, detail), func(tx *store.Tx, _ *access.Permit) error {
@@ -96,7 +121,10 @@ func (o *Oversight) Records(ctx context.Context, actor *elicense.Actor, by By, l
 		}
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // Proof shows that an entry stands in the log unchanged (Art. 17(1)); it can be
@@ -115,11 +143,13 @@ type Proof struct {
 	Signature  string   `json:"signature"`  // base64
 }
 
-// Prove returns an entry with its proof. The actor may be who audits, or the
-// holder or clerk who was given its number as a receipt.
+// Prove returns an entry with its proof to who audits or supervises.
 //
 // Errors: Forbidden; NotFound.
 func (o *Oversight) Prove(ctx context.Context, actor *elicense.Actor, id elicense.RecordID) (*Proof, error) {
+	if !elicense.ValidID(id) {
+		return nil, elicense.E(elicense.NotFound, "没有这条访问记录").At("id")
+	}
 	_, err := o.guard.Read(ctx, o.request(actor, map[string]string{"record": string(id)}), func(*store.Tx, *access.Permit) error { return nil })
 	if err != nil {
 		return nil, err
