@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -571,15 +570,16 @@ func (b *browser) picture(t *testing.T, path, view string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if path == "/" {
+		path = "home"
+	}
 	name := strings.Map(func(r rune) rune {
 		if strings.ContainsRune("/?=&.", r) {
 			return '_'
 		}
 		return r
 	}, strings.Trim(path, "/"))
-	if u, err := url.PathUnescape(name); err == nil {
-		name = u
-	}
+	name = regexp.MustCompile(`_[0-9a-z]{26}`).ReplaceAllString(name, "_one")
 	if err := os.WriteFile(filepath.Join(dir, name+"."+view+".png"), png, 0o600); err != nil {
 		t.Fatal(err)
 	}

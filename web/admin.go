@@ -51,14 +51,15 @@ func (s *server) overview(v *visit) (err error) {
 	if err != nil {
 		return err
 	}
+	// A log that is not signed yet is told as such.
 	text, _, err := s.Oversight.Checkpoint(ctx)
-	if err != nil {
+	if k := elicense.KindOf(err); err != nil && k != elicense.Unavailable && k != elicense.NotFound {
 		return err
 	}
 	if d.SealEnd, err = s.Seals.SoonestEnd(ctx); err != nil {
 		return err
 	}
-	d.Types, d.Registered, d.Units, d.Checkpoint = len(waiting), len(all), len(units), strings.Split(strings.TrimSpace(text), "\n")
+	d.Types, d.Registered, d.Units, d.Checkpoint = len(waiting), len(all), len(units), strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 	counted := s.Guard.Refusals()
 	for _, r := range s.Law.Rules() {
 		if n := counted[r.ID]; n > 0 {
