@@ -436,3 +436,41 @@ func TestManyWaitingJobs(t *testing.T) {
 		}
 	})
 }
+
+// A queue that died left its jobs running: Reclaim gives them back at once, with
+// what they were enqueued with and no attempt forgiven.
+func TestReclaimedJobsRunAtOnce(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		enqueue(t, db, jobs.Job{Kind: "a", Key: "1", Payload: []byte("payload"), Most: 3})
+		enqueue(t, db, jobs.Job{Kind: "a", Key: "later", RunAt: clock.Now().Add(time.Hour)})
+		update(t, db, func(tx *store.Tx) error { // as a worker leaves it that dies with the job in hand
+			_, err := tx.Exec(`UPDATE job SET state = 'running', due = $1, attempts = 1, claims = 1, again = TRUE WHERE key = $2`,
+				clock.Now().Add(time.Minute), "1")
+			return err
+		})
+		q := queue(db)
+		q.Handle("a", func(_ context.Context, payload []byte) error { return errors.New("again") })
+		if err := q.Reclaim(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if got := counts(t, db); got != "a waiting 2" {
+			t.Errorf("after Reclaim: %s", got)
+		}
+		if err := q.Reclaim(ctx); err != nil { // nothing is running: nothing is changed
+			t.Fatal(err)
+		}
+		start(t, q)
+		state := func() (state string, attempts, claims int) {
+			err := db.View(ctx, func(tx *store.Tx) error {
+				return tx.Row(`SELECT state, attempts, claims FROM job WHERE key = $1`, "1").Scan(&state, &attempts, &claims)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return state, attempts, claims
+		}
+		eventually(t, "it failed for the second time", func() bool { s, n, c := state(); return s == "waiting" && n == 2 && c == 2 })
+		clock.Move(10 * time.Minute)
+		eventually(t, "its attempts are used up", func() bool { s, n, _ := state(); return s == "dead" && n == 3 })
+	})
+}
