@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"elicense"
 	"elicense/access"
@@ -241,15 +243,45 @@ type NewCase struct {
 	Parties []Party
 }
 
-const maxParties = 20
+// The limits of a case; of texts, in characters.
+const (
+	maxParties = 20
+	maxNumber  = 64
+	maxPurpose = 200
+	maxRole    = 20
+)
+
+// check judges what was entered by its form.
+func (n *NewCase) check() error {
+	if len(n.Parties) > maxParties {
+		return elicense.E(elicense.TooLarge, "一个办件最多登记%d位当事人", maxParties).At("parties")
+	}
+	if !fits(n.Number, maxNumber) {
+		return elicense.E(elicense.Invalid, "办件编号最多%d个字，不能有控制字符", maxNumber).At("number")
+	}
+	if !fits(n.Purpose, maxPurpose) {
+		return elicense.E(elicense.Invalid, "用途最多%d个字，不能有控制字符", maxPurpose).At("purpose")
+	}
+	for i, p := range n.Parties {
+		if !fits(p.Role, maxRole) {
+			return inParty(elicense.E(elicense.Invalid, "当事人的身份最多%d个字", maxRole).At("role"), i)
+		}
+	}
+	return nil
+}
+
+// fits tells whether a text is one line of at most so many characters.
+func fits(s string, most int) bool {
+	return utf8.RuneCountInString(s) <= most && !strings.ContainsFunc(s, unicode.IsControl)
+}
 
 // Start opens a case (收件). Every party's identity must be proven: how, by whom
 // and when is part of the case.
 //
 // Errors: Invalid naming the field; Forbidden; Conflict if the number is taken.
 func (c *Cases) Start(ctx context.Context, actor *elicense.Actor, n NewCase) (*Case, error) {
-	if len(n.Parties) > maxParties {
-		return nil, elicense.E(elicense.TooLarge, "一个办件最多登记%d位当事人", maxParties).At("parties")
+	if err := n.check(); err != nil {
+		return nil, err
 	}
 	var made *Case
 	build := func(tx *store.Tx) (access.Request, error) {
