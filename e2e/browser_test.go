@@ -280,6 +280,7 @@ func issueLicense(b *browser, seen *pages) {
 	b.as("review-gl")
 	b.open(draft)
 	b.sees("照面预览")
+	b.moment("issuing-review")
 	b.click(`button[value="approve"]`)
 	b.until("已签章发布")
 	seen.license = b.link("/issue/licenses/.*")
@@ -310,6 +311,7 @@ func useInCase(b *browser, seen *pages) {
 	seen.caseID = b.at()
 	b.click(`li.mat.ok button[value="query"]`)
 	b.sees("鼓楼区示例便利店", "用证凭据", "只显示本事项需要的")
+	b.moment("window-case")
 	b.must(chromedp.Click(chromedp.CSS(`.wm + div summary`)))
 	b.fill("f.holder_name", "鼓楼区示例便利店(个体工商户)", "f.legal_rep", "陈示例")
 	b.click(`button[value="compare"]`)
@@ -338,6 +340,9 @@ func holderLooks(b *browser, seen *pages) {
 		}
 	}
 	b.sees("营业执照", "有效", "谁用过这份证照")
+	b.must(chromedp.EmulateViewport(390, 844))
+	b.moment("holder-license")
+	b.must(chromedp.EmulateViewport(1366, 768))
 	b.click(`a[href$="/uses"]`)
 	b.sees("福州市鼓楼区烟草专卖局", "郑窗口", "查看内容")
 }
@@ -380,6 +385,7 @@ func changeState(b *browser, seen *pages) {
 	seen.file = f.Name()
 	b.open(seen.code)
 	b.sees("真实，现行有效")
+	b.moment("public-check")
 	b.as("draft-gl")
 	b.open(seen.license)
 	b.must(chromedp.Click(chromedp.CSS(`input[name="kind"][value="suspend"]`)))
@@ -429,6 +435,7 @@ func proveRecord(b *browser, seen *pages) {
 	seen.record = refused
 	b.open(refused)
 	b.sees("为什么拒绝", "use-material-list")
+	b.moment("admin-record")
 }
 
 // keepTyped: text typed into a long form outlives the session.
@@ -558,6 +565,22 @@ func (b *browser) heard() []string {
 	wrong := b.wrong
 	b.wrong = nil
 	return wrong
+}
+
+// moment keeps what stands on the screen now, as picture does.
+func (b *browser) moment(name string) {
+	b.t.Helper()
+	dir := os.Getenv("ELICENSE_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o600); err != nil {
+		b.t.Fatal(err)
+	}
 }
 
 // picture keeps a picture of the page in the directory ELICENSE_SCREENSHOTS.
