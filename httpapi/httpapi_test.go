@@ -282,25 +282,40 @@ func TestBearers(t *testing.T) {
 	})
 }
 
-func TestWhatIsNoOperationIsAProblemToo(t *testing.T) {
-	one(t, func(h *hall) {
-		for _, tc := range []struct {
-			method, path string
-			status       int
-		}{
-			{"GET", "/api/v1/", 404}, {"GET", "/api/v1/" + number, 404}, {"POST", "/api/v1/licenses/" + number + "/secrets", 404},
-			{"DELETE", "/api/v1/cases/" + number, 405}, {"PUT", "/api/v1/completions", 405}, {"PATCH", "/api/v1/folder", 405},
-			{"GET", "/api/v1/completions", 405},
-		} {
-			for _, who := range []*elicense.Actor{nil, h.Drafter} {
-				w := h.send(who, tc.method, tc.path, "")
-				h.want(tc.method+" "+tc.path, w, tc.status, number)
-				if tc.status == 405 && w.Header().Get("Allow") == "" {
-					h.t.Errorf("%s %s: 405 without Allow", tc.method, tc.path)
-				}
+// TestTheEdge looks at what the API is before anything is asked of the platform.
+func TestTheEdge(t *testing.T) {
+	h := newHall(t, storetest.Config(t))
+	for _, part := range []struct {
+		name string
+		run  func(*hall)
+	}{
+		{"what is no operation is a problem too", noOperation}, {"malformed bodies are refused by field", malformedBodies},
+		{"the description is valid and whole", description}, {"files are read as files", files}, {"the readable page escapes", pageEscapes},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			h.t = t
+			part.run(h)
+		})
+	}
+}
+
+func noOperation(h *hall) {
+	for _, tc := range []struct {
+		method, path string
+		status       int
+	}{
+		{"GET", "/api/v1/", 404}, {"GET", "/api/v1/" + number, 404}, {"POST", "/api/v1/licenses/" + number + "/secrets", 404},
+		{"DELETE", "/api/v1/cases/" + number, 405}, {"PUT", "/api/v1/completions", 405}, {"PATCH", "/api/v1/folder", 405},
+		{"GET", "/api/v1/completions", 405},
+	} {
+		for _, who := range []*elicense.Actor{nil, h.Drafter} {
+			w := h.send(who, tc.method, tc.path, "")
+			h.want(tc.method+" "+tc.path, w, tc.status, number)
+			if tc.status == 405 && w.Header().Get("Allow") == "" {
+				h.t.Errorf("%s %s: 405 without Allow", tc.method, tc.path)
 			}
 		}
-	})
+	}
 }
 
 func TestKindsAndStatuses(t *testing.T) {
@@ -332,38 +347,36 @@ func TestKindsAndStatuses(t *testing.T) {
 	})
 }
 
-func TestMalformedBodies(t *testing.T) {
-	one(t, func(h *hall) {
-		deep := strings.Repeat(`{"fields":`, 20_000) + strings.Repeat("}", 20_000)
-		for what, body := range map[string]string{
-			"empty": "", "blank": "  ", "null": "null", "an array": `["` + number + `"]`, "a string": `"` + number + `"`, "a number": number,
-			"cut off": `{"case":"` + number, "two values": `{} {"case":"` + number + `"}`, "not JSON": number + "<x/>", "deep": deep,
-			"bad UTF-8": "{\"case\":\"\xff\xfe\"}", "an unknown field": `{"` + number + `":"` + number + `"}`, "a byte order mark": "\ufeff{}",
-		} {
-			w := h.send(h.Drafter, "POST", "/api/v1/completions", body)
-			if w.Code != 400 && w.Code != 413 {
-				h.t.Errorf("%s: %d", what, w.Code)
-			}
-			h.problem(what, w, number)
+func malformedBodies(h *hall) {
+	deep := strings.Repeat(`{"fields":`, 20_000) + strings.Repeat("}", 20_000)
+	for what, body := range map[string]string{
+		"empty": "", "blank": "  ", "null": "null", "an array": `["` + number + `"]`, "a string": `"` + number + `"`, "a number": number,
+		"cut off": `{"case":"` + number, "two values": `{} {"case":"` + number + `"}`, "not JSON": number + "<x/>", "deep": deep,
+		"bad UTF-8": "{\"case\":\"\xff\xfe\"}", "an unknown field": `{"` + number + `":"` + number + `"}`, "a byte order mark": "\ufeff{}",
+	} {
+		w := h.send(h.Drafter, "POST", "/api/v1/completions", body)
+		if w.Code != 400 && w.Code != 413 {
+			h.t.Errorf("%s: %d", what, w.Code)
 		}
-		p := h.want("a missing field", h.send(h.Window, "POST", "/api/v1/cases", `{"parties":[]}`), 400)
-		if p.Field != "matterCode" || p.Title != "请求里缺少必填的内容" {
-			h.t.Errorf("%+v", p)
-		}
-		p = h.want("a wrong type within", h.send(h.Window, "POST", "/api/v1/cases", `{"matterCode":"M04","parties":[{"holder":{"code":1,"codeType":"","name":""},"proof":""}]}`), 400)
-		if p.Field != "parties[0].holder.code" || p.Title != "内容的类型不符合接口说明" {
-			h.t.Errorf("%+v", p)
-		}
-		h.want("another media type", h.send(h.Window, "POST", "/api/v1/cases", `<a/>`, "Content-Type", "text/xml"), 415)
-		p = h.want("a parameter of another type", h.send(h.Drafter, "GET", "/api/v1/drafts?limit="+number+"x", ""), 400, number)
-		if p.Field != "limit" {
-			h.t.Errorf("%+v", p)
-		}
-		p = h.want("a parameter not offered", h.send(h.Drafter, "GET", "/api/v1/drafts?state="+number, ""), 400, number)
-		if p.Field != "state" {
-			h.t.Errorf("%+v", p)
-		}
-	})
+		h.problem(what, w, number)
+	}
+	p := h.want("a missing field", h.send(h.Window, "POST", "/api/v1/cases", `{"parties":[]}`), 400)
+	if p.Field != "matterCode" || p.Title != "请求里缺少必填的内容" {
+		h.t.Errorf("%+v", p)
+	}
+	p = h.want("a wrong type within", h.send(h.Window, "POST", "/api/v1/cases", `{"matterCode":"M04","parties":[{"holder":{"code":1,"codeType":"","name":""},"proof":""}]}`), 400)
+	if p.Field != "parties[0].holder.code" || p.Title != "内容的类型不符合接口说明" {
+		h.t.Errorf("%+v", p)
+	}
+	h.want("another media type", h.send(h.Window, "POST", "/api/v1/cases", `<a/>`, "Content-Type", "text/xml"), 415)
+	p = h.want("a parameter of another type", h.send(h.Drafter, "GET", "/api/v1/drafts?limit="+number+"x", ""), 400, number)
+	if p.Field != "limit" {
+		h.t.Errorf("%+v", p)
+	}
+	p = h.want("a parameter not offered", h.send(h.Drafter, "GET", "/api/v1/drafts?state="+number, ""), 400, number)
+	if p.Field != "state" {
+		h.t.Errorf("%+v", p)
+	}
 }
 
 // operations lists the API's operations with their paths filled in.
@@ -645,56 +658,54 @@ func TestIdempotencyKeys(t *testing.T) {
 	})
 }
 
-func TestTheDescription(t *testing.T) {
-	one(t, func(h *hall) {
-		w := h.send(nil, "GET", "/openapi.json", "")
-		var d struct {
-			OpenAPI string
-			Paths   map[string]map[string]struct {
-				OperationID string
-				Summary     string
-				Responses   map[string]json.RawMessage
+func description(h *hall) {
+	w := h.send(nil, "GET", "/openapi.json", "")
+	var d struct {
+		OpenAPI string
+		Paths   map[string]map[string]struct {
+			OperationID string
+			Summary     string
+			Responses   map[string]json.RawMessage
+		}
+		Components struct{ Schemas map[string]json.RawMessage }
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &d); err != nil || w.Code != 200 || !strings.HasPrefix(d.OpenAPI, "3.1") {
+		h.t.Fatalf("%d %v", w.Code, err)
+	}
+	ids := map[string]bool{}
+	for path, methods := range d.Paths {
+		for method, o := range methods {
+			if o.OperationID == "" || o.Summary == "" || len(o.Responses) == 0 || ids[o.OperationID] {
+				h.t.Errorf("%s %s: %+v", method, path, o)
 			}
-			Components struct{ Schemas map[string]json.RawMessage }
+			ids[o.OperationID] = true
 		}
-		if err := json.Unmarshal(w.Body.Bytes(), &d); err != nil || w.Code != 200 || !strings.HasPrefix(d.OpenAPI, "3.1") {
-			h.t.Fatalf("%d %v", w.Code, err)
+	}
+	if len(ids) != 30 {
+		h.t.Errorf("%d operations are described", len(ids))
+	}
+	for name := range d.Components.Schemas {
+		if !regexp.MustCompile(`^[a-zA-Z0-9._-]+$`).MatchString(name) {
+			h.t.Errorf("%q is no name of a schema", name)
 		}
-		ids := map[string]bool{}
-		for path, methods := range d.Paths {
-			for method, o := range methods {
-				if o.OperationID == "" || o.Summary == "" || len(o.Responses) == 0 || ids[o.OperationID] {
-					h.t.Errorf("%s %s: %+v", method, path, o)
-				}
-				ids[o.OperationID] = true
-			}
+	}
+	for _, m := range regexp.MustCompile(`"#/components/schemas/([^"]+)"`).FindAllStringSubmatch(w.Body.String(), -1) {
+		if d.Components.Schemas[m[1]] == nil {
+			h.t.Errorf("%s is referred to and not described", m[1])
 		}
-		if len(ids) != 30 {
-			h.t.Errorf("%d operations are described", len(ids))
+	}
+	for _, o := range h.operations() { // what is described is there
+		if w := h.send(nil, o.method, o.at, ""); w.Code == 404 && strings.Contains(w.Body.String(), "没有这个接口") || w.Code == 405 {
+			h.t.Errorf("%s %s: %d", o.method, o.at, w.Code)
 		}
-		for name := range d.Components.Schemas {
-			if !regexp.MustCompile(`^[a-zA-Z0-9._-]+$`).MatchString(name) {
-				h.t.Errorf("%q is no name of a schema", name)
-			}
+	}
+	page := h.send(nil, "GET", "/api", "").Body.String()
+	for id := range ids {
+		o := h.operation(id)
+		if !strings.Contains(page, "<code>"+o.path+"</code>") {
+			h.t.Errorf("%s is not on the page", o.path)
 		}
-		for _, m := range regexp.MustCompile(`"#/components/schemas/([^"]+)"`).FindAllStringSubmatch(w.Body.String(), -1) {
-			if d.Components.Schemas[m[1]] == nil {
-				h.t.Errorf("%s is referred to and not described", m[1])
-			}
-		}
-		for _, o := range h.operations() { // what is described is there
-			if w := h.send(nil, o.method, o.at, ""); w.Code == 404 && strings.Contains(w.Body.String(), "没有这个接口") || w.Code == 405 {
-				h.t.Errorf("%s %s: %d", o.method, o.at, w.Code)
-			}
-		}
-		page := h.send(nil, "GET", "/api", "").Body.String()
-		for id := range ids {
-			o := h.operation(id)
-			if !strings.Contains(page, "<code>"+o.path+"</code>") {
-				h.t.Errorf("%s is not on the page", o.path)
-			}
-		}
-	})
+	}
 }
 
 func (h *hall) operation(id string) operation {
@@ -709,38 +720,34 @@ func (h *hall) operation(id string) operation {
 	return operation{}
 }
 
-func TestTheReadablePageEscapes(t *testing.T) {
-	one(t, func(h *hall) {
-		h.api.Info.Title = `<script>alert("` + number + `")</script>`
-		h.api.Paths["/api/v1/folder"].Get.Summary = `<img src=x onerror=alert(1)>`
-		page := h.send(nil, "GET", "/api", "").Body.String()
-		if strings.Contains(page, "<script") || strings.Contains(page, "<img") || !strings.Contains(page, "&lt;img") {
-			h.t.Error("the page holds what it should escape")
-		}
-	})
+func pageEscapes(h *hall) {
+	h.api.Info.Title = `<script>alert("` + number + `")</script>`
+	h.api.Paths["/api/v1/folder"].Get.Summary = `<img src=x onerror=alert(1)>`
+	page := h.send(nil, "GET", "/api", "").Body.String()
+	if strings.Contains(page, "<script") || strings.Contains(page, "<img") || !strings.Contains(page, "&lt;img") {
+		h.t.Error("the page holds what it should escape")
+	}
 }
 
-func TestFilesAreReadAsFiles(t *testing.T) {
-	one(t, func(h *hall) {
-		octets := []string{"Content-Type", "application/octet-stream"}
-		for what, body := range map[string]string{"no zip": number, "half a zip": "PK\x03\x04" + number} {
-			w := h.send(nil, "POST", "/api/v1/checks/file", body, octets...)
-			if w.Code != 200 || !strings.Contains(w.Body.String(), `"verdict":"unreadable"`) || strings.Contains(w.Body.String(), number) {
-				h.t.Errorf("%s: %d %s", what, w.Code, w.Body)
-			}
+func files(h *hall) {
+	octets := []string{"Content-Type", "application/octet-stream"}
+	for what, body := range map[string]string{"no zip": number, "half a zip": "PK\x03\x04" + number} {
+		w := h.send(nil, "POST", "/api/v1/checks/file", body, octets...)
+		if w.Code != 200 || !strings.Contains(w.Body.String(), `"verdict":"unreadable"`) || strings.Contains(w.Body.String(), number) {
+			h.t.Errorf("%s: %d %s", what, w.Code, w.Body)
 		}
-		h.want("too large", h.send(nil, "POST", "/api/v1/checks/file", strings.Repeat("x", 21<<20), octets...), 413)
-		w := h.send(h.Holder, "GET", "/api/v1/folder/"+string(h.license.License)+"/file", "")
-		if w.Code != 200 || w.Header().Get("Content-Type") != "application/ofd" || !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") ||
-			w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Cache-Control") != "no-store" {
-			h.t.Errorf("%d %v", w.Code, w.Header())
-		}
-		file, err := io.ReadAll(w.Body)
-		h.must(err)
-		if w := h.send(nil, "POST", "/api/v1/checks/file", string(file), octets...); w.Code != 200 || !strings.Contains(w.Body.String(), `"sameFile":true`) {
-			h.t.Errorf("%d %s", w.Code, w.Body)
-		}
-	})
+	}
+	h.want("too large", h.send(nil, "POST", "/api/v1/checks/file", strings.Repeat("x", 21<<20), octets...), 413)
+	w := h.send(h.Holder, "GET", "/api/v1/folder/"+string(h.license.License)+"/file", "")
+	if w.Code != 200 || w.Header().Get("Content-Type") != "application/ofd" || !strings.HasPrefix(w.Header().Get("Content-Disposition"), "attachment") ||
+		w.Header().Get("X-Content-Type-Options") != "nosniff" || w.Header().Get("Cache-Control") != "no-store" {
+		h.t.Errorf("%d %v", w.Code, w.Header())
+	}
+	file, err := io.ReadAll(w.Body)
+	h.must(err)
+	if w := h.send(nil, "POST", "/api/v1/checks/file", string(file), octets...); w.Code != 200 || !strings.Contains(w.Body.String(), `"sameFile":true`) {
+		h.t.Errorf("%d %s", w.Code, w.Body)
+	}
 }
 
 func FuzzCompletion(f *testing.F) {
