@@ -203,7 +203,7 @@ func TestWhatPeopleTypeIsText(t *testing.T) {
 		t.Fatal(err)
 	}
 	k, err := s.Cases.Start(t.Context(), s.Window, cases.NewCase{
-		Matter: world.Matter, Purpose: evil, Parties: []cases.Party{{Role: evil, Ref: elicense.HolderRef{CodeType: "111", Code: world.Person.Code, Name: evil}, Proof: cases.ProofCard}},
+		Matter: world.Matter, Purpose: evil, Parties: []cases.Party{{Role: "<script>alert", Ref: elicense.HolderRef{CodeType: "111", Code: world.Person.Code, Name: evil}, Proof: cases.ProofCard}},
 	})
 	if err != nil {
 		t.Fatal(err)
