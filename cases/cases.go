@@ -94,10 +94,23 @@ func PutMatter(tx *store.Tx, m *Matter) error {
 	if err != nil {
 		return fmt.Errorf("matter %s: %w", m.Code, err)
 	}
-	_, err = tx.Exec(`INSERT INTO matter (code, name, unit, version, content) VALUES ($1, $2, $3, 1, $4)
-		ON CONFLICT (code) DO UPDATE SET name = excluded.name, unit = excluded.unit, version = matter.version + 1, content = excluded.content`,
-		m.Code, m.Name, m.Unit, content)
+	m.Version = 1
+	before, err := matters(tx, `WHERE code = $1`+tx.ForUpdate(), m.Code)
+	if err != nil {
+		return err
+	}
+	if len(before) > 0 {
+		m.Version = before[0].Version + 1
+	}
+	_, err = tx.Exec(`INSERT INTO matter (code, name, unit, version, content, mac) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (code) DO UPDATE SET name = excluded.name, unit = excluded.unit, version = excluded.version, content = excluded.content, mac = excluded.mac`,
+		m.Code, m.Name, m.Unit, m.Version, content, tx.MAC("matter", string(m.Code), m.parts(content)...))
 	return err
+}
+
+// parts are the columns of a matter that decide what a clerk may see.
+func (m *Matter) parts(content []byte) [][]byte {
+	return [][]byte{[]byte(m.Name), []byte(m.Unit), []byte(strconv.Itoa(m.Version)), content}
 }
 
 // MatterOf returns a matter. Errors: NotFound.
@@ -113,15 +126,18 @@ func MatterOf(tx *store.Tx, code elicense.MatterCode) (*Matter, error) {
 }
 
 func matters(tx *store.Tx, where string, args ...any) ([]*Matter, error) {
-	rows, err := tx.Query(`SELECT code, name, unit, version, content FROM matter `+where, args...)
+	rows, err := tx.Query(`SELECT code, name, unit, version, content, mac FROM matter `+where, args...)
 	if err != nil {
 		return nil, err
 	}
 	var list []*Matter
 	for rows.Next() {
 		var m Matter
-		var b []byte
-		if err := rows.Scan(&m.Code, &m.Name, &m.Unit, &m.Version, &b); err != nil {
+		var b, mac []byte
+		if err := rows.Scan(&m.Code, &m.Name, &m.Unit, &m.Version, &b, &mac); err != nil {
+			return nil, err
+		}
+		if err := tx.CheckMAC(mac, "matter", string(m.Code), m.parts(b)...); err != nil {
 			return nil, err
 		}
 		c, err := parse(m.Code, b)
@@ -595,4 +611,24 @@ func (c *Cases) Install(ctx context.Context, list []*Matter) error {
 		}
 		return nil
 	})
+}
+
+// EachMatter reads every matter; f gets the error of one that is not as it was
+// left.
+func EachMatter(tx *store.Tx, f func(id string, err error) error) error {
+	rows, err := tx.Query(`SELECT code FROM matter ORDER BY code`)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var code elicense.MatterCode
+		if err := rows.Scan(&code); err != nil {
+			return err
+		}
+		_, err := MatterOf(tx, code)
+		if err := f(string(code), err); err != nil {
+			return err
+		}
+	}
+	return nil
 }

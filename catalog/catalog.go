@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -137,6 +138,16 @@ type Type struct {
 	Proposed time.Time         `json:"-"`
 	Decided  time.Time         `json:"-"`
 	seq      int64
+	content  []byte // as it is kept
+}
+
+func (t *Type) row() string { return fmt.Sprintf("%s/%d", t.Code, t.Version) }
+
+// parts are the columns of a version that decide.
+func (t *Type) parts(content []byte) [][]byte {
+	return [][]byte{
+		[]byte(t.Unit), []byte(t.State), content, []byte(t.Proposer), []byte(t.Decider), []byte(strconv.FormatInt(t.seq, 10)),
+	}
 }
 
 // Field returns the field with the key, nil if there is none.
@@ -399,7 +410,7 @@ func one(tx *store.Tx, where string, args ...any) (*Type, error) {
 var parsed sync.Map // string → *Type
 
 func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
-	rows, err := tx.Query(`SELECT code, version, state, content, proposer, decider, remark, proposed, decided, seq FROM license_type `+where, args...)
+	rows, err := tx.Query(`SELECT code, version, unit, state, content, proposer, decider, remark, proposed, decided, seq, mac FROM license_type `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -408,9 +419,14 @@ func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
 		var (
 			row     Type
 			content []byte
+			mac     []byte
 		)
-		err := rows.Scan(&row.Code, &row.Version, &row.State, &content, &row.Proposer, &row.Decider, &row.Remark, &row.Proposed, &row.Decided, &row.seq)
+		err := rows.Scan(&row.Code, &row.Version, &row.Unit, &row.State, &content, &row.Proposer, &row.Decider, &row.Remark,
+			&row.Proposed, &row.Decided, &row.seq, &mac)
 		if err != nil {
+			return nil, err
+		}
+		if err := tx.CheckMAC(mac, "license_type", row.row(), row.parts(content)...); err != nil {
 			return nil, err
 		}
 		t, err := parse(row.Code, row.Version, content)
@@ -418,7 +434,7 @@ func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
 			return nil, err
 		}
 		t.Code, t.Version, t.State, t.Proposer, t.Decider = row.Code, row.Version, row.State, row.Proposer, row.Decider
-		t.Remark, t.Proposed, t.Decided, t.seq = row.Remark, row.Proposed, row.Decided, row.seq
+		t.Remark, t.Proposed, t.Decided, t.seq, t.content = row.Remark, row.Proposed, row.Decided, row.seq, content
 		list = append(list, &t)
 	}
 	return list, nil
@@ -444,26 +460,41 @@ func insert(tx *store.Tx, t *Type) error {
 	if err != nil {
 		return fmt.Errorf("license type %s: %w", t.Code, err)
 	}
-	_, err = tx.Exec(`INSERT INTO license_type (code, version, name, name_key, unit, state, content, proposer, decider, remark, proposed, decided, confirmed, seq)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '', $9, NULL, NULL, 1)`,
-		t.Code, t.Version, t.Name, nameKey(t.Name), t.Unit, t.State, content, t.Proposer, t.Proposed)
+	t.seq = 1
+	_, err = tx.Exec(`INSERT INTO license_type (code, version, name, name_key, unit, state, content, proposer, decider, remark, proposed, decided, confirmed, seq, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '', $9, NULL, NULL, $10, $11)`,
+		t.Code, t.Version, t.Name, nameKey(t.Name), t.Unit, t.State, content, t.Proposer, t.Proposed, t.seq,
+		tx.MAC("license_type", t.row(), t.parts(content)...))
 	return err
 }
 
+// setState moves a version that was read in this transaction to another state.
 func setState(tx *store.Tx, t *Type, s State, decider elicense.PersonID, remark string) error {
-	n, err := tx.Exec(`UPDATE license_type SET state = $1, decider = $2, remark = $3, decided = $4, confirmed = $5, seq = seq + 1
-		WHERE code = $6 AND version = $7 AND seq = $8`,
-		s, decider, remark, tx.Now(), tx.Now(), t.Code, t.Version, t.seq)
+	if s != Replaced { // history keeps when it was decided
+		t.Decided = tx.Now()
+	}
+	t.State, t.Decider, t.Remark, t.seq = s, decider, remark, t.seq+1
+	n, err := tx.Exec(`UPDATE license_type SET state = $1, decider = $2, remark = $3, decided = $4, confirmed = $5, seq = $6, mac = $7
+		WHERE code = $8 AND version = $9 AND seq = $10`,
+		t.State, t.Decider, t.Remark, t.Decided, t.Decided, t.seq, tx.MAC("license_type", t.row(), t.parts(t.content)...), t.Code, t.Version, t.seq-1)
 	if err == nil && n == 0 {
 		return elicense.E(elicense.Conflict, "这个版本刚刚有人办过").Then("请刷新后核对")
 	}
 	return err
 }
 
+// replaceOlder makes the published versions before t history.
 func replaceOlder(tx *store.Tx, t *Type) error {
-	_, err := tx.Exec(`UPDATE license_type SET state = $1, seq = seq + 1 WHERE code = $2 AND version < $3 AND state = $4`,
-		Replaced, t.Code, t.Version, Published)
-	return err
+	older, err := types(tx, `WHERE code = $1 AND version < $2 AND state = $3`, t.Code, t.Version, Published)
+	if err != nil {
+		return err
+	}
+	for _, o := range older {
+		if err := setState(tx, o, Replaced, o.Decider, o.Remark); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // DefaultFace is the plain design for a type that has no face of its own.

@@ -102,8 +102,27 @@ var tampers = []tamper{
 	{"someone is given a duty", func(t *testing.T, _ string, db *sql.DB) (string, string) {
 		var id string
 		one(t, db, `SELECT id FROM account WHERE login = 'window-gl'`, &id)
-		change(t, db, `INSERT INTO duty (account, duty, since, mac) VALUES (?, 'audit', 1, x'00')`, id)
+		change(t, db, `INSERT INTO duty (account, duty, since) VALUES (?, 'audit', 1)`, id)
 		return "account", id
+	}},
+	{"a matter's list names another field", func(t *testing.T, _ string, db *sql.DB) (string, string) {
+		change(t, db, `UPDATE matter SET content = CAST(replace(CAST(content AS TEXT), 'entity_type', 'capital') AS BLOB) WHERE code = 'M04'`)
+		return "matter", "M04"
+	}},
+	{"a type is published again", func(t *testing.T, _ string, db *sql.DB) (string, string) {
+		var code string
+		one(t, db, `SELECT code FROM license_type WHERE state = 'retired'`, &code)
+		change(t, db, `UPDATE license_type SET state = 'published' WHERE code = ?`, code)
+		return "type", code
+	}},
+	{"a code leads to another holder", func(t *testing.T, _ string, db *sql.DB) (string, string) {
+		var a, b string
+		one(t, db, `SELECT holder_key FROM holder_code ORDER BY holder_key LIMIT 1`, &a)
+		one(t, db, `SELECT holder_key FROM holder_code ORDER BY holder_key DESC LIMIT 1`, &b)
+		change(t, db, `UPDATE holder_code SET holder_key = ? WHERE holder_key = ?`, b, a)
+		var id string
+		one(t, db, `SELECT license FROM license_holder WHERE holder_key = '`+a+`' LIMIT 1`, &id)
+		return "license", id
 	}},
 	{"a seal is enabled again under another unit", func(t *testing.T, _ string, db *sql.DB) (string, string) {
 		var id string

@@ -18,29 +18,21 @@ type KeyUse struct {
 	Published bool // the license version of its draft exists
 }
 
-// EachUse calls f with every use of a sealing key.
-func EachUse(tx *store.Tx, f func(KeyUse) error) error {
-	after := ""
-	for {
-		rows, err := tx.Query(`SELECT u.id, u.file, u.state, d.state FROM key_use u JOIN draft d ON d.id = u.draft
-			WHERE u.id > $1 ORDER BY u.id LIMIT 500`, after)
-		if err != nil || rows.Len() == 0 {
-			return err
+// EachUse calls f with every use of a sealing key, or with the error of one that
+// is not as it was left.
+func EachUse(tx *store.Tx, f func(KeyUse, error) error) error {
+	return store.EachID(tx, "key_use", func(id string) error {
+		list, err := uses(tx, `WHERE id = $1`, id)
+		if err != nil {
+			return f(KeyUse{ID: id}, err)
 		}
-		for rows.Next() {
-			var u KeyUse
-			var state string
-			var draft State
-			if err := rows.Scan(&u.ID, &u.File, &state, &draft); err != nil {
-				return err
-			}
-			after = u.ID
-			u.Ended, u.Stored, u.Published = state != useStarted, state == useStored, draft == Published
-			if err := f(u); err != nil {
-				return err
-			}
+		u := list[0]
+		d, err := Of(tx, u.draft)
+		if err != nil {
+			return f(KeyUse{ID: id, File: u.file}, err)
 		}
-	}
+		return f(KeyUse{u.id, u.file, u.state != useStarted, u.state == useStored, d.State == Published}, nil)
+	})
 }
 
 // EachDraft reads every draft; f gets the error of one that is not as it was
@@ -94,5 +86,8 @@ func (i *Issuer) IssuedOf(ctx context.Context, actor *elicense.Actor, t elicense
 		list, err = tx.LicensesIssuedOf(actor.Unit, t)
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }

@@ -201,7 +201,6 @@ func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completi
 	if err != nil {
 		return nil, fmt.Errorf("completion: %w", err)
 	}
-	digest := i.DB.Index("completion-body", string(body))
 	comparison := i.compare(ctx, c.Holders, c.Fields)
 	var draft *Draft
 	build := func(tx *store.Tx) (access.Request, error) {
@@ -217,7 +216,7 @@ func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completi
 	}
 	err = i.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
 		id := elicense.NewID[elicense.DraftID](tx.Now())
-		known, err := completed(tx, actor.Unit, c, digest, id)
+		known, err := completed(tx, actor.Unit, c, body, id)
 		if err != nil {
 			return err
 		}
@@ -280,20 +279,46 @@ func (c *Completion) normalize() error {
 
 // completed takes the place of the case's result for the draft id, or returns
 // the draft that has it.
-func completed(tx *store.Tx, unit elicense.UnitCode, c Completion, digest []byte, id elicense.DraftID) (elicense.DraftID, error) {
-	index := tx.Index("completion", c.Case)
-	n, err := tx.Exec(`INSERT INTO completion (unit, case_index, item, draft, digest) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (unit, case_index, item) DO NOTHING`, unit, index, c.Item, id, digest)
+func completed(tx *store.Tx, unit elicense.UnitCode, c Completion, body []byte, id elicense.DraftID) (elicense.DraftID, error) {
+	// Kept under an older key of the index, or taken by another meanwhile.
+	known, err := postedAs(tx, unit, c, body)
+	if err == nil || !elicense.IsKind(err, elicense.NotFound) {
+		return known, err
+	}
+	n, err := tx.Exec(`INSERT INTO completion (unit, case_index, item, draft, mac) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (unit, case_index, item) DO NOTHING`, unit, tx.Index("completion", c.Case), c.Item, id, completionMAC(tx, unit, c, id, body))
 	if err != nil || n == 1 {
 		return id, err
 	}
-	var kept []byte
-	err = tx.Row(`SELECT draft, digest FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, unit, index, c.Item).Scan(&id, &kept)
-	if err == nil && !slices.Equal(kept, digest) {
+	return postedAs(tx, unit, c, body)
+}
+
+// postedAs returns the draft of a case's result that was posted before with the
+// same body.
+func postedAs(tx *store.Tx, unit elicense.UnitCode, c Completion, body []byte) (id elicense.DraftID, err error) {
+	var mac []byte
+	for _, index := range tx.Indexes("completion", c.Case) {
+		err = tx.Row(`SELECT draft, mac FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, unit, index, c.Item).Scan(&id, &mac)
+		if !elicense.IsKind(err, elicense.NotFound) {
+			break
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	if tx.CheckMAC(mac, "completion", completionRow(unit, c), []byte(id), body) != nil {
 		return "", elicense.E(elicense.Conflict, "这个办件的同一办理结果已经推送过，内容不同").At("case").Under("第七条第一款").
 			Then("要更正请在草稿里修改，或换一个结果序号")
 	}
-	return id, err
+	return id, nil
+}
+
+func completionRow(unit elicense.UnitCode, c Completion) string {
+	return string(unit) + "/" + c.Item + "/" + c.Case
+}
+
+func completionMAC(tx *store.Tx, unit elicense.UnitCode, c Completion, id elicense.DraftID, body []byte) []byte {
+	return tx.MAC("completion", completionRow(unit, c), []byte(id), body)
 }
 
 // newDraft checks the completion's contents and fixes what the license will be:
@@ -350,10 +375,29 @@ func (i *Issuer) place(tx *store.Tx, d *Draft, c Completion) (err error) {
 		if err != nil {
 			return err
 		}
+		if err := sameHolders(old.Holders, c.Holders); err != nil {
+			return err
+		}
 		d.License, d.Owner, d.Version, d.Serial = lic.ID, lic.Owner, lic.Standing.Version+1, old.Serial
 	}
 	d.Identifier, err = elicense.NewIdentifier(d.Type, d.Unit, d.Serial, d.Version)
 	return err
+}
+
+// sameHolders refuses a change that would give the license to others: their
+// folders, and what hangs on the old holder, would not follow.
+func sameHolders(before, after []elicense.HolderRef) error {
+	codes := func(list []elicense.HolderRef) (s []string) {
+		for _, h := range list {
+			s = append(s, string(h.CodeType)+h.Code)
+		}
+		slices.Sort(s)
+		return s
+	}
+	if slices.Equal(codes(before), codes(after)) {
+		return nil
+	}
+	return elicense.E(elicense.Invalid, "变更和延续不能换持证主体").At("holders").Under("第十条").Then("请注销原证，按新的持证主体生成")
 }
 
 // judge sets findings, comparison, validity and the state they lead to.

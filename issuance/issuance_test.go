@@ -232,6 +232,31 @@ func TestAChangeMakesANewVersion(t *testing.T) {
 	})
 }
 
+func TestAChangeKeepsTheHolder(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		first := w.Publish(t, w.Completion("1"))
+		c := w.Completion("1")
+		c.Case, c.Kind, c.License = "变更1", elicense.EventChange, first.License
+		c.Holders = []elicense.HolderRef{world.Other}
+		_, err := w.Issuer.Complete(t.Context(), w.Drafter, c)
+		wantKind(t, err, elicense.Invalid, "不能换持证主体")
+	})
+}
+
+func TestACaseIsKnownAfterTheKeysChanged(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		d := w.Publish(t, w.Completion("1"))
+		if err := w.DB.RotateKeys(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		again, err := w.Issuer.Complete(t.Context(), w.Drafter, w.Completion("1"))
+		if err != nil || again.ID != d.ID {
+			t.Errorf("the case became another draft: %v, %v", again, err)
+		}
+		w.Fsck(t)
+	})
+}
+
 func TestANumberIsIssuedOnce(t *testing.T) {
 	world.Each(t, func(t *testing.T, w *world.World) {
 		w.Publish(t, w.Completion("1"))

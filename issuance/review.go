@@ -73,7 +73,10 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 		}
 		return nil
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // Review is what a reviewer sees: the draft, its type, the version before and
@@ -92,7 +95,10 @@ func (i *Issuer) Get(ctx context.Context, actor *elicense.Actor, id elicense.Dra
 		r, err = review(tx, id)
 		return err
 	})
-	return r, err
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 func review(tx *store.Tx, id elicense.DraftID) (*Review, error) {
@@ -217,6 +223,11 @@ func (i *Issuer) Edit(ctx context.Context, actor *elicense.Actor, id elicense.Dr
 		if err != nil {
 			return err
 		}
+		if d.Version > 1 {
+			if err := sameHolders(d.Holders, holders); err != nil {
+				return err
+			}
+		}
 		if d.Version == 1 && (d.Holders[0].Code != holders[0].Code || d.Holders[0].CodeType != holders[0].CodeType) {
 			if d.Owner, err = tx.Holder(holders[0], true); err != nil {
 				return err
@@ -284,9 +295,10 @@ func (i *Issuer) Discard(ctx context.Context, actor *elicense.Actor, id elicense
 		}
 		d.State = Void
 		// The case may be posted again.
-		if _, err := tx.Exec(`DELETE FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`,
-			d.Unit, tx.Index("completion", d.Case), d.Item); err != nil {
-			return err
+		for _, index := range tx.Indexes("completion", d.Case) {
+			if _, err := tx.Exec(`DELETE FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, d.Unit, index, d.Item); err != nil {
+				return err
+			}
 		}
 		return update(tx, d)
 	})

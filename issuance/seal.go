@@ -22,9 +22,12 @@ const sealJob = "seal"
 // use is one intended use of a sealing key.
 type use struct {
 	id     string
-	file   string
-	digest []byte
+	draft  elicense.DraftID
+	seal   elicense.SealID
+	face   []byte // digest of what is to be sealed
 	state  string
+	file   string
+	digest []byte // of the sealed file, once it is stored
 }
 
 // The states of a use: it ends stored or abandoned.
@@ -33,6 +36,45 @@ const (
 	useStored    = "stored"
 	useAbandoned = "abandoned"
 )
+
+func (u *use) mac(tx *store.Tx) []byte { return tx.MAC("key_use", u.id, u.parts()...) }
+
+func (u *use) parts() [][]byte {
+	return [][]byte{[]byte(u.draft), []byte(u.seal), u.face, []byte(u.state), []byte(u.file), u.digest}
+}
+
+func insertUse(tx *store.Tx, u *use) error {
+	_, err := tx.Exec(`INSERT INTO key_use (id, draft, seal, digest, state, file, file_digest, started, ended, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9)`, u.id, u.draft, u.seal, u.face, u.state, u.file, u.digest, tx.Now(), u.mac(tx))
+	return err
+}
+
+// end notes how a use ended.
+func (u *use) end(tx *store.Tx, state string) error {
+	u.state = state
+	_, err := tx.Exec(`UPDATE key_use SET state = $1, file_digest = $2, ended = $3, mac = $4 WHERE id = $5`, u.state, u.digest, tx.Now(), u.mac(tx), u.id)
+	return err
+}
+
+func uses(tx *store.Tx, where string, args ...any) ([]*use, error) {
+	rows, err := tx.Query(`SELECT id, draft, seal, digest, state, file, file_digest, mac FROM key_use `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	var list []*use
+	for rows.Next() {
+		var u use
+		var mac []byte
+		if err := rows.Scan(&u.id, &u.draft, &u.seal, &u.face, &u.state, &u.file, &u.digest, &mac); err != nil {
+			return nil, err
+		}
+		if err := tx.CheckMAC(mac, "key_use", u.id, u.parts()...); err != nil {
+			return nil, err
+		}
+		list = append(list, &u)
+	}
+	return list, nil
+}
 
 // seal brings an approved draft to publication. It may be stopped at any line and
 // run again: what is already stored is found and gone on with.
@@ -67,12 +109,10 @@ func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *ca
 		if t, err = catalog.VersionOf(tx, d.Type, d.TypeVersion); err != nil {
 			return err
 		}
-		var u use
-		err := tx.Row(`SELECT id, file, state FROM key_use WHERE draft = $1 AND state <> $2`, id, useAbandoned).Scan(&u.id, &u.file, &u.state)
-		if elicense.IsKind(err, elicense.NotFound) {
-			return nil
+		open, err := uses(tx, `WHERE draft = $1 AND state <> $2`, id, useAbandoned)
+		if len(open) > 0 {
+			used = open[0]
 		}
-		used = &u
 		return err
 	})
 	return d, t, used, err
@@ -82,8 +122,11 @@ func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *ca
 // reads its digest.
 func (i *Issuer) stored(ctx context.Context, u *use) bool {
 	_, digest, err := i.DB.Files().Find(ctx, u.file)
+	if err != nil {
+		return false
+	}
 	u.digest = digest
-	return err == nil
+	return true
 }
 
 // make renders and seals the draft and stores the file: intent first, then the
@@ -100,16 +143,17 @@ func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *us
 	if err != nil {
 		return nil, err
 	}
-	u := &use{id: elicense.NewID[string](d.Reviewed), file: fmt.Sprintf("%s-%03d.ofd", d.License, d.Version), state: useStarted}
+	u := &use{
+		id: elicense.NewID[string](d.Reviewed), draft: d.ID, seal: stamp.ID, face: d.Digest, state: useStarted,
+		file: fmt.Sprintf("%s-%03d.ofd", d.License, d.Version), digest: []byte{},
+	}
 	err = i.DB.Update(ctx, func(tx *store.Tx) error {
 		if before != nil {
-			if _, err := tx.Exec(`UPDATE key_use SET state = $1, ended = $2 WHERE id = $3`, useAbandoned, tx.Now(), before.id); err != nil {
+			if err := before.end(tx, useAbandoned); err != nil {
 				return err
 			}
 		}
-		_, err := tx.Exec(`INSERT INTO key_use (id, draft, seal, digest, state, file, file_digest, started, ended)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL)`, u.id, d.ID, stamp.ID, d.Digest, u.state, u.file, []byte{}, tx.Now())
-		return err
+		return insertUse(tx, u)
 	})
 	if err != nil {
 		return nil, err
@@ -137,7 +181,7 @@ func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *use)
 		if fresh.State != Sealing {
 			return nil
 		}
-		if _, err := tx.Exec(`UPDATE key_use SET state = $1, file_digest = $2, ended = $3 WHERE id = $4`, useStored, u.digest, tx.Now(), u.id); err != nil {
+		if err := u.end(tx, useStored); err != nil {
 			return err
 		}
 		ev := event(fresh, t, u)

@@ -283,7 +283,10 @@ func (l *Lifecycle) Queue(ctx context.Context, actor *elicense.Actor, state Stat
 		}
 		return nil
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func insert(tx *store.Tx, c *Change) error {

@@ -13,6 +13,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -114,9 +115,9 @@ func units(tx *store.Tx, where string, args ...any) ([]*Unit, error) {
 
 // AddPerson returns the person who has the code, entering him if he is new.
 func AddPerson(tx *store.Tx, ref elicense.HolderRef) (elicense.PersonID, error) {
-	index := tx.Index("person-code", string(ref.CodeType)+"|"+ref.Code)
+	code := string(ref.CodeType) + "|" + ref.Code
 	var id elicense.PersonID
-	err := tx.Row(`SELECT id FROM person WHERE code_index = $1`, index).Scan(&id)
+	err := tx.ByIndex("person-code", code, `SELECT id FROM person WHERE code_index = $1`, &id)
 	if err == nil || !elicense.IsKind(err, elicense.NotFound) {
 		return id, err
 	}
@@ -124,9 +125,9 @@ func AddPerson(tx *store.Tx, ref elicense.HolderRef) (elicense.PersonID, error) 
 	n, err := tx.Exec(`INSERT INTO person (id, name_enc, code_type, code_enc, code_index, created) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (code_index) DO NOTHING`,
 		id, tx.Encrypt("person", string(id), "name_enc", []byte(ref.Name)), ref.CodeType,
-		tx.Encrypt("person", string(id), "code_enc", []byte(ref.Code)), index, tx.Now())
+		tx.Encrypt("person", string(id), "code_enc", []byte(ref.Code)), tx.Index("person-code", code), tx.Now())
 	if err == nil && n == 0 { // another transaction was first
-		err = tx.Row(`SELECT id FROM person WHERE code_index = $1`, index).Scan(&id)
+		err = tx.ByIndex("person-code", code, `SELECT id FROM person WHERE code_index = $1`, &id)
 	}
 	return id, err
 }
@@ -156,46 +157,60 @@ func AddAccount(tx *store.Tx, a Account, secretDigest string) (elicense.AccountI
 		return "", err
 	}
 	for _, d := range a.Duties {
-		if err := Grant(tx, a.ID, d); err != nil {
+		if err := putDuty(tx, a.ID, d); err != nil {
 			return "", err
 		}
 	}
 	return a.ID, nil
 }
 
-// Grant gives an account a duty. Decisions made under its former duties are made
-// anew.
-func Grant(tx *store.Tx, id elicense.AccountID, d elicense.Duty) error {
+func putDuty(tx *store.Tx, id elicense.AccountID, d elicense.Duty) error {
 	if d.Chinese() == "" {
 		return elicense.E(elicense.Invalid, "没有这种岗位职责").At("duty")
 	}
-	_, err := tx.Exec(`INSERT INTO duty (account, duty, since, mac) VALUES ($1, $2, $3, $4) ON CONFLICT (account, duty) DO NOTHING`,
-		id, d, tx.Now(), dutyMAC(tx, id, d))
-	if err != nil {
-		return err
-	}
-	return touch(tx, id, func(*Account) {})
+	_, err := tx.Exec(`INSERT INTO duty (account, duty, since) VALUES ($1, $2, $3)`, id, d, tx.Now())
+	return err
+}
+
+// Grant gives an account a duty. Decisions made under its former duties are made
+// anew.
+func Grant(tx *store.Tx, id elicense.AccountID, d elicense.Duty) error {
+	return touch(tx, id, func(a *Account) error {
+		if slices.Contains(a.Duties, d) {
+			return nil
+		}
+		a.Duties = append(a.Duties, d)
+		return putDuty(tx, id, d)
+	})
 }
 
 // Withdraw takes a duty from an account.
 func Withdraw(tx *store.Tx, id elicense.AccountID, d elicense.Duty) error {
-	if _, err := tx.Exec(`DELETE FROM duty WHERE account = $1 AND duty = $2`, id, d); err != nil {
+	return touch(tx, id, func(a *Account) error {
+		a.Duties = slices.DeleteFunc(a.Duties, func(x elicense.Duty) bool { return x == d })
+		_, err := tx.Exec(`DELETE FROM duty WHERE account = $1 AND duty = $2`, id, d)
 		return err
-	}
-	return touch(tx, id, func(*Account) {})
+	})
 }
 
 // Disable closes an account with its post (Art. 20).
 func Disable(tx *store.Tx, id elicense.AccountID) error {
-	return touch(tx, id, func(a *Account) { a.Disabled = true })
+	return touch(tx, id, func(a *Account) error {
+		a.Disabled = true
+		return nil
+	})
 }
 
-func touch(tx *store.Tx, id elicense.AccountID, change func(*Account)) error {
+// touch changes an account; the code over it holds its duties and its stamp, so
+// that a duty withdrawn once can't be put back behind the platform's back.
+func touch(tx *store.Tx, id elicense.AccountID, change func(*Account) error) error {
 	a, err := AccountOf(tx, id)
 	if err != nil {
 		return err
 	}
-	change(a)
+	if err := change(a); err != nil {
+		return err
+	}
 	a.Stamp++
 	_, err = tx.Exec(`UPDATE account SET disabled = $1, stamp = $2, mac = $3 WHERE id = $4`, a.Disabled, a.Stamp, a.mac(tx), a.ID)
 	return err
@@ -232,10 +247,10 @@ func accounts(tx *store.Tx, where string, args ...any) ([]*Account, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := tx.CheckMAC(mac, "account", string(a.ID), a.parts()...); err != nil {
+		if a.Duties, err = duties(tx, a.ID); err != nil {
 			return nil, err
 		}
-		if a.Duties, err = duties(tx, a.ID); err != nil {
+		if err := tx.CheckMAC(mac, "account", string(a.ID), a.parts()...); err != nil {
 			return nil, err
 		}
 		list = append(list, &a)
@@ -244,36 +259,33 @@ func accounts(tx *store.Tx, where string, args ...any) ([]*Account, error) {
 }
 
 func duties(tx *store.Tx, id elicense.AccountID) ([]elicense.Duty, error) {
-	rows, err := tx.Query(`SELECT duty, mac FROM duty WHERE account = $1 ORDER BY duty`, id)
+	rows, err := tx.Query(`SELECT duty FROM duty WHERE account = $1`, id)
 	if err != nil {
 		return nil, err
 	}
 	var list []elicense.Duty
 	for rows.Next() {
 		var d elicense.Duty
-		var mac []byte
-		if err := rows.Scan(&d, &mac); err != nil {
-			return nil, err
-		}
-		if err := tx.CheckMAC(mac, "duty", string(id)+"/"+string(d)); err != nil {
+		if err := rows.Scan(&d); err != nil {
 			return nil, err
 		}
 		list = append(list, d)
 	}
+	slices.Sort(list)
 	return list, nil
-}
-
-func dutyMAC(tx *store.Tx, id elicense.AccountID, d elicense.Duty) []byte {
-	return tx.MAC("duty", string(id)+"/"+string(d))
 }
 
 func (a *Account) mac(tx *store.Tx) []byte { return tx.MAC("account", string(a.ID), a.parts()...) }
 
 func (a *Account) parts() [][]byte {
-	return [][]byte{
+	parts := [][]byte{
 		[]byte(a.Login), []byte(a.Kind), []byte(a.Person), []byte(a.Holder), []byte(a.Unit), []byte(a.secret),
 		[]byte(strconv.FormatBool(a.Disabled)), []byte(strconv.FormatInt(a.Stamp, 10)),
 	}
+	for _, d := range slices.Sorted(slices.Values(a.Duties)) {
+		parts = append(parts, []byte(d))
+	}
+	return parts
 }
 
 // actor returns the account as who acts.

@@ -136,6 +136,35 @@ func TestAStolenDutyIsNoticed(t *testing.T) {
 	})
 }
 
+func TestAWithdrawnDutyCanNotBePutBack(t *testing.T) {
+	each(t, func(t *testing.T, p place) {
+		a, err := p.org.ActorByLogin(t.Context(), "window", "r")
+		must(t, err)
+		must(t, p.db.Update(t.Context(), func(tx *store.Tx) error { return org.Withdraw(tx, a.Account, elicense.DutyWindow) }))
+		must(t, p.db.Update(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.Exec(`INSERT INTO duty (account, duty, since) VALUES ($1, $2, 1)`, a.Account, elicense.DutyWindow)
+			return err
+		}))
+		if _, err := p.org.Actor(t.Context(), a.Account, "r"); !errors.Is(err, store.ErrTampered) {
+			t.Errorf("got %v, want the tampering named", err)
+		}
+	})
+}
+
+func TestAPersonIsOneAfterTheKeysChanged(t *testing.T) {
+	each(t, func(t *testing.T, p place) {
+		before, err := p.org.ActorByLogin(t.Context(), "window", "r")
+		must(t, err)
+		must(t, p.db.RotateKeys(t.Context()))
+		must(t, p.org.Enroll(t.Context(), []org.Staff{clerk("third", elicense.DutyReview)}))
+		after, err := p.org.ActorByLogin(t.Context(), "third", "r")
+		must(t, err)
+		if before.Person != after.Person {
+			t.Error("one real person became two")
+		}
+	})
+}
+
 func TestSessionsAreKeptUnderADigest(t *testing.T) {
 	each(t, func(t *testing.T, p place) {
 		s := org.NewSessions(p.db)

@@ -56,11 +56,17 @@ func (o *Org) SignIn(ctx context.Context, login, secret, from, request string) (
 		return nil, o.refuseSignIn(ctx, login, request,
 			elicense.E(elicense.Unauthorized, "登录名或密码不对").Then("请核对后再输；忘记密码请联系本单位管理员"))
 	}
+	name := actor.Name
+	if actor.Kind == elicense.Holder {
+		name = "" // the record holds no names of holders
+	}
 	_, err = o.db.Record(ctx, store.Record{
-		Request: request, Actor: string(actor.Account), ActorName: actor.Name, Unit: string(actor.Unit),
-		Act: "sign-in", Outcome: "done",
+		Request: request, Actor: string(actor.Account), ActorName: name, Unit: string(actor.Unit), Act: "sign-in", Outcome: "done",
 	})
-	return actor, err
+	if err != nil {
+		return nil, err
+	}
+	return actor, nil
 }
 
 // refuseSignIn records a failed sign-in; of the login only a keyed digest is

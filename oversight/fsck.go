@@ -135,7 +135,10 @@ func (c *checker) holders(tx *store.Tx, l *elicense.License, first *elicense.Ver
 	var want []elicense.HolderKey
 	for _, ref := range first.Holders {
 		key, err := tx.Holder(ref, false)
-		if err != nil && !elicense.IsKind(err, elicense.NotFound) {
+		switch {
+		case errors.Is(err, store.ErrTampered):
+			c.report(Finding{"license", string(l.ID), "持证主体的代码指向别人：" + err.Error()})
+		case err != nil && !elicense.IsKind(err, elicense.NotFound):
 			return err
 		}
 		if !slices.Contains(want, key) {
@@ -241,8 +244,13 @@ func (c *checker) version(ctx context.Context, tx *store.Tx, l *elicense.License
 // every sealed file comes of one.
 func (c *checker) uses(ctx context.Context) error {
 	err := c.db.View(ctx, func(tx *store.Tx) error {
-		return issuance.EachUse(tx, func(u issuance.KeyUse) error {
-			c.files[u.File] = true
+		return issuance.EachUse(tx, func(u issuance.KeyUse, bad error) error {
+			if u.File != "" {
+				c.files[u.File] = true
+			}
+			if bad != nil {
+				c.report(Finding{"use", u.ID, "这一行被改动过：" + bad.Error()})
+			}
 			if u.Stored {
 				delete(c.sealed, u.File)
 			}
@@ -267,7 +275,7 @@ func (c *checker) rows(ctx context.Context) error {
 			each func(*store.Tx, func(id string, err error) error) error
 		}{
 			{"account", org.EachAccount}, {"seal", org.EachSeal}, {"draft", issuance.EachDraft},
-			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"type", catalog.EachType},
+			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType},
 		} {
 			err := room.each(tx, func(id string, err error) error {
 				c.sum.Rows++

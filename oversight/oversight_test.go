@@ -200,7 +200,7 @@ func TestFsckNamesWhatIsLost(t *testing.T) {
 			{"a license is taken out of its holder's folder", `UPDATE license_holder SET license = 'x'`, `UPDATE license_holder SET license = '` + string(w.license) + `'`, "license", string(w.license)},
 			{"a license is put into another's folder", `INSERT INTO license_holder (holder_key, license, owner, type, place) SELECT 'x', license, owner, type, 1 FROM license_holder`, `DELETE FROM license_holder WHERE holder_key = 'x'`, "license", string(w.license)},
 			{"a license is hidden from queries of its type", `UPDATE license_holder SET type = 'x'`, `UPDATE license_holder SET type = '` + string(world.Type) + `'`, "license", string(w.license)},
-			{"an account is given a duty", `INSERT INTO duty (account, duty, since, mac) SELECT id, 'audit', 1, mac FROM account WHERE login = 'window'`, `DELETE FROM duty WHERE since = 1`, "account", string(w.Window.Account)},
+			{"an account is given a duty", `INSERT INTO duty (account, duty, since) SELECT id, 'audit', 1 FROM account WHERE login = 'window'`, `DELETE FROM duty WHERE since = 1`, "account", string(w.Window.Account)},
 		}
 		for _, r := range rows {
 			must(t, w.DB.Update(t.Context(), undo(r.change)))

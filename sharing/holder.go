@@ -63,7 +63,10 @@ func (s *Sharing) Folder(ctx context.Context, actor *elicense.Actor) (list []Own
 		}
 		return nil
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // Opened is a license opened by its holder or its issuing unit.
@@ -121,7 +124,10 @@ func (s *Sharing) open(ctx context.Context, build func(*store.Tx) (access.Reques
 		o.Events, err = tx.Events(lic)
 		return err
 	})
-	return o, err
+	if err != nil {
+		return nil, err
+	}
+	return o, nil
 }
 
 // IssuedBy lists the licenses the actor's unit issued, published before the
@@ -153,7 +159,10 @@ func (s *Sharing) IssuedBy(ctx context.Context, actor *elicense.Actor, before ti
 		}
 		return nil
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 // File returns the sealed file of a license's current version to its holder or,
@@ -217,7 +226,10 @@ func (s *Sharing) Uses(ctx context.Context, actor *elicense.Actor, id elicense.L
 		list, err = uses(tx, id, limit)
 		return err
 	})
-	return list, err
+	if err != nil {
+		return nil, err
+	}
+	return list, nil
 }
 
 func uses(tx *store.Tx, id elicense.LicenseID, limit int) ([]Usage, error) {

@@ -100,7 +100,10 @@ func (s *Sharing) Materials(ctx context.Context, actor *elicense.Actor, id elice
 		}
 		return nil
 	})
-	return list, answer, err
+	if err != nil {
+		return nil, access.Answer{}, err
+	}
+	return list, answer, nil
 }
 
 // check looks for the licenses that meet one material.

@@ -161,7 +161,7 @@ func (tx *Tx) indexVersion(lic *elicense.License, v *elicense.Version) error {
 func (tx *Tx) TakeNumber(lic *elicense.License, number string) error {
 	name := string(lic.Type) + "|" + string(lic.Issuer) + "|" + number
 	var other elicense.LicenseID
-	err := tx.byIndex("face-number", name, `SELECT license FROM license_number WHERE number_index = $1`, &other)
+	err := tx.ByIndex("face-number", name, `SELECT license FROM license_number WHERE number_index = $1`, &other)
 	switch {
 	case err == nil && other == lic.ID:
 		return nil
@@ -408,7 +408,7 @@ func (tx *Tx) ByCode(code elicense.CheckCode) (*elicense.License, int, error) {
 		id elicense.LicenseID
 		n  int
 	)
-	err := tx.byIndex("check-code", string(code), `SELECT license, version FROM license_code WHERE code_index = $1`, &id, &n)
+	err := tx.ByIndex("check-code", string(code), `SELECT license, version FROM license_code WHERE code_index = $1`, &id, &n)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -480,23 +480,33 @@ func (tx *Tx) Events(l *elicense.License) ([]*elicense.Event, error) {
 // Holder returns the key of the holder who has the code, making one if create
 // is set and none is known. Errors: NotFound.
 func (tx *Tx) Holder(ref elicense.HolderRef, create bool) (elicense.HolderKey, error) {
-	var key elicense.HolderKey
 	name := string(ref.CodeType) + "|" + ref.Code
-	err := tx.byIndex("holder-code", name, `SELECT holder_key FROM holder_code WHERE code_index = $1`, &key)
+	key, err := tx.holderOf(name)
 	if err == nil || !create || !elicense.IsKind(err, elicense.NotFound) {
 		return key, err
 	}
 	key = elicense.RandomID[elicense.HolderKey]()
-	n, err := tx.Exec(`INSERT INTO holder_code (code_index, holder_key, code_type, created) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (code_index) DO NOTHING`, tx.Index("holder-code", name), key, ref.CodeType, tx.Now())
+	index := tx.Index("holder-code", name)
+	n, err := tx.Exec(`INSERT INTO holder_code (code_index, holder_key, code_type, created, mac) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (code_index) DO NOTHING`, index, key, ref.CodeType, tx.Now(), tx.MAC("holder_code", name, []byte(key)))
 	if err == nil && n == 0 { // another transaction was first
-		err = tx.byIndex("holder-code", name, `SELECT holder_key FROM holder_code WHERE code_index = $1`, &key)
+		return tx.holderOf(name)
 	}
 	return key, err
 }
 
-// byIndex runs a query by a keyed index under each version of the index key.
-func (tx *Tx) byIndex(kind, value, query string, dest ...any) (err error) {
+// holderOf finds the holder of a code. A row that leads to another holder than
+// the platform wrote is ErrTampered.
+func (tx *Tx) holderOf(name string) (key elicense.HolderKey, err error) {
+	var mac []byte
+	if err := tx.ByIndex("holder-code", name, `SELECT holder_key, mac FROM holder_code WHERE code_index = $1`, &key, &mac); err != nil {
+		return "", err
+	}
+	return key, tx.CheckMAC(mac, "holder_code", name, []byte(key))
+}
+
+// ByIndex runs a query by a keyed index under each version of the index key.
+func (tx *Tx) ByIndex(kind, value, query string, dest ...any) (err error) {
 	for _, index := range tx.Indexes(kind, value) {
 		if err = tx.Row(query, index).Scan(dest...); !elicense.IsKind(err, elicense.NotFound) {
 			return err

@@ -98,8 +98,11 @@ func (v *Verifier) ByCode(ctx context.Context, actor *elicense.Actor, from strin
 		p.Note.License, p.Note.LicenseType, p.Note.Holder = lic.ID, lic.Type, lic.Owner
 		return a.fill(tx, lic, n, v.now())
 	})
+	if err != nil {
+		return nil, err
+	}
 	a.ReceiptOf = string(rec.Record)
-	return a, err
+	return a, nil
 }
 
 func unknownCode() error {
@@ -165,8 +168,11 @@ func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from strin
 		p.Note.License, p.Note.LicenseType, p.Note.Holder = lic.ID, lic.Type, lic.Owner
 		return a.fill(tx, lic, n, v.now())
 	})
+	if err != nil {
+		return nil, err
+	}
 	a.ReceiptOf = string(rec.Record)
-	return a, err
+	return a, nil
 }
 
 func judge(file []byte, trust document.Options, now time.Time) document.Report {

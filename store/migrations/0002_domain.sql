@@ -43,7 +43,6 @@ CREATE TABLE duty (
   account TEXT NOT NULL,
   duty TEXT NOT NULL,
   since BIGINT NOT NULL,
-  mac BYTEA NOT NULL,
   PRIMARY KEY (account, duty)
 );
 CREATE TABLE token (
@@ -82,7 +81,8 @@ CREATE TABLE holder_code (
   code_index BYTEA NOT NULL PRIMARY KEY,
   holder_key TEXT NOT NULL,
   code_type TEXT NOT NULL,
-  created BIGINT NOT NULL
+  created BIGINT NOT NULL,
+  mac BYTEA NOT NULL
 );
 CREATE INDEX holder_code_holder ON holder_code (holder_key);
 
@@ -102,6 +102,7 @@ CREATE TABLE license_type (
   decided BIGINT,
   confirmed BIGINT,
   seq BIGINT NOT NULL,
+  mac BYTEA NOT NULL,
   PRIMARY KEY (code, version)
 );
 CREATE INDEX license_type_name ON license_type (name_key, state);
@@ -205,7 +206,7 @@ CREATE TABLE completion (
   case_index BYTEA NOT NULL,
   item TEXT NOT NULL,
   draft TEXT NOT NULL,
-  digest BYTEA NOT NULL,
+  mac BYTEA NOT NULL,
   PRIMARY KEY (unit, case_index, item)
 );
 CREATE TABLE draft (
@@ -244,7 +245,8 @@ CREATE TABLE key_use (
   file TEXT NOT NULL,
   file_digest BYTEA NOT NULL,
   started BIGINT NOT NULL,
-  ended BIGINT
+  ended BIGINT,
+  mac BYTEA NOT NULL
 );
 CREATE INDEX key_use_draft ON key_use (draft);
 CREATE INDEX key_use_seal ON key_use (seal, started);
@@ -275,7 +277,8 @@ CREATE TABLE matter (
   name TEXT NOT NULL,
   unit TEXT NOT NULL,
   version BIGINT NOT NULL,
-  content BYTEA NOT NULL
+  content BYTEA NOT NULL,
+  mac BYTEA NOT NULL
 );
 CREATE INDEX matter_unit ON matter (unit, code);
 CREATE TABLE office_case (
