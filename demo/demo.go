@@ -145,6 +145,9 @@ func (d *Data) Unit(short string) elicense.UnitCode { return elicense.UnitCode(d
 // issuersOf lists the short names of the units that issue the type.
 func issuersOf(short string) []string { return typeUnits[short][1:] }
 
+// certainty matches the marks of the data sheet that say how sure a value is.
+var certainty = regexp.MustCompile(` ?\[[A-Z]\]`)
+
 var years = regexp.MustCompile(`^≤?([0-9]+)(–[0-9]+)? (years?)`)
 
 // Types builds the demo's license types as they are entered in the form.
@@ -153,7 +156,7 @@ func (d *Data) Types() []*catalog.Type {
 	for _, t := range d.types.Types {
 		c := &catalog.Type{
 			Code: d.TypeCode(t.Code), Name: t.ZH, English: t.EN, Unit: d.Unit(typeUnits[t.Code][0]), Category: "行政许可", Basis: t.Basis,
-			Mode: catalog.Mode(t.Mode), Annual: t.Annual, Sharing: "有条件共享", Open: true,
+			Mode: catalog.Mode(t.Mode), Annual: certainty.ReplaceAllString(t.Annual, ""), Sharing: "有条件共享", Open: true,
 		}
 		switch t.Mode {
 		case "national":
@@ -177,12 +180,14 @@ func (d *Data) Types() []*catalog.Type {
 		case person && !strings.Contains(t.Holder, "org"):
 			c.Holders = catalog.Persons
 		}
-		c.Validity = catalog.Validity{Kind: "none", Text: t.Validity}
+		c.Validity = catalog.Validity{Kind: "none", Text: "长期"}
 		if c.Roles.ValidTo != "" {
-			c.Validity.Kind = "field"
+			c.Validity = catalog.Validity{Kind: "field", Text: "以证照载明的日期为准"}
 		} else if m := years.FindStringSubmatch(t.Validity); m != nil {
-			c.Validity.Kind = "years"
-			c.Validity.Years, _ = strconv.Atoi(m[1])
+			n, err := strconv.Atoi(m[1])
+			if err == nil {
+				c.Validity = catalog.Validity{Kind: "years", Years: n, Text: m[1] + "年"}
+			}
 		}
 		if c.Mode.Made() {
 			c.Face = catalog.DefaultFace(c.Name, c.Fields)
