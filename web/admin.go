@@ -80,15 +80,7 @@ func (s *server) waitingTypes(v *visit) error {
 	if err != nil {
 		return err
 	}
-	names, _, err := s.unitNames(v)
-	if err != nil {
-		return err
-	}
-	var rows []typeRow
-	for _, t := range list {
-		rows = append(rows, typeRow{t, names[t.Unit]})
-	}
-	return v.render("waitingtypes", v.t("证照类别"), rows)
+	return s.renderTypes(v, "waitingtypes", v.t("证照类别"), list)
 }
 
 type waitingPage struct {

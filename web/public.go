@@ -151,6 +151,11 @@ func (s *server) types(v *visit) error {
 	if err != nil {
 		return err
 	}
+	return s.renderTypes(v, "types", v.t("证照目录"), list)
+}
+
+// renderTypes shows types with the units that manage them.
+func (s *server) renderTypes(v *visit, page, title string, list []*catalog.Type) error {
 	names, _, err := s.unitNames(v)
 	if err != nil {
 		return err
@@ -159,7 +164,7 @@ func (s *server) types(v *visit) error {
 	for _, t := range list {
 		rows = append(rows, typeRow{t, names[t.Unit]})
 	}
-	return v.render("types", v.t("证照目录"), rows)
+	return v.render(page, title, rows)
 }
 
 type typePage struct {
