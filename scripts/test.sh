@@ -30,7 +30,10 @@ format() {
 }
 tidy() { go mod tidy -diff; }
 count() { # FILE of go test -json: how many tests passed
-	printf '%s tests passed\n' "$(grep -c '"Action":"pass".*"Test":' "$1" || true)"
+	passed() { # FILE PATTERN
+		grep '"Action":"pass".*"Test":' "$1" | grep -ciE "$2" || true
+	}
+	printf '%s tests passed (%s on SQLite and %s on PostgreSQL by name)\n' "$(passed "$1" .)" "$(passed "$1" /sqlite)" "$(passed "$1" '/postgres|OnPostgreSQL')"
 }
 # run NAME ARG…: go test with a count of what ran; on failure shows the output.
 run() {
