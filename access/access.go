@@ -122,6 +122,20 @@ func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error)
 	return a, withRecord(failed, a.Record)
 }
 
+// Get is Read for a reading with a result, which is given only with its record:
+// beside an error the result is empty.
+func Get[T any](ctx context.Context, g *Guard, build func(*store.Tx) (Request, error), do func(*store.Tx, *Permit) (T, error)) (T, Answer, error) {
+	var got, none T
+	answer, err := g.Read(ctx, build, func(tx *store.Tx, p *Permit) (err error) {
+		got, err = do(tx, p)
+		return err
+	})
+	if err != nil {
+		return none, Answer{}, err
+	}
+	return got, answer, nil
+}
+
 // maxDecisions is how often a change whose grounds move under it is decided
 // anew before the caller is told to try again.
 const maxDecisions = 4

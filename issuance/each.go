@@ -82,12 +82,8 @@ func (i *Issuer) IssuedOf(ctx context.Context, actor *elicense.Actor, t elicense
 			Note: access.Note{LicenseType: t, Basis: "签发单位"},
 		}, nil
 	}
-	_, err = i.Guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
-		list, err = tx.LicensesIssuedOf(actor.Unit, t)
-		return err
+	list, _, err = access.Get(ctx, i.Guard, build, func(tx *store.Tx, _ *access.Permit) ([]*elicense.License, error) {
+		return tx.LicensesIssuedOf(actor.Unit, t)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list, err
 }

@@ -56,8 +56,7 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 			On: access.Thing{Kind: "Draft", ID: "queue", Attr: access.Attr{"unit": string(actor.Unit)}},
 		}, nil
 	}
-	_, err = i.Guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
-		list = nil
+	list, _, err = access.Get(ctx, i.Guard, build, func(tx *store.Tx, _ *access.Permit) (list []Summary, err error) {
 		for _, s := range states {
 			where := `WHERE unit = $1 AND state = $2 ORDER BY due, id LIMIT $3`
 			if s == Published {
@@ -65,18 +64,15 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 			}
 			ds, err := drafts(tx, where, actor.Unit, s, limit)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			for _, d := range ds {
 				list = append(list, Summary{d, d.Holders[0].Name})
 			}
 		}
-		return nil
+		return list, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list, err
 }
 
 // Review is what a reviewer sees: the draft, its type, the version before and
@@ -90,15 +86,11 @@ type Review struct {
 
 // Get returns a draft to its unit. Errors: Forbidden, also if there is no such
 // draft.
-func (i *Issuer) Get(ctx context.Context, actor *elicense.Actor, id elicense.DraftID) (r *Review, err error) {
-	_, err = i.Guard.Read(ctx, i.request(actor, access.DraftRead, id), func(tx *store.Tx, _ *access.Permit) (err error) {
-		r, err = review(tx, id)
-		return err
+func (i *Issuer) Get(ctx context.Context, actor *elicense.Actor, id elicense.DraftID) (*Review, error) {
+	r, _, err := access.Get(ctx, i.Guard, i.request(actor, access.DraftRead, id), func(tx *store.Tx, _ *access.Permit) (*Review, error) {
+		return review(tx, id)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return r, nil
+	return r, err
 }
 
 func review(tx *store.Tx, id elicense.DraftID) (*Review, error) {

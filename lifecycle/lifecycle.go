@@ -262,31 +262,33 @@ func (l *Lifecycle) Queue(ctx context.Context, actor *elicense.Actor, state Stat
 			On: access.Thing{Kind: "License", ID: "changes", Attr: access.Attr{"issuer": string(actor.Unit)}},
 		}, nil
 	}
-	_, err = l.guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
-		list = nil
+	list, _, err = access.Get(ctx, l.guard, build, func(tx *store.Tx, _ *access.Permit) (list []Entry, err error) {
 		cs, err := changes(tx, `WHERE unit = $1 AND state = $2 ORDER BY proposed LIMIT $3`, actor.Unit, state, limit)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, c := range cs {
-			lic, err := tx.License(c.License)
+			e, err := entry(tx, c)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			e := Entry{Change: c, TypeName: lic.TypeName, Identifier: lic.Identifier}
-			if c.Proposer != "" {
-				if e.ProposedBy, err = org.PersonName(tx, c.Proposer); err != nil {
-					return err
-				}
-			}
-			list = append(list, e)
+			list = append(list, *e)
 		}
-		return nil
+		return list, nil
 	})
+	return list, err
+}
+
+func entry(tx *store.Tx, c *Change) (*Entry, error) {
+	lic, err := tx.License(c.License)
 	if err != nil {
 		return nil, err
 	}
-	return list, nil
+	e := &Entry{Change: c, TypeName: lic.TypeName, Identifier: lic.Identifier}
+	if c.Proposer != "" {
+		e.ProposedBy, err = org.PersonName(tx, c.Proposer)
+	}
+	return e, err
 }
 
 func insert(tx *store.Tx, c *Change) error {

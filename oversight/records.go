@@ -108,8 +108,7 @@ func (o *Oversight) Records(ctx context.Context, actor *elicense.Actor, by By, l
 	}
 	kind, key := by.key()
 	detail := map[string]string{"by": string(kind), "key": key}
-	_, err = o.guard.Read(ctx, o.request(actor, detail), func(tx *store.Tx, _ *access.Permit) error {
-		list = nil
+	list, _, err = access.Get(ctx, o.guard, o.request(actor, detail), func(tx *store.Tx, _ *access.Permit) (list []Entry, err error) {
 		var records []store.Record
 		if key == "" {
 			records, err = tx.NewestRecords(limit)
@@ -119,12 +118,9 @@ func (o *Oversight) Records(ctx context.Context, actor *elicense.Actor, by By, l
 		for _, r := range records {
 			list = append(list, entryOf(r))
 		}
-		return err
+		return list, err
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list, err
 }
 
 // Proof shows that an entry stands in the log unchanged (Art. 17(1)); it can be

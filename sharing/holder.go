@@ -48,25 +48,21 @@ func (s *Sharing) Folder(ctx context.Context, actor *elicense.Actor) (list []Own
 			Note: access.Note{Holder: actor.Holder, Basis: "持证人本人", Detail: map[string]string{"act": "folder"}},
 		}, nil
 	}
-	_, err = s.guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
-		list = nil
+	list, _, err = access.Get(ctx, s.guard, build, func(tx *store.Tx, _ *access.Permit) (list []Owned, err error) {
 		lics, err := tx.LicensesOf(actor.Holder, "")
 		if err != nil {
-			return unreadable(err)
+			return nil, unreadable(err)
 		}
 		for _, l := range lics {
 			f, err := s.found(tx, l)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			list = append(list, Owned{l, *f})
 		}
-		return nil
+		return list, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list, err
 }
 
 // Opened is a license opened by its holder or its issuing unit.
@@ -104,28 +100,34 @@ func issuedRequest(actor *elicense.Actor, id elicense.LicenseID) func(*store.Tx)
 	}
 }
 
-func (s *Sharing) open(ctx context.Context, build func(*store.Tx) (access.Request, error), id elicense.LicenseID) (o *Opened, err error) {
-	_, err = s.guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
+func (s *Sharing) open(ctx context.Context, build func(*store.Tx) (access.Request, error), id elicense.LicenseID) (*Opened, error) {
+	o, _, err := access.Get(ctx, s.guard, build, func(tx *store.Tx, _ *access.Permit) (*Opened, error) {
 		lic, err := tx.License(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		f, err := s.found(tx, lic)
+		o, err := s.opened(tx, lic)
 		if err != nil {
-			return err
-		}
-		o = &Opened{Owned: Owned{lic, *f}}
-		if o.Version, err = tx.Version(lic, 0); err != nil {
-			return unreadable(err)
+			return nil, err
 		}
 		if o.Type, err = catalog.VersionOf(tx, lic.Type, lic.TypeVersion); err != nil {
-			return err
+			return nil, err
 		}
 		o.Events, err = tx.Events(lic)
-		return err
+		return o, err
 	})
+	return o, err
+}
+
+// opened reads a license with its current version.
+func (s *Sharing) opened(tx *store.Tx, lic *elicense.License) (*Opened, error) {
+	f, err := s.found(tx, lic)
 	if err != nil {
 		return nil, err
+	}
+	o := &Opened{Owned: Owned{lic, *f}}
+	if o.Version, err = tx.Version(lic, 0); err != nil {
+		return nil, unreadable(err)
 	}
 	return o, nil
 }
@@ -140,29 +142,21 @@ func (s *Sharing) IssuedBy(ctx context.Context, actor *elicense.Actor, before ti
 			Note: access.Note{Basis: "签发单位", Detail: map[string]string{"act": "list"}},
 		}, nil
 	}
-	_, err = s.guard.Read(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
-		list = nil
+	list, _, err = access.Get(ctx, s.guard, build, func(tx *store.Tx, _ *access.Permit) (list []Opened, err error) {
 		lics, err := tx.LicensesIssued(actor.Unit, before, limit)
 		if err != nil {
-			return unreadable(err)
+			return nil, unreadable(err)
 		}
 		for _, l := range lics {
-			f, err := s.found(tx, l)
+			o, err := s.opened(tx, l)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			o := Opened{Owned: Owned{l, *f}}
-			if o.Version, err = tx.Version(l, 0); err != nil {
-				return unreadable(err)
-			}
-			list = append(list, o)
+			list = append(list, *o)
 		}
-		return nil
+		return list, nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list, err
 }
 
 // File returns the sealed file of a license's current version to its holder or,
@@ -175,15 +169,13 @@ func (s *Sharing) File(ctx context.Context, actor *elicense.Actor, id elicense.L
 	if issued {
 		build = issuedRequest(actor, id)
 	}
-	var v *elicense.Version
-	_, err := s.guard.Read(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+	v, _, err := access.Get(ctx, s.guard, build, func(tx *store.Tx, p *access.Permit) (*elicense.Version, error) {
 		p.Note.Detail = map[string]string{"act": "file"}
 		lic, err := tx.License(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		v, err = tx.Version(lic, 0)
-		return err
+		return tx.Version(lic, 0)
 	})
 	if err != nil {
 		return nil, "", err
@@ -221,15 +213,11 @@ type Usage struct {
 // Uses lists who used a license of the holder's, when and for which case
 // (谁用过), the newest first. The holder's own readings are left out.
 func (s *Sharing) Uses(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID, limit int) (list []Usage, err error) {
-	_, err = s.guard.Read(ctx, ownRequest(actor, id), func(tx *store.Tx, p *access.Permit) error {
+	list, _, err = access.Get(ctx, s.guard, ownRequest(actor, id), func(tx *store.Tx, p *access.Permit) ([]Usage, error) {
 		p.Note.Detail = map[string]string{"act": "uses"}
-		list, err = uses(tx, id, limit)
-		return err
+		return uses(tx, id, limit)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return list, nil
+	return list, err
 }
 
 func uses(tx *store.Tx, id elicense.LicenseID, limit int) ([]Usage, error) {

@@ -73,7 +73,7 @@ type Found struct {
 // parties (Art. 12): what is had need not be given.
 //
 // Errors: Forbidden; Unavailable if a status can't be read.
-func (s *Sharing) Materials(ctx context.Context, actor *elicense.Actor, id elicense.CaseID) (list []MaterialState, answer access.Answer, err error) {
+func (s *Sharing) Materials(ctx context.Context, actor *elicense.Actor, id elicense.CaseID) ([]MaterialState, access.Answer, error) {
 	var (
 		k *cases.Case
 		m *cases.Matter
@@ -88,22 +88,17 @@ func (s *Sharing) Materials(ctx context.Context, actor *elicense.Actor, id elice
 			Note: access.Note{Case: id, Basis: "法定职责", Detail: map[string]string{"act": "materials"}},
 		}, nil
 	}
-	answer, err = s.guard.Read(ctx, build, func(tx *store.Tx, p *access.Permit) error {
-		list = nil
+	return access.Get(ctx, s.guard, build, func(tx *store.Tx, p *access.Permit) (list []MaterialState, err error) {
 		p.Note.Purpose = k.Purpose
 		for i, mat := range m.Materials {
 			st := MaterialState{Material: mat, Place: i}
 			if err := s.check(tx, actor, k, m, &st); err != nil {
-				return err
+				return nil, err
 			}
 			list = append(list, st)
 		}
-		return nil
+		return list, nil
 	})
-	if err != nil {
-		return nil, access.Answer{}, err
-	}
-	return list, answer, nil
 }
 
 // check looks for the licenses that meet one material.
@@ -251,7 +246,6 @@ func (s *Sharing) Use(ctx context.Context, actor *elicense.Actor, id elicense.Ca
 		return nil, elicense.E(elicense.Invalid, "要说明是查询、验证还是比对").At("act").Under("第十三条第一款")
 	}
 	var (
-		res     *Result
 		k       *cases.Case
 		m       *cases.Matter
 		options []target
@@ -278,12 +272,11 @@ func (s *Sharing) Use(ctx context.Context, actor *elicense.Actor, id elicense.Ca
 			},
 		}, nil
 	}
-	answer, err := s.guard.Read(ctx, build, func(tx *store.Tx, p *access.Permit) (err error) {
+	res, answer, err := access.Get(ctx, s.guard, build, func(tx *store.Tx, p *access.Permit) (*Result, error) {
 		permitted := slices.DeleteFunc(options, func(t target) bool {
 			return s.guard.Ask(actor, access.CaseUse, cases.Thing(k, m), useFacts(t.typ, t.holder, k.Purpose, t.fields(u))) != nil
 		})
-		res, err = s.use(tx, k, permitted, u, p)
-		return err
+		return s.use(tx, k, permitted, u, p)
 	})
 	if err != nil {
 		return nil, err
