@@ -20,7 +20,7 @@ const maxGroup = 512
 // would only be followed by the next: the group then waits for them, for
 // crowdWait at most. Alone or among few nobody waits for anybody.
 const (
-	crowd     = 8
+	crowd     = 16
 	crowdWait = 12 * time.Millisecond
 	crowdGap  = 500 * time.Microsecond
 )
