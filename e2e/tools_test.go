@@ -40,7 +40,7 @@ func TestFacesAreSealedAndVerifyOffline(t *testing.T) {
 	if out, code := tool(t, append([]string{"verify", "--root", root}, samples...)...); code != 0 || strings.Count(out, "真实") != 19 {
 		t.Errorf("verify: exit %d: %s", code, out)
 	}
-	if out, code := tool(t, append([]string{"verify"}, samples[:1]...)...); code != 1 || !strings.Contains(out, "不在信任的根证书之下") {
+	if out, code := tool(t, append([]string{"verify"}, samples[:1]...)...); code != 1 || !strings.Contains(out, "签章人不可信任") {
 		t.Errorf("without a root: exit %d: %s", code, out)
 	}
 	altered := filepath.Join(dir, "altered.ofd")

@@ -74,7 +74,7 @@ func unusable(path string, err error) error {
 }
 
 var verdictWords = map[string]string{
-	document.Genuine: "真实", document.GenuineUntrusted: "签章有效，但签章人不在信任的根证书之下", document.Altered: "被改动过",
+	document.Genuine: "真实", document.GenuineUntrusted: "签章成立，但签章人不可信任，原因如下", document.Altered: "被改动过",
 	document.NotSigned: "没有签章", document.Unreadable: "不能核验",
 }
 
