@@ -39,4 +39,4 @@ if [ "${1:-}" = tests ] && [ ! -e /etc/postgresql-common/createcluster.conf ]; t
 	echo "create_main_cluster = false" | $root tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
 # shellcheck disable=SC2086
-$root apt-get install -y -qq --no-install-recommends $missing >/dev/null
+$root apt-get install -y -qq --no-install-recommends -o Dpkg::Options::=--force-confold $missing >/dev/null
