@@ -355,8 +355,8 @@ func MakeSeals(ctx context.Context, p Platform) error {
 		return err
 	}
 	var done []string
-	for short := range typeUnits {
-		for _, u := range issuersOf(short) {
+	for _, t := range d.types.Types {
+		for _, u := range issuersOf(t.Code) {
 			if slices.Contains(done, u) {
 				continue
 			}
