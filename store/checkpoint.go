@@ -245,6 +245,9 @@ func (db *DB) prove(ctx context.Context, recordID string) (p Proof, err error) {
 		if err != nil {
 			return err
 		}
+		if len(p.Salt) != tlog.SaltSize {
+			return tampered("record "+recordID, fmt.Errorf("salt of %d bytes", len(p.Salt)))
+		}
 		p.Checkpoint, err = latestCheckpoint(tx, p.Shard)
 		if errors.Is(err, ErrNoRow) || err == nil && p.Checkpoint.Size <= p.Index {
 			return elicense.E(elicense.Unavailable, "该留痕尚未纳入签名的校验点，请稍后再试").Because(errNotSigned)

@@ -422,10 +422,7 @@ func TestInspect(t *testing.T) {
 }
 
 func TestShards(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg store.Config) {
-		if cfg.URL == "" {
-			t.Skip("SQLite has one process, and so one shard")
-		}
+	storetest.OnPostgres(t, func(t *testing.T, cfg store.Config) {
 		second := cfg
 		second.Dir, second.Shard = t.TempDir(), 1
 		a, b := storetest.Open(t, cfg), storetest.Open(t, second)
@@ -493,4 +490,28 @@ func TestRunCheckpoints(t *testing.T) {
 	if n := count(t, db, "SELECT MAX(size) FROM checkpoint"); n != 6 {
 		t.Errorf("last checkpoint at %d, want one at the end", n)
 	}
+}
+
+// A salt of another length can't be hashed at all: the proof is refused, and the
+// check of the log names the record.
+func TestASaltOfAnotherLengthIsNamed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg store.Config) {
+		db := storetest.Open(t, cfg)
+		r, err := db.Record(ctx, store.Record{Act: "read", Outcome: store.Done})
+		if err != nil {
+			t.Fatal(err)
+		}
+		update(t, db, func(tx *store.Tx) error {
+			_, err := tx.Exec(`UPDATE record SET salt = $1 WHERE id = $2`, []byte("short"), r[0].ID)
+			return err
+		})
+		if _, err := db.Prove(ctx, r[0].ID); !errors.Is(err, store.ErrTampered) {
+			t.Errorf("got %v, want the tampering named", err)
+		}
+		named := false
+		err = db.CheckLog(ctx, func(f store.Finding) { named = named || f.ID == r[0].ID })
+		if err != nil || !named {
+			t.Errorf("the check of the log: named %v, %v", named, err)
+		}
+	})
 }
