@@ -84,9 +84,6 @@ func (e *Error) Unwrap() error { return e.Cause }
 // At names the field that is wrong.
 func (e *Error) At(field string) *Error { e.Field = field; return e }
 
-// InRow names the row of a lot that is wrong, from 1.
-func (e *Error) InRow(row int) *Error { e.Row = row; return e }
-
 // Under names the article or rule that refused.
 func (e *Error) Under(clause string) *Error { e.Clause = clause; return e }
 

@@ -210,12 +210,6 @@ func (g *Guard) Ask(actor *elicense.Actor, act Act, on Thing, circumstances Attr
 	return nil
 }
 
-// Refuse records a refusal that no rule of the law text made, such as a wrong
-// password, and returns err with the number of its record.
-func (g *Guard) Refuse(ctx context.Context, req Request, err error) error {
-	return g.refuse(ctx, &req, err)
-}
-
 func (g *Guard) refuse(ctx context.Context, req *Request, cause error) error {
 	rec := newRecord(req, nil, cause)
 	receipts, err := g.db.Record(ctx, rec)

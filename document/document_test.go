@@ -19,18 +19,8 @@ import (
 	"elicense/ofd"
 	"elicense/seal"
 	"elicense/sheet"
+	"elicense/sheet/sheettest"
 )
-
-var loadFonts = sync.OnceValues(sheet.SystemFonts)
-
-func fonts(t testing.TB) *sheet.FontSet {
-	t.Helper()
-	s, err := loadFonts()
-	if err != nil {
-		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-babelstone-han", err)
-	}
-	return s
-}
 
 var (
 	begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -66,7 +56,7 @@ func newOffice(t testing.TB, name string) *office {
 	must(err)
 	cert, err := ca.Issue(key.Public(), gm.Name{Unit: name, CommonName: name + "电子证照签章"}, begin, begin.AddDate(5, 0, 0))
 	must(err)
-	picture, err := seal.Draw(seal.Drawing{Name: name, Line: "电子证照专用章", Diameter: 42}, fonts(t))
+	picture, err := seal.Draw(seal.Drawing{Name: name, Line: "电子证照专用章", Diameter: 42}, sheettest.Fonts(t))
 	must(err)
 	s, err := seal.Make(seal.Spec{
 		ID: "35010200000001", Vendor: "elicense", Type: 1, Name: name + "电子证照专用章", Signers: []*gm.Certificate{cert},
@@ -116,7 +106,7 @@ func foodContent() Content {
 
 func prepare(t testing.TB, c Content) *Prepared {
 	t.Helper()
-	p, err := NewMaker(fonts(t)).Prepare(c)
+	p, err := NewMaker(sheettest.Fonts(t)).Prepare(c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +114,7 @@ func prepare(t testing.TB, c Content) *Prepared {
 }
 
 var sealedFood = sync.OnceValues(func() ([]byte, error) {
-	p, err := NewMaker(first(loadFonts())).Prepare(foodContent())
+	p, err := NewMaker(first(sheet.SystemFonts())).Prepare(foodContent())
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +130,7 @@ func first(s *sheet.FontSet, err error) *sheet.FontSet {
 
 func sealed(t testing.TB) []byte {
 	t.Helper()
-	fonts(t)
+	sheettest.Fonts(t)
 	file, err := sealedFood()
 	if err != nil {
 		t.Fatal(err)
@@ -295,7 +285,7 @@ func TestPrepared(t *testing.T) {
 	t.Run("errors come before sealing and name the field", func(t *testing.T) {
 		c := foodContent()
 		c.Data.Values["items"] = []string{strings.Repeat("很长", 4000)}
-		_, err := NewMaker(fonts(t)).Prepare(c)
+		_, err := NewMaker(sheettest.Fonts(t)).Prepare(c)
 		var fe *face.FieldError
 		if !errors.As(err, &fe) || fe.Key != "items" || !errors.Is(err, face.ErrOverflow) {
 			t.Errorf("Prepare = %v", err)
@@ -671,7 +661,7 @@ func TestJudgeForeignFiles(t *testing.T) {
 
 // The work of issuing is bounded by what it leaves behind, not by a clock.
 func TestIssuingIsFrugal(t *testing.T) {
-	m, o, c := NewMaker(fonts(t)), theOffice(), foodContent()
+	m, o, c := NewMaker(sheettest.Fonts(t)), theOffice(), foodContent()
 	var file []byte
 	allocs := testing.AllocsPerRun(20, func() {
 		p, err := m.Prepare(c)
@@ -719,7 +709,7 @@ func BenchmarkSM2Sign(b *testing.B) {
 }
 
 func BenchmarkIssueDocument(b *testing.B) {
-	m, o, c := NewMaker(fonts(b)), theOffice(), foodContent()
+	m, o, c := NewMaker(sheettest.Fonts(b)), theOffice(), foodContent()
 	b.ReportAllocs()
 	for b.Loop() {
 		p, err := m.Prepare(c)

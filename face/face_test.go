@@ -5,24 +5,13 @@ import (
 	"errors"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 
 	"elicense/sheet"
+	"elicense/sheet/sheettest"
 
 	"pgregory.net/rapid"
 )
-
-var loadFonts = sync.OnceValues(sheet.SystemFonts)
-
-func fonts(t testing.TB) *sheet.FontSet {
-	t.Helper()
-	s, err := loadFonts()
-	if err != nil {
-		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-babelstone-han", err)
-	}
-	return s
-}
 
 var foodFields = []Field{
 	{Key: "holder_name", Label: "名称", Wide: true, Required: true},
@@ -84,7 +73,7 @@ func inside(t testing.TB, pages []sheet.Sheet) {
 
 func TestPlain(t *testing.T) {
 	t.Run("every value is on the face under its key", func(t *testing.T) {
-		pages, err := Layout(Plain("食品经营许可证", foodFields), foodData(), fonts(t))
+		pages, err := Layout(Plain("食品经营许可证", foodFields), foodData(), sheettest.Fonts(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +104,7 @@ func TestPlain(t *testing.T) {
 	t.Run("1,600 characters of business scope fit", func(t *testing.T) {
 		d := foodData()
 		d.Values["scope"] = []string{strings.Repeat("技术服务、技术开发（依法须经批准的项目除外）；", 70)[:1600*3]}
-		pages, err := Layout(Plain("营业执照", foodFields), d, fonts(t))
+		pages, err := Layout(Plain("营业执照", foodFields), d, sheettest.Fonts(t))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,6 +118,7 @@ func TestPlain(t *testing.T) {
 		}
 		inside(t, pages)
 	})
+	set := sheettest.Fonts(t)
 	t.Run("any mixture of lengths fits or names the field", rapid.MakeCheck(func(t *rapid.T) {
 		d := foodData()
 		for _, key := range []string{"holder_name", "legal_rep", "address", "scope"} {
@@ -136,7 +126,7 @@ func TestPlain(t *testing.T) {
 			d.Values[key] = []string{strings.Repeat("榕荫里（示例）A12，", 90)[:n*3/3]}
 			d.Values[key][0] = strings.ToValidUTF8(d.Values[key][0], "")
 		}
-		pages, err := Layout(Plain("营业执照", foodFields), d, must(loadFonts()))
+		pages, err := Layout(Plain("营业执照", foodFields), d, set)
 		var fe *FieldError
 		if err != nil {
 			if !errors.As(err, &fe) || !errors.Is(err, ErrOverflow) && !errors.Is(err, ErrEmpty) {
@@ -151,13 +141,6 @@ func TestPlain(t *testing.T) {
 			}
 		}
 	}))
-}
-
-func must(s *sheet.FontSet, err error) *sheet.FontSet {
-	if err != nil {
-		panic(err)
-	}
-	return s
 }
 
 func TestLayoutRefuses(t *testing.T) {
@@ -175,7 +158,7 @@ func TestLayoutRefuses(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			d := foodData()
 			tc.edit(&d)
-			_, err := Layout(Plain("营业执照", foodFields), d, fonts(t))
+			_, err := Layout(Plain("营业执照", foodFields), d, sheettest.Fonts(t))
 			var fe *FieldError
 			if !errors.As(err, &fe) || fe.Key != tc.key || !errors.Is(err, tc.want) {
 				t.Errorf("Layout = %v, want %v for %s", err, tc.want, tc.key)
@@ -185,7 +168,7 @@ func TestLayoutRefuses(t *testing.T) {
 	t.Run("a character no font draws", func(t *testing.T) {
 		d := foodData()
 		d.Values["legal_rep"] = []string{"林\U000f1234"}
-		_, err := Layout(Plain("营业执照", foodFields), d, fonts(t))
+		_, err := Layout(Plain("营业执照", foodFields), d, sheettest.Fonts(t))
 		var fe *FieldError
 		var missing *sheet.MissingGlyphError
 		if !errors.As(err, &fe) || fe.Key != "legal_rep" || !errors.As(err, &missing) || missing.Rune != '\U000f1234' {
@@ -197,7 +180,7 @@ func TestLayoutRefuses(t *testing.T) {
 func TestRareCharacterIsSetInTheRareFont(t *testing.T) {
 	d := foodData()
 	d.Values["holder_name"] = []string{"𰻝𰻝面馆"}
-	pages, err := Layout(Plain("营业执照", foodFields), d, fonts(t))
+	pages, err := Layout(Plain("营业执照", foodFields), d, sheettest.Fonts(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +196,7 @@ func TestRareCharacterIsSetInTheRareFont(t *testing.T) {
 }
 
 func TestBreakLines(t *testing.T) {
-	s := &setter{fonts: fonts(t)}
+	s := &setter{fonts: sheettest.Fonts(t)}
 	for _, tc := range []struct {
 		name, text string
 		width      float64
@@ -256,7 +239,7 @@ func TestBox(t *testing.T) {
 		{Key: "b", Label: "乙", Join: Lines, Area: Area{X: 40, Y: 20, W: 20, H: 14, Font: sheet.Hei, Size: 12, Min: 6, Wrap: true}},
 	}}
 	lay := func(a string, b ...string) (map[string]string, []sheet.Sheet, error) {
-		p, err := Layout(tpl, Data{Values: map[string][]string{"a": {a}, "b": b}}, fonts(t))
+		p, err := Layout(tpl, Data{Values: map[string][]string{"a": {a}, "b": b}}, sheettest.Fonts(t))
 		return tagged(p), p, err
 	}
 	t.Run("a long line shrinks and ends at the right edge", func(t *testing.T) {
@@ -328,7 +311,7 @@ func TestTemplateIsData(t *testing.T) {
 }
 
 func BenchmarkLayout(b *testing.B) {
-	fs, t, d := fonts(b), Plain("食品经营许可证", foodFields), foodData()
+	fs, t, d := sheettest.Fonts(b), Plain("食品经营许可证", foodFields), foodData()
 	for b.Loop() {
 		if _, err := Layout(t, d, fs); err != nil {
 			b.Fatal(err)

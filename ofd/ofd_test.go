@@ -11,25 +11,14 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"elicense/sheet"
+	"elicense/sheet/sheettest"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-var loadFonts = sync.OnceValues(sheet.SystemFonts)
-
-func fonts(t testing.TB) *sheet.FontSet {
-	t.Helper()
-	s, err := loadFonts()
-	if err != nil {
-		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-babelstone-han", err)
-	}
-	return s
-}
 
 func run(f *sheet.Font, s, tag string, x, y float64) *sheet.Text {
 	t := &sheet.Text{Font: f, Text: s, Size: 5, X: x, Y: y, Color: sheet.Ink, Tag: tag, Label: tag == ""}
@@ -42,7 +31,7 @@ func run(f *sheet.Font, s, tag string, x, y float64) *sheet.Text {
 }
 
 func testDocument(t testing.TB) *Document {
-	set := fonts(t)
+	set := sheettest.Fonts(t)
 	turned := run(set.Hei, "样张", "", 0, 0)
 	turned.Matrix = &sheet.Matrix{0.866, -0.5, 0.5, 0.866, 105, 148}
 	return &Document{
@@ -161,7 +150,7 @@ func b2f(b bool) float64 {
 }
 
 func TestPreparedLabelsAreShared(t *testing.T) {
-	set := fonts(t)
+	set := sheettest.Fonts(t)
 	label, err := PrepareFont(set.Hei, []rune("名样称张"), "Labels")
 	if err != nil {
 		t.Fatal(err)

@@ -5,25 +5,14 @@ import (
 	"errors"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"elicense/gm"
 	"elicense/ofd"
 	"elicense/sheet"
+	"elicense/sheet/sheettest"
 )
-
-var loadFonts = sync.OnceValues(sheet.SystemFonts)
-
-func fonts(t testing.TB) *sheet.FontSet {
-	t.Helper()
-	s, err := loadFonts()
-	if err != nil {
-		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-babelstone-han", err)
-	}
-	return s
-}
 
 var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
@@ -56,7 +45,7 @@ func newParties(t testing.TB) *parties {
 		return c
 	}
 	p := &parties{root: root, makerKey: makerKey, signerKey: signerKey, maker: issue(makerKey, "制章人"), signer: issue(signerKey, "签章人")}
-	picture, err := Draw(Drawing{Name: "示例单位", Diameter: 42}, fonts(t))
+	picture, err := Draw(Drawing{Name: "示例单位", Diameter: 42}, sheettest.Fonts(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +182,7 @@ func TestDraw(t *testing.T) {
 		{Drawing{Name: "局", Diameter: 5}, false},
 		{Drawing{Name: "\U000f1234", Diameter: 42}, false},
 	} {
-		data, err := Draw(tc.d, fonts(t))
+		data, err := Draw(tc.d, sheettest.Fonts(t))
 		if (err == nil) != tc.want {
 			t.Errorf("Draw(%+v) = %v", tc.d, err)
 			continue

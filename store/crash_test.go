@@ -220,10 +220,7 @@ func TestEachStepFails(t *testing.T) {
 // PostgreSQL undoes one of two transactions that wait for each other; it is run
 // again.
 func TestDeadlockIsRetried(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg store.Config) {
-		if cfg.URL == "" {
-			t.Skip("one writer does not wait for itself")
-		}
+	storetest.OnPostgres(t, func(t *testing.T, cfg store.Config) {
 		db := withTable(t, cfg)
 		update(t, db, func(tx *store.Tx) error {
 			_, err := tx.Exec("INSERT INTO thing (id, n) VALUES ('a', 0), ('b', 0)")
@@ -260,10 +257,7 @@ func TestDeadlockIsRetried(t *testing.T) {
 
 // A connection that is lost is Unavailable, and the next one is used.
 func TestLostConnection(t *testing.T) {
-	storetest.Each(t, func(t *testing.T, cfg store.Config) {
-		if cfg.URL == "" {
-			t.Skip("there is no connection to lose")
-		}
+	storetest.OnPostgres(t, func(t *testing.T, cfg store.Config) {
 		db := withTable(t, cfg)
 		err := db.Update(ctx, func(tx *store.Tx) error {
 			if _, err := tx.Exec("INSERT INTO thing (id, n) VALUES ('a', 1)"); err != nil {

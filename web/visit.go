@@ -243,9 +243,6 @@ func (v *visit) Wrong(field string) bool { return v.refusal != nil && v.refusal.
 // Staff tells whether the visitor has the duty.
 func (v *visit) Staff(d string) bool { return v.who.Has(elicense.Duty(d)) }
 
-// Today is the day in Fujian.
-func (v *visit) Today() string { return v.Now().In(elicense.Shanghai).Format(time.DateOnly) }
-
 // Clock is the time of the page, for what is shown as of now.
 func (v *visit) Clock() time.Time { return v.Now() }
 

@@ -23,7 +23,7 @@ import (
 	"elicense/oversight"
 	"elicense/seal"
 	"elicense/sharing"
-	"elicense/sheet"
+	"elicense/sheet/sheettest"
 	"elicense/store"
 	"elicense/store/storetest"
 	"elicense/verification"
@@ -103,14 +103,11 @@ func Each(t *testing.T, f func(t *testing.T, w *World)) {
 	})
 }
 
-var fonts = sync.OnceValues(sheet.SystemFonts)
-
 // New makes a world on the database of cfg.
 func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	t.Helper()
 	ctx := t.Context()
-	set, err := fonts()
-	must(t, err)
+	set := sheettest.Fonts(t)
 	w := &World{DB: storetest.Open(t, cfg), Clock: clock, Registry: &Registry{out: issuance.Match}}
 	keys, err := gm.OpenKeyStore(t.TempDir(), []byte("test"))
 	must(t, err)

@@ -105,6 +105,12 @@ func NewAt(t testing.TB, clock *Clock) *store.DB {
 // fails in CI, and is left out with a line in the log elsewhere.
 func Each(t *testing.T, run func(t *testing.T, cfg store.Config)) {
 	t.Run("sqlite", func(t *testing.T) { run(t, Config(t)) })
+	OnPostgres(t, run)
+}
+
+// OnPostgres runs a test of what only PostgreSQL can do, as Each runs its part.
+func OnPostgres(t *testing.T, run func(t *testing.T, cfg store.Config)) {
+	t.Helper()
 	address := os.Getenv(PostgresVariable)
 	if address == "" {
 		if os.Getenv("CI") != "" {

@@ -1,0 +1,22 @@
+// Package sheettest gives tests the machine's fonts, read once.
+package sheettest
+
+import (
+	"sync"
+	"testing"
+
+	"elicense/sheet"
+)
+
+var load = sync.OnceValues(sheet.SystemFonts)
+
+// Fonts returns the fonts licenses are made with. A machine without them fails
+// the test and is told what to install.
+func Fonts(t testing.TB) *sheet.FontSet {
+	t.Helper()
+	set, err := load()
+	if err != nil {
+		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-babelstone-han", err)
+	}
+	return set
+}
