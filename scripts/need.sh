@@ -14,10 +14,12 @@ need() { # FILE PACKAGE
 }
 need /usr/share/fonts/truetype/arphic/uming.ttc fonts-arphic-uming
 need /usr/share/fonts/truetype/wqy/wqy-zenhei.ttc fonts-wqy-zenhei
+need /usr/share/fonts/truetype/arphic-gkai00mp/gkai00mp.ttf fonts-arphic-gkai00mp
 need /usr/share/fonts/truetype/babelstone/BabelStoneHan.ttf fonts-babelstone-han
 if [ "${1:-}" = tests ]; then
 	need /usr/lib/postgresql/15/bin/initdb postgresql-15
 	need /usr/bin/chromium chromium
+	need /usr/bin/pdftoppm poppler-utils
 	command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
 fi
 [ -n "$missing" ] || exit 0

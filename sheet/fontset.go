@@ -12,14 +12,20 @@ type Style string
 
 // The styles of a font set.
 const (
-	Song Style = "song" // 宋体, for documents
-	Hei  Style = "hei"  // 黑体, for labels
+	Song  Style = "song"  // 宋体, for values
+	Hei   Style = "hei"   // 黑体, for labels
+	Kai   Style = "kai"   // 楷体, for statements and what was written by hand
+	Title Style = "title" // 小标宋, for titles: Song with its strokes made heavier
 )
+
+// Known tells whether s is one of the styles.
+func (s Style) Known() bool { return s == Song || s == Hei || s == Kai || s == Title }
 
 // FontSet is the fonts a document is set in. Each style falls back on the other
 // fonts for characters it has no outline for.
 type FontSet struct {
 	Song, Hei *Font
+	Kai       *Font // may be nil: Song stands for it
 	Rare      *Font // characters of names and places the others lack; may be nil
 }
 
@@ -37,9 +43,12 @@ func (e *MissingGlyphError) Error() string {
 // is only mapped, to an empty glyph, counts as missing unless it is a blank;
 // *MissingGlyphError names it.
 func (s *FontSet) Pick(style Style, r rune) (*Font, GlyphID, error) {
-	chain := [3]*Font{s.Song, s.Rare, s.Hei}
-	if style == Hei {
-		chain = [3]*Font{s.Hei, s.Song, s.Rare}
+	chain := [4]*Font{s.Song, s.Rare, s.Hei}
+	switch style {
+	case Hei:
+		chain = [4]*Font{s.Hei, s.Song, s.Rare}
+	case Kai:
+		chain = [4]*Font{s.Kai, s.Song, s.Rare, s.Hei}
 	}
 	for _, f := range chain {
 		if f == nil {
@@ -52,15 +61,15 @@ func (s *FontSet) Pick(style Style, r rune) (*Font, GlyphID, error) {
 	return nil, 0, &MissingGlyphError{r}
 }
 
-// NewFontSet parses the three fonts; rare may be nil.
-func NewFontSet(song, hei, rare []byte) (*FontSet, error) {
+// NewFontSet parses the fonts; kai and rare may be nil.
+func NewFontSet(song, hei, kai, rare []byte) (*FontSet, error) {
 	s := new(FontSet)
 	for _, f := range []struct {
 		name string
 		data []byte
 		into **Font
-	}{{"song", song, &s.Song}, {"hei", hei, &s.Hei}, {"rare", rare, &s.Rare}} {
-		if f.data == nil && f.into == &s.Rare {
+	}{{"song", song, &s.Song}, {"hei", hei, &s.Hei}, {"kai", kai, &s.Kai}, {"rare", rare, &s.Rare}} {
+		if f.data == nil && (f.into == &s.Kai || f.into == &s.Rare) {
 			continue
 		}
 		font, err := ParseFont(f.data)
@@ -76,14 +85,15 @@ func NewFontSet(song, hei, rare []byte) (*FontSet, error) {
 var systemFonts = []struct{ path, pkg string }{
 	{"/usr/share/fonts/truetype/arphic/uming.ttc", "fonts-arphic-uming"},
 	{"/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc", "fonts-wqy-zenhei"},
+	{"/usr/share/fonts/truetype/arphic-gkai00mp/gkai00mp.ttf", "fonts-arphic-gkai00mp"},
 	{"/usr/share/fonts/truetype/babelstone/BabelStoneHan.ttf", "fonts-babelstone-han"},
 }
 
 // SystemFonts reads the fonts installed on this machine: AR PL UMing, WenQuanYi
-// Zen Hei and BabelStone Han. It is the only function here that touches files.
+// Zen Hei, AR PL KaitiM and BabelStone Han. It is the only function here that touches files.
 // A missing one gives an error that wraps ErrNoFonts and names its package.
 func SystemFonts() (*FontSet, error) {
-	var data [3][]byte
+	var data [4][]byte
 	for i, f := range systemFonts {
 		b, err := os.ReadFile(f.path)
 		if err != nil {
@@ -91,7 +101,7 @@ func SystemFonts() (*FontSet, error) {
 		}
 		data[i] = b
 	}
-	s, err := NewFontSet(data[0], data[1], data[2])
+	s, err := NewFontSet(data[0], data[1], data[2], data[3])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoFonts, err)
 	}

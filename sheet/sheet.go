@@ -18,6 +18,11 @@ type Sheet struct {
 	W, H  float64 // mm
 	Title string  // what the page is, for those who can't see it
 	Items []Item  // in the order of drawing
+
+	// Fixed is how many of the first items are the same on every page of one
+	// design: its ground, frames and labels. Package ofd puts them on a template
+	// page, which is made once for all documents of the design.
+	Fixed int
 }
 
 // Item is something on a page: *Text, *Path or *Image.
@@ -85,6 +90,7 @@ type Text struct {
 	Size     float64   // mm
 	X, Y     float64   // origin of the first character on the baseline
 	Color    Color
+	Bold     float64 // mm the strokes of the characters are made wider by, in Color
 	Matrix   *Matrix // applied to the run as a whole; nil is Identity
 
 	// Tag is the key of the field whose value (or a part of it) this is; "" for
