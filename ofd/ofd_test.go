@@ -34,11 +34,13 @@ func testDocument(t testing.TB) *Document {
 	set := sheettest.Fonts(t)
 	turned := run(set.Hei, "样张", "", 0, 0)
 	turned.Matrix = &sheet.Matrix{0.866, -0.5, 0.5, 0.866, 105, 148}
+	title := run(set.Song, "营业执照", "", 80, 25)
+	title.Bold, title.Opacity = 0.4, 0.8
 	return &Document{
 		ID: [16]byte{1, 2, 3}, Title: `营业执照 <&">`, Date: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), Creator: "elicense",
 		Custom: []Pair{{"ZZMC", "营业执照"}, {"CZZT", `甲 & 乙 <有限公司>`}, {"ZZMC", "again"}},
 		Pages: []sheet.Sheet{{W: 210, H: 297, Items: []sheet.Item{
-			turned,
+			turned, title,
 			run(set.Hei, "名称", "", 20, 40),
 			run(set.Song, "福州市鼓楼区甲 & 乙<店>", "holder_name", 50, 40),
 			run(set.Rare, "𰻝𰻝面", "holder_name", 110, 40),
@@ -109,7 +111,7 @@ func TestWriteAndReadBack(t *testing.T) {
 				n++
 			}
 		}
-		if n != 3 { // Hei labels, Song values, rare values
+		if n != 4 { // Hei labels, Song labels, Song values, rare values
 			t.Errorf("%d fonts", n)
 		}
 	})
@@ -132,7 +134,7 @@ func drawn(s *sheet.Sheet) []string {
 				outline += len(it.Font.Outline(g))
 			}
 			adv := it.Advances[:min(len(it.Advances), len(it.Glyphs)-1)] // the last one is not written
-			list = append(list, fmt.Sprintf("text %q %d segments at %.3f %.3f size %.3f %v %.2f %v", it.Text, outline, it.X, it.Y, it.Size, it.Color, adv, it.Matrix))
+			list = append(list, fmt.Sprintf("text %q %d segments at %.3f %.3f size %.3f %v bold %.3f opacity %.1f %.2f %v", it.Text, outline, it.X, it.Y, it.Size, it.Color, it.Bold, it.Opacity, adv, it.Matrix))
 		case *sheet.Path:
 			list = append(list, fmt.Sprintf("path %s %v %v %v %.3f %v", appendSegments(nil, it.Segments), it.Fill, it.EvenOdd, it.Stroke, it.Width*b2f(it.Stroke), it.Color))
 		case *sheet.Image:
@@ -156,6 +158,7 @@ func TestPreparedLabelsAreShared(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := testDocument(t)
+	d.Pages[0].Items[1].(*sheet.Text).Label = false
 	d.Labels = func(f *sheet.Font, runes []rune) (*PreparedFont, error) {
 		if f != set.Hei || string(runes) != "名张样称" {
 			t.Errorf("labels asked for: %q", string(runes))
@@ -177,9 +180,9 @@ func TestPreparedLabelsAreShared(t *testing.T) {
 func TestWriteRefuses(t *testing.T) {
 	for name, edit := range map[string]func(*Document){
 		"no pages":               func(d *Document) { d.Pages = nil },
-		"a tag that is no name":  func(d *Document) { d.Pages[0].Items[2].(*sheet.Text).Tag = "a b" },
-		"a text without a font":  func(d *Document) { d.Pages[0].Items[2].(*sheet.Text).Font = nil },
-		"a character of no font": func(d *Document) { d.Pages[0].Items[2].(*sheet.Text).Text = "\U000f1234" },
+		"a tag that is no name":  func(d *Document) { d.Pages[0].Items[3].(*sheet.Text).Tag = "a b" },
+		"a text without a font":  func(d *Document) { d.Pages[0].Items[3].(*sheet.Text).Font = nil },
+		"a character of no font": func(d *Document) { d.Pages[0].Items[3].(*sheet.Text).Text = "\U000f1234" },
 	} {
 		d := testDocument(t)
 		edit(d)

@@ -186,6 +186,23 @@ func frameOf(e *Element) frame {
 	return fr
 }
 
+// lineWidth is the width of an object's stroke; GB/T 33190 has a default.
+func lineWidth(e *Element) float64 {
+	if v := e.Attr("LineWidth"); v != "" {
+		return number(v)
+	}
+	return 0.353
+}
+
+// alphaOf is how opaque an object is, 0 meaning 1.
+func alphaOf(e *Element) float64 {
+	v := e.Attr("Alpha")
+	if v == "" {
+		return 0
+	}
+	return min(max(number(v), 1), 255) / 255
+}
+
 func (r *pageReader) text(s *sheet.Sheet, e *Element) {
 	if e.Attr("Fill") == "false" && e.Attr("Stroke") != "true" {
 		return
@@ -202,6 +219,10 @@ func (r *pageReader) text(s *sheet.Sheet, e *Element) {
 		family = declared.Attr("FontName")
 	}
 	color := colorOf(e.Child("FillColor"), sheet.Black)
+	bold := 0.0
+	if e.Attr("Stroke") == "true" {
+		bold = lineWidth(e)
+	}
 	var x, y float64
 	var transforms []*Element
 	for _, c := range e.Children {
@@ -216,7 +237,8 @@ func (r *pageReader) text(s *sheet.Sheet, e *Element) {
 				y = number(v)
 			}
 			t := &sheet.Text{
-				Font: font, Family: family, Text: c.Text, Size: size, X: x + fr.x, Y: y + fr.y, Color: color, Matrix: fr.ctm,
+				Font: font, Family: family, Text: c.Text, Size: size, X: x + fr.x, Y: y + fr.y, Color: color,
+				Bold: bold, Opacity: alphaOf(e), Matrix: fr.ctm,
 			}
 			r.setCode(s, t, c, transforms)
 			transforms = nil
@@ -320,14 +342,9 @@ func deltas(s string, n int) []float64 {
 func (r *pageReader) path(s *sheet.Sheet, e *Element) {
 	p := &sheet.Path{
 		Stroke: e.Attr("Stroke") != "false", Fill: e.Attr("Fill") == "true",
-		EvenOdd: e.Attr("Rule") == "Even-Odd", Width: 0.353,
+		EvenOdd: e.Attr("Rule") == "Even-Odd", Width: lineWidth(e),
 	}
-	if v := e.Attr("LineWidth"); v != "" {
-		p.Width = number(v)
-	}
-	if v := e.Attr("Alpha"); v != "" {
-		p.Opacity = min(max(number(v), 1), 255) / 255
-	}
+	p.Opacity = alphaOf(e)
 	fr := frameOf(e)
 	p.Matrix = fr.ctm
 	p.Segments = segments(e.Child("AbbreviatedData").Value(), fr.x, fr.y)
@@ -453,7 +470,7 @@ func (r *pageReader) image(s *sheet.Sheet, e *Element) {
 	if entry == nil || !r.spend(len(entry.Data)/100) {
 		return
 	}
-	im := &sheet.Image{Data: entry.Data, MIME: ImageType(entry.Data)}
+	im := &sheet.Image{Data: entry.Data, MIME: ImageType(entry.Data), Opacity: alphaOf(e)}
 	fr := frameOf(e)
 	if fr.ctm != nil {
 		im.Matrix = *fr.ctm

@@ -394,12 +394,20 @@ func (w *writer) text(b []byte, id int, t *sheet.Text, s *sheet.Sheet) []byte {
 	} else {
 		b = appendNumbers(b, x, y, width, t.Size*1.5)
 	}
+	b = appendAlpha(b, t.Opacity)
 	b = append(b, `" Font="`...)
 	b = strconv.AppendInt(b, int64(f.id), 10)
 	b = append(b, `" Size="`...)
 	b = sheet.AppendNumber(b, t.Size)
+	if t.Bold > 0 {
+		b = append(b, `" Fill="true" Stroke="true" Join="Round" LineWidth="`...)
+		b = sheet.AppendNumber(b, t.Bold)
+	}
 	b = append(b, `">`...)
 	b = appendColor(b, "FillColor", t.Color)
+	if t.Bold > 0 {
+		b = appendColor(b, "StrokeColor", t.Color)
+	}
 	n := int64(utf8.RuneCountInString(t.Text))
 	b = append(b, `<ofd:CGTransform CodePosition="0" CodeCount="`...)
 	b = strconv.AppendInt(b, n, 10)
@@ -448,6 +456,15 @@ func appendDeltas(b []byte, deltas []float64) []byte {
 	return b
 }
 
+// appendAlpha writes how opaque an object is, of 255.
+func appendAlpha(b []byte, opacity float64) []byte {
+	if opacity > 0 && opacity < 1 {
+		b = append(b, `" Alpha="`...)
+		b = strconv.AppendInt(b, int64(math.Round(opacity*255)), 10)
+	}
+	return b
+}
+
 func appendMatrix(b []byte, m sheet.Matrix) []byte {
 	for i, v := range m {
 		if i > 0 {
@@ -473,10 +490,7 @@ func appendPath(b []byte, id int, p *sheet.Path, s *sheet.Sheet) []byte {
 		b = append(b, `" CTM="`...)
 		b = appendMatrix(b, *p.Matrix)
 	}
-	if p.Opacity > 0 && p.Opacity < 1 {
-		b = append(b, `" Alpha="`...)
-		b = strconv.AppendInt(b, int64(p.Opacity*255), 10)
-	}
+	b = appendAlpha(b, p.Opacity)
 	if !p.Stroke {
 		b = append(b, `" Stroke="false`...)
 	} else {
@@ -529,6 +543,7 @@ func appendImage(b []byte, id, resource int, im *sheet.Image, s *sheet.Sheet) []
 	b = appendNumbers(b, 0, 0, s.W, s.H)
 	b = append(b, `" CTM="`...)
 	b = appendMatrix(b, im.Matrix)
+	b = appendAlpha(b, im.Opacity)
 	b = append(b, `" ResourceID="`...)
 	b = strconv.AppendInt(b, int64(resource), 10)
 	return append(b, `"/>`...)

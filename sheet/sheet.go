@@ -90,7 +90,8 @@ type Text struct {
 	Size     float64   // mm
 	X, Y     float64   // origin of the first character on the baseline
 	Color    Color
-	Bold     float64 // mm the strokes of the characters are made wider by, in Color
+	Bold     float64 // mm the strokes of the characters are made wider by, in Color, with round joins
+	Opacity  float64 // 0 means 1
 	Matrix   *Matrix // applied to the run as a whole; nil is Identity
 
 	// Tag is the key of the field whose value (or a part of it) this is; "" for
@@ -133,9 +134,10 @@ type Path struct {
 
 // Image is a picture in one of the formats browsers draw.
 type Image struct {
-	Data   []byte
-	MIME   string // image/png, image/jpeg, image/bmp
-	Matrix Matrix // of the unit square to the page
+	Data    []byte
+	MIME    string  // image/png, image/jpeg, image/bmp
+	Matrix  Matrix  // of the unit square to the page
+	Opacity float64 // 0 means 1
 }
 
 func (*Text) item()  {}
@@ -172,25 +174,35 @@ func Circle(cx, cy, r float64) []Segment {
 	}
 }
 
-// Place puts all items of s, mapped by m, into dst: the way a seal's picture
-// gets onto a page.
+// Place puts all items of s, mapped by m and as opaque as given (0 means 1),
+// into dst: the way a seal's picture gets onto a page.
 func (s *Sheet) Place(dst *Sheet, m Matrix, opacity float64) {
 	for _, it := range s.Items {
 		switch it := it.(type) {
 		case *Text:
 			c := *it
-			c.Matrix = then(it.Matrix, m)
+			c.Matrix, c.Opacity = then(it.Matrix, m), both(it.Opacity, opacity)
 			dst.Items = append(dst.Items, &c)
 		case *Path:
 			c := *it
-			c.Matrix, c.Opacity = then(it.Matrix, m), opacity
+			c.Matrix, c.Opacity = then(it.Matrix, m), both(it.Opacity, opacity)
 			dst.Items = append(dst.Items, &c)
 		case *Image:
 			c := *it
-			c.Matrix = it.Matrix.Then(m)
+			c.Matrix, c.Opacity = it.Matrix.Then(m), both(it.Opacity, opacity)
 			dst.Items = append(dst.Items, &c)
 		}
 	}
+}
+
+// both multiplies two opacities, of which 0 means 1.
+func both(a, b float64) float64 {
+	if a == 0 {
+		return b
+	} else if b == 0 {
+		return a
+	}
+	return a * b
 }
 
 func then(first *Matrix, next Matrix) *Matrix {

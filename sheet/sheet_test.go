@@ -191,6 +191,37 @@ func TestSVG(t *testing.T) {
 	}
 }
 
+func TestBoldText(t *testing.T) {
+	set := fonts(t)
+	x := textOf(t, set.Song, "照")
+	x.Size, x.Bold, x.Color = float64(set.Song.unitsPerEm)/1000, 0.25, Red
+	s := &Sheet{W: 20, H: 20, Items: []Item{x}}
+	if svg := string(s.SVG()); !strings.Contains(svg, `<g fill="#e60012" stroke="#e60012" stroke-linejoin="round" stroke-width="250" transform="`) {
+		t.Errorf("svg = %s", svg)
+	}
+}
+
+func TestPlaceMultipliesOpacity(t *testing.T) {
+	from := &Sheet{Items: []Item{&Path{Opacity: 0.5}, &Text{}, &Image{Opacity: 0.25}}}
+	var to Sheet
+	from.Place(&to, Identity, 0.5)
+	from.Place(&to, Identity, 0)
+	var got []float64
+	for _, it := range to.Items {
+		switch it := it.(type) {
+		case *Path:
+			got = append(got, it.Opacity)
+		case *Text:
+			got = append(got, it.Opacity)
+		case *Image:
+			got = append(got, it.Opacity)
+		}
+	}
+	if !slices.Equal(got, []float64{0.25, 0.5, 0.125, 0.5, 0, 0.25}) {
+		t.Errorf("opacities = %v", got)
+	}
+}
+
 func TestQRTooLong(t *testing.T) {
 	if _, err := QR(strings.Repeat("x", 4000), 0, 0, 20); err == nil {
 		t.Error("4,000 characters made a QR code")

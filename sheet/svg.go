@@ -126,6 +126,8 @@ func (t *Text) appendSVG(b []byte) []byte {
 	}
 	b = append(b, `<g fill="`...)
 	b = appendColor(b, t.Color)
+	b = t.appendBold(b, scale)
+	b = appendOpacity(b, t.Opacity)
 	b = append(b, `" transform="`...)
 	b = appendMatrix(b, m)
 	b = append(b, `">`...)
@@ -147,10 +149,31 @@ func (t *Text) appendSVG(b []byte) []byte {
 	return append(b, "</g>"...)
 }
 
+// appendBold makes the strokes of outlines wider, which are drawn scaled.
+func (t *Text) appendBold(b []byte, scale float64) []byte {
+	if t.Bold <= 0 {
+		return b
+	}
+	b = append(b, `" stroke="`...)
+	b = appendColor(b, t.Color)
+	b = append(b, `" stroke-linejoin="round" stroke-width="`...)
+	return AppendNumber(b, t.Bold/scale)
+}
+
+func appendOpacity(b []byte, opacity float64) []byte {
+	if opacity == 0 || opacity == 1 {
+		return b
+	}
+	b = append(b, `" opacity="`...)
+	return AppendNumber(b, opacity)
+}
+
 // appendForeign draws text of which the file holds no font.
 func (t *Text) appendForeign(b []byte) []byte {
 	b = append(b, `<text fill="`...)
 	b = appendColor(b, t.Color)
+	b = t.appendBold(b, 1)
+	b = appendOpacity(b, t.Opacity)
 	b = append(b, `" font-family="`...)
 	b = AppendEscaped(b, t.Family)
 	b = append(b, `, SimSun, Songti SC, serif" font-size="`...)
@@ -196,10 +219,7 @@ func (p *Path) appendSVG(b []byte) []byte {
 		b = append(b, `" stroke-width="`...)
 		b = AppendNumber(b, p.Width)
 	}
-	if p.Opacity != 0 && p.Opacity != 1 {
-		b = append(b, `" opacity="`...)
-		b = AppendNumber(b, p.Opacity)
-	}
+	b = appendOpacity(b, p.Opacity)
 	if p.Matrix != nil && *p.Matrix != Identity {
 		b = append(b, `" transform="`...)
 		b = appendMatrix(b, *p.Matrix)
@@ -244,6 +264,7 @@ func (im *Image) appendSVG(b []byte) []byte {
 	}
 	b = append(b, `<image width="1" height="1" preserveAspectRatio="none" transform="`...)
 	b = appendMatrix(b, im.Matrix)
+	b = appendOpacity(b, im.Opacity)
 	b = append(b, `" href="data:`...)
 	b = append(b, im.MIME...)
 	b = append(b, ";base64,"...)
