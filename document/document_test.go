@@ -71,7 +71,7 @@ var theOffice = sync.OnceValue(func() *office { return newOffice(new(testing.T),
 func (o *office) stamp() Stamp { return Stamp{Seal: o.seal, Signer: o.key, Cert: o.cert, Time: noon} }
 
 func (o *office) options() Options {
-	return Options{Roots: []*gm.Certificate{o.root}, Now: noon.AddDate(0, 0, 1)}
+	return Options{Trust: gm.Trust{Roots: []*gm.Certificate{o.root}}, Now: noon.AddDate(0, 0, 1)}
 }
 
 var foodFace = face.Plain("食品经营许可证", []face.Field{
@@ -167,7 +167,7 @@ func TestSealedLicense(t *testing.T) {
 	t.Run("is not trusted under another root", func(t *testing.T) {
 		other := newOffice(t, "另一个单位")
 		for _, roots := range [][]*gm.Certificate{nil, {other.root}} {
-			if r := Judge(file, Options{Roots: roots, Now: noon}); r.Verdict != GenuineUntrusted {
+			if r := Judge(file, Options{Trust: gm.Trust{Roots: roots}, Now: noon}); r.Verdict != GenuineUntrusted {
 				t.Errorf("verdict %s", r.Verdict)
 			}
 		}
@@ -638,7 +638,7 @@ func TestJudgeForeignFiles(t *testing.T) {
 			name += " with its root"
 		}
 		t.Run(name, func(t *testing.T) {
-			r := Judge(sample(t, tc.file), Options{Roots: tc.roots, Now: now})
+			r := Judge(sample(t, tc.file), Options{Trust: gm.Trust{Roots: tc.roots}, Now: now})
 			var names []string
 			for _, c := range failed(r) {
 				names = append(names, c.Name)

@@ -70,8 +70,8 @@ type Signature struct {
 
 // Options are what a judgement rests on.
 type Options struct {
-	Roots []*gm.Certificate // trusted; without any the best verdict is GenuineUntrusted
-	Now   time.Time         // zero: times are not compared with now
+	gm.Trust           // without a root the best verdict is GenuineUntrusted
+	Now      time.Time // zero: times are not compared with now
 }
 
 // Judge finds out whether a file is genuine. It never fails: a file that can't
@@ -83,7 +83,7 @@ func Judge(file []byte, o Options) Report {
 	}
 	b := f.Bodies[0]
 	r := Report{DocID: b.ID, Title: b.Title, Metadata: b.Custom}
-	res, err := seal.Verify(f, seal.Options{Roots: o.Roots, Now: o.Now})
+	res, err := seal.Verify(f, seal.Options{Trust: o.Trust, Now: o.Now})
 	if err != nil {
 		r.Verdict = Altered
 		r.Altered = []string{fileOf(err)}

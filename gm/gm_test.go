@@ -64,7 +64,7 @@ func TestSM2SignatureOfARealSeal(t *testing.T) {
 
 var day = time.Date(2026, 3, 2, 4, 0, 0, 0, time.UTC)
 
-func newAuthority(t *testing.T) *Authority {
+func newAuthority(t testing.TB) *Authority {
 	t.Helper()
 	key, err := GenerateKey()
 	if err != nil {
@@ -75,50 +75,6 @@ func newAuthority(t *testing.T) *Authority {
 		t.Fatal(err)
 	}
 	return &Authority{root, key}
-}
-
-func TestCheckChain(t *testing.T) {
-	a, other := newAuthority(t), newAuthority(t)
-	key, _ := GenerateKey()
-	c, err := a.Issue(key.Public(), Name{"福州市鼓楼区市场监督管理局", "印章"}, day, day.AddDate(1, 0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// An owner's certificate must not certify others.
-	sub := &Authority{c, key}
-	grandchild, err := sub.Issue(key.Public(), Name{"", "冒用"}, day, day.AddDate(1, 0, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := []*Certificate{a.Root}
-	for _, tc := range []struct {
-		name  string
-		c     *Certificate
-		roots []*Certificate
-		t     time.Time
-		use   Usage
-		want  error
-	}{
-		{"issued under the root", c, roots, day, UsageSign, nil},
-		{"last moment", c, roots, day.AddDate(1, 0, 0), UsageSign, nil},
-		{"before it begins", c, roots, day.Add(-time.Second), UsageSign, ErrNotYetValid},
-		{"after it ends", c, roots, day.AddDate(1, 0, 1), UsageSign, ErrExpired},
-		{"no roots", c, nil, day, UsageSign, ErrUnknownRoot},
-		{"another root of the same name", c, []*Certificate{other.Root}, day, UsageSign, ErrUnknownRoot},
-		{"root among several", c, []*Certificate{other.Root, a.Root}, day, UsageSign, nil},
-		{"root used to sign documents", a.Root, roots, day, UsageSign, ErrUsage},
-		{"signer used as authority", c, roots, day, UsageCertify, ErrUsage},
-		{"issued by a signer", grandchild, []*Certificate{a.Root, c}, day, UsageSign, ErrUsage},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			if err := CheckChain(tc.c, tc.roots, tc.t, tc.use); !errors.Is(err, tc.want) {
-				t.Errorf("CheckChain = %v, want %v", err, tc.want)
-			}
-		})
-	}
-	if c.Organization() != "福州市鼓楼区市场监督管理局" || c.Subject() != "印章" {
-		t.Errorf("subject = %q of %q", c.Subject(), c.Organization())
-	}
 }
 
 func TestParseCertificate(t *testing.T) {
@@ -146,8 +102,8 @@ func TestParseCertificate(t *testing.T) {
 		if c.Malformed == nil || !c.Key.Equal(a.Root.Key) {
 			t.Errorf("Malformed = %v, key equal = %v", c.Malformed, c.Key.Equal(a.Root.Key))
 		}
-		if err := CheckChain(c, []*Certificate{a.Root}, day, UsageSign); !errors.Is(err, ErrMalformed) {
-			t.Errorf("CheckChain = %v, want %v", err, ErrMalformed)
+		if _, err := (&Trust{Roots: []*Certificate{a.Root}}).Check(c, day, UsageSign); !errors.Is(err, ErrMalformed) {
+			t.Errorf("Check = %v, want %v", err, ErrMalformed)
 		}
 	})
 	t.Run("garbage", func(t *testing.T) {

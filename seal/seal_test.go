@@ -117,7 +117,7 @@ func TestMake(t *testing.T) {
 func TestEveryChangedByteOfASealIsFound(t *testing.T) {
 	p := newParties(t)
 	s := p.seal(t)
-	roots := []*gm.Certificate{p.root}
+	trust := gm.Trust{Roots: []*gm.Certificate{p.root}}
 	for i := range s.DER {
 		der := bytes.Clone(s.DER)
 		der[i] ^= 0x04
@@ -125,7 +125,7 @@ func TestEveryChangedByteOfASealIsFound(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if bad.Genuine() && gm.CheckChain(bad.Maker, roots, bad.Created, gm.UsageSign) == nil {
+		if _, err := trust.Check(bad.Maker, bad.Created, gm.UsageSign); err == nil && bad.Genuine() {
 			t.Errorf("byte %d of %d can be changed", i, len(der))
 		}
 	}
@@ -259,7 +259,7 @@ func TestSignAndVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := Verify(f, Options{Roots: []*gm.Certificate{p.root}, Now: begin.AddDate(1, 0, 0)})
+	res, err := Verify(f, Options{Trust: gm.Trust{Roots: []*gm.Certificate{p.root}}, Now: begin.AddDate(1, 0, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +301,7 @@ func TestStolenSealIsRefused(t *testing.T) {
 	if f, err = ofd.Open(pkg.Bytes()); err != nil {
 		t.Fatal(err)
 	}
-	res, err := Verify(f, Options{Roots: []*gm.Certificate{p.root}})
+	res, err := Verify(f, Options{Trust: gm.Trust{Roots: []*gm.Certificate{p.root}}})
 	if err != nil {
 		t.Fatal(err)
 	}

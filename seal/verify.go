@@ -66,8 +66,8 @@ func (s *Signature) Whole() bool { return len(s.Uncovered) == 0 }
 
 // Options are what a verification rests on.
 type Options struct {
-	Roots []*gm.Certificate // trusted roots; without any no signature is trusted
-	Now   time.Time         // zero: times are not compared with now
+	gm.Trust           // without a root no signature is trusted
+	Now      time.Time // zero: times are not compared with now
 }
 
 // Result is what was found out about the signatures of a package.
@@ -375,10 +375,10 @@ func (v *verifier) trust(s *Signature, val *value, name string) {
 			"签章人在印章列明的用章人之中。", "签章人不在印章列明的用章人之中。")
 		s.add("sealTerm", Trust, sl.ValidAt(when), name,
 			"印章在签章时有效。", "签章时不在印章的有效期内。")
-		err := gm.CheckChain(sl.Maker, v.o.Roots, sl.Created, gm.UsageSign)
+		_, err := v.o.Trust.Check(sl.Maker, sl.Created, gm.UsageSign)
 		s.add("makerCertificate", Trust, err == nil, name, "制章人证书可信。", "制章人证书不可信："+chainReason(err))
 	}
-	err := gm.CheckChain(val.cert, v.o.Roots, when, gm.UsageSign)
+	_, err := v.o.Trust.Check(val.cert, when, gm.UsageSign)
 	s.add("signerCertificate", Trust, err == nil, name, "签章人证书可信。", "签章人证书不可信："+chainReason(err))
 }
 
