@@ -195,7 +195,7 @@ func (w *writer) makeFonts() error {
 			if t.Font == nil {
 				return fmt.Errorf("text %.20q has no font", t.Text)
 			}
-			if t.Tag != "" && !elementName(t.Tag) {
+			if t.Tag != "" && !sheet.ElementName(t.Tag) {
 				return fmt.Errorf("tag %.20q can't name an element", t.Tag)
 			}
 			f := w.use(t)
@@ -223,17 +223,6 @@ func (w *writer) makeFonts() error {
 		}
 	}
 	return nil
-}
-
-// elementName tells whether s can be the name of an XML element as it is.
-func elementName(s string) bool {
-	for i, r := range s {
-		letter := r == '_' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && (i == 0 || r != '-' && r != '.' && (r < '0' || r > '9')) {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func (w *writer) ofdXML() []byte {

@@ -1,7 +1,7 @@
 // Package sheet is a page as a display list: texts with their font, glyphs and
 // advances, paths, images, all measured in millimetres from the upper left
 // corner, x to the right, y down. A sheet says exactly what is on the page and
-// nothing about why. It can be drawn as SVG; package ofd writes it into files
+// nothing about why. It can be drawn as SVG and PDF; package ofd writes it into files
 // and reads it back. Fonts are TrueType, parsed, measured and cut down to the
 // characters used by this package.
 package sheet

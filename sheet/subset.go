@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"sync"
 	"unicode/utf16"
 )
 
@@ -15,6 +16,9 @@ type Subset struct {
 	Data []byte
 
 	runes []rune
+
+	pack   sync.Once // what PDF files hold of it
+	packed []byte
 }
 
 // Glyph returns the number of a character's glyph in the subset, 0 if the
