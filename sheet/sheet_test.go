@@ -19,7 +19,7 @@ func fonts(t testing.TB) *FontSet {
 	t.Helper()
 	s, err := loadFonts()
 	if err != nil {
-		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-babelstone-han", err)
+		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-arphic-gkai00mp fonts-babelstone-han", err)
 	}
 	return s
 }

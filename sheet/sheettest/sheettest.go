@@ -1,4 +1,5 @@
-// Package sheettest gives tests the machine's fonts, read once.
+// Package sheettest gives tests the machine's fonts, read once, and compares where the
+// drawings of a sheet put their ink.
 package sheettest
 
 import (
@@ -16,7 +17,7 @@ func Fonts(t testing.TB) *sheet.FontSet {
 	t.Helper()
 	set, err := load()
 	if err != nil {
-		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-babelstone-han", err)
+		t.Fatalf("%v: apt-get install fonts-arphic-uming fonts-wqy-zenhei fonts-arphic-gkai00mp fonts-babelstone-han", err)
 	}
 	return set
 }
