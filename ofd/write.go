@@ -25,6 +25,13 @@ type Document struct {
 	// before; nil makes a new one.
 	Labels func(f *sheet.Font, runes []rune) (*PreparedFont, error)
 
+	// Design is what is kept of earlier documents of the same design. With it the
+	// first Fixed items of each page become a template page, the texts among them
+	// are the labels whatever they are marked as, and values are set in the
+	// labels' font where that holds all their characters. nil writes everything
+	// into the pages, as if nothing were fixed.
+	Design *Design
+
 	Attachments []Attachment
 
 	// Signed says that signatures will be put in, for OFD.xml must point to them
@@ -104,6 +111,13 @@ func Write(d *Document) (*Package, error) {
 		return nil, fmt.Errorf("write OFD: no pages")
 	}
 	w := &writer{doc: d, pkg: &Package{Entries: make([]Entry, 0, 16)}}
+	if d.Design != nil {
+		var err error
+		if w.plan, w.parts, err = d.Design.plan(d); err != nil {
+			return nil, fmt.Errorf("write OFD: %w", err)
+		}
+		w.lastID, w.fonts, w.images = w.plan.lastID, slices.Clip(w.plan.fonts), slices.Clip(w.plan.images)
+	}
 	for range d.Pages {
 		w.pkg.PageIDs = append(w.pkg.PageIDs, w.newID())
 	}
@@ -113,6 +127,12 @@ func Write(d *Document) (*Package, error) {
 	w.pkg.Add(fileOFD, w.ofdXML())
 	document := len(w.pkg.Entries)
 	w.pkg.Entries = append(w.pkg.Entries, Entry{Name: fileDocument}) // needs the highest ID of all
+	if w.plan != nil {
+		for i := range w.plan.parts {
+			p := &w.plan.parts[i]
+			w.pkg.Entries = append(w.pkg.Entries, Entry{p.file(i), p.blob})
+		}
+	}
 	for i := range d.Pages {
 		w.pkg.Add(pageFile(i), w.page(i))
 	}
@@ -134,6 +154,9 @@ func pageFile(i int) string { return "Doc_0/Pages/Page_" + strconv.Itoa(i) + "/C
 type writer struct {
 	doc    *Document
 	pkg    *Package
+	plan   *plan // of the design, nil without one
+	fixed  bool  // the template pages of a design are written, not a document
+	parts  []int // of each page, the number of its part in the plan
 	lastID int
 	fonts  []*fontUse
 	images []imageUse
@@ -154,20 +177,54 @@ type fontUse struct {
 
 func (f *fontUse) file() string { return "font_" + strconv.Itoa(f.id) + ".ttf" }
 
-type imageUse struct {
-	id  int
-	img *sheet.Image
+func (f *fontUse) holds(s string) bool {
+	for _, r := range s {
+		if f.prepared.Subset.Glyph(r) == 0 {
+			return false
+		}
+	}
+	return true
 }
 
-func (im imageUse) file() (name, format string) {
-	name = "image_" + strconv.Itoa(im.id)
-	switch im.img.MIME {
+// imageUse is an image of the package. Several may be one file: parts of a
+// design have resources of their own.
+type imageUse struct {
+	id   int
+	file string
+	img  *sheet.Image
+	blob *Blob
+}
+
+func imageFormat(mime string) (extension, format string) {
+	switch mime {
 	case "image/jpeg":
-		return name + ".jpg", "JPEG"
+		return ".jpg", "JPEG"
 	case "image/bmp":
-		return name + ".bmp", "BMP"
+		return ".bmp", "BMP"
 	}
-	return name + ".png", "PNG"
+	return ".png", "PNG"
+}
+
+// useImage returns the resource of an image, a new one unless it is among the
+// resources from first on.
+func (w *writer) useImage(im *sheet.Image, first int) int {
+	for i := range w.images {
+		if u := &w.images[i]; i >= first && u.img.MIME == im.MIME && sameData(u.img.Data, im.Data) {
+			return u.id
+		}
+	}
+	u := imageUse{id: w.newID(), img: im}
+	for i := range w.images {
+		if o := &w.images[i]; o.img.MIME == im.MIME && sameData(o.img.Data, im.Data) {
+			u.file, u.blob = o.file, o.blob
+		}
+	}
+	if u.blob == nil {
+		extension, _ := imageFormat(im.MIME)
+		u.file, u.blob = "image_"+strconv.Itoa(u.id)+extension, &Blob{Data: im.Data, Dense: im.MIME != "image/bmp"}
+	}
+	w.images = append(w.images, u)
+	return u.id
 }
 
 type tagUse struct {
@@ -175,54 +232,99 @@ type tagUse struct {
 	page, object int
 }
 
-func (w *writer) use(t *sheet.Text) *fontUse {
+func (w *writer) find(source *sheet.Font, label bool) *fontUse {
 	for _, f := range w.fonts {
-		if f.source == t.Font && f.label == t.Label {
+		if f.source == source && f.label == label {
 			return f
 		}
 	}
 	return nil
 }
 
+// fontOf returns the font for labels or values of a source font, a new one if
+// there is none yet.
+func (w *writer) fontOf(source *sheet.Font, label bool) *fontUse {
+	f := w.find(source, label)
+	if f == nil {
+		f = &fontUse{source: source, label: label}
+		w.fonts = append(w.fonts, f)
+	}
+	return f
+}
+
+// isLabel tells whether a text is set in the labels' font of its source. Those
+// of a design are not cut for a document, but hold what many values consist of.
+func (w *writer) isLabel(t *sheet.Text) bool {
+	if w.plan == nil {
+		return t.Label || w.fixed
+	}
+	f := w.find(t.Font, true)
+	return f != nil && f.holds(t.Text)
+}
+
+func checkText(t *sheet.Text) error {
+	if t.Font == nil {
+		return fmt.Errorf("text %.20q has no font", t.Text)
+	}
+	if t.Tag != "" && !sheet.ElementName(t.Tag) {
+		return fmt.Errorf("tag %.20q can't name an element", t.Tag)
+	}
+	return nil
+}
+
 // makeFonts gathers the characters set in each font and cuts the fonts.
 func (w *writer) makeFonts() error {
+	made := len(w.fonts)
 	for i := range w.doc.Pages {
-		for _, it := range w.doc.Pages[i].Items {
+		for _, it := range w.items(i) {
 			t, ok := it.(*sheet.Text)
 			if !ok {
 				continue
 			}
-			if t.Font == nil {
-				return fmt.Errorf("text %.20q has no font", t.Text)
+			if err := checkText(t); err != nil {
+				return err
 			}
-			if t.Tag != "" && !sheet.ElementName(t.Tag) {
-				return fmt.Errorf("tag %.20q can't name an element", t.Tag)
-			}
-			f := w.use(t)
-			if f == nil {
-				f = &fontUse{source: t.Font, label: t.Label}
-				w.fonts = append(w.fonts, f)
+			label := w.isLabel(t)
+			f := w.fontOf(t.Font, label)
+			if label && w.plan != nil {
+				continue
 			}
 			for _, r := range t.Text {
 				f.runes = append(f.runes, r)
 			}
 		}
 	}
-	for _, f := range w.fonts {
-		slices.Sort(f.runes)
-		f.runes = slices.Compact(f.runes)
-		f.id = w.newID()
-		var err error
-		if f.label && w.doc.Labels != nil {
-			f.prepared, err = w.doc.Labels(f.source, f.runes)
-		} else {
-			f.prepared, err = newFont(f.source, f.runes, "ELicenseText"+strconv.Itoa(f.id))
-		}
-		if err != nil {
+	for _, f := range w.fonts[made:] {
+		if err := w.cut(f); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// cut makes a font of the characters gathered.
+func (w *writer) cut(f *fontUse) (err error) {
+	slices.Sort(f.runes)
+	f.runes = slices.Compact(f.runes)
+	f.id = w.newID()
+	switch {
+	case f.label && w.doc.Labels != nil:
+		f.prepared, err = w.doc.Labels(f.source, f.runes)
+	case w.fixed:
+		f.prepared, err = labelFont(f.source, f.runes)
+	default:
+		f.prepared, err = newFont(f.source, f.runes, "ELicenseText"+strconv.Itoa(f.id))
+	}
+	return err
+}
+
+// items returns what of a page is not on a template page.
+func (w *writer) items(page int) []sheet.Item {
+	s := &w.doc.Pages[page]
+	if w.plan == nil {
+		return s.Items
+	}
+	return s.Items[s.Fixed:]
 }
 
 func (w *writer) ofdXML() []byte {
@@ -280,6 +382,15 @@ func (w *writer) documentXML() []byte {
 	if len(w.images) > 0 {
 		b = append(b, `<ofd:DocumentRes>DocumentRes.xml</ofd:DocumentRes>`...)
 	}
+	if w.plan != nil {
+		for i := range w.plan.parts {
+			b = append(b, `<ofd:TemplatePage ID="`...)
+			b = strconv.AppendInt(b, int64(w.plan.parts[i].id), 10)
+			b = append(b, `" ZOrder="Background" BaseLoc="Tpls/Tpl_`...)
+			b = strconv.AppendInt(b, int64(i), 10)
+			b = append(b, `/Content.xml"/>`...)
+		}
+	}
 	b = append(b, `</ofd:CommonData><ofd:Pages>`...)
 	for i, id := range w.pkg.PageIDs {
 		b = append(b, `<ofd:Page ID="`...)
@@ -334,28 +445,48 @@ func appendNumbers(b []byte, values ...float64) []byte {
 func (w *writer) page(i int) []byte {
 	s := &w.doc.Pages[i]
 	b := make([]byte, 0, 24<<10)
-	b = append(b, xmlHead+`<ofd:Page`+xmlns+`><ofd:Area>`...)
-	b = appendPhysicalBox(b, s)
-	b = append(b, `</ofd:Area><ofd:Content><ofd:Layer ID="`...)
+	b = append(b, xmlHead+`<ofd:Page`+xmlns+`>`...)
+	if w.plan != nil && w.parts[i] >= 0 {
+		b = append(b, `<ofd:Template TemplateID="`...)
+		b = strconv.AppendInt(b, int64(w.plan.parts[w.parts[i]].id), 10)
+		b = append(b, `" ZOrder="Background"/>`...)
+	}
+	if first := &w.doc.Pages[0]; s.W != first.W || s.H != first.H {
+		b = append(b, `<ofd:Area>`...)
+		b = appendPhysicalBox(b, s)
+		b = append(b, `</ofd:Area>`...)
+	}
+	b = w.content(b, s, w.items(i), w.pkg.PageIDs[i], "Body")
+	return append(b, `</ofd:Page>`...)
+}
+
+// content writes the objects of a page, or of a template page, whose ID is 0.
+func (w *writer) content(b []byte, s *sheet.Sheet, items []sheet.Item, pageID int, layer string) []byte {
+	b = append(b, `<ofd:Content><ofd:Layer ID="`...)
 	b = strconv.AppendInt(b, int64(w.newID()), 10)
-	b = append(b, `" Type="Body">`...)
-	for _, it := range s.Items {
+	b = append(b, `" Type="`...)
+	b = append(b, layer...)
+	b = append(b, `">`...)
+	firstImage := 0
+	if pageID == 0 {
+		firstImage = len(w.images)
+	}
+	for _, it := range items {
 		switch it := it.(type) {
 		case *sheet.Text:
 			id := w.newID()
 			if it.Tag != "" {
-				w.tags = append(w.tags, tagUse{it.Tag, w.pkg.PageIDs[i], id})
+				w.tags = append(w.tags, tagUse{it.Tag, pageID, id})
 			}
 			b = w.text(b, id, it, s)
 		case *sheet.Path:
 			b = appendPath(b, w.newID(), it, s)
 		case *sheet.Image:
-			res := w.newID()
-			w.images = append(w.images, imageUse{res, it})
-			b = appendImage(b, w.newID(), res, it, s)
+			resource := w.useImage(it, firstImage)
+			b = appendImage(b, w.newID(), resource, it, s)
 		}
 	}
-	return append(b, `</ofd:Layer></ofd:Content></ofd:Page>`...)
+	return append(b, `</ofd:Layer></ofd:Content>`...)
 }
 
 func appendID(b []byte, object string, id int) []byte {
@@ -368,7 +499,7 @@ func appendID(b []byte, object string, id int) []byte {
 // text writes a TextObject. Everything outside the boundary is clipped, so it is
 // taken wider than the type; a turned text gets the page for its boundary.
 func (w *writer) text(b []byte, id int, t *sheet.Text, s *sheet.Sheet) []byte {
-	f := w.use(t)
+	f := w.find(t.Font, w.isLabel(t))
 	width := t.Size
 	for _, a := range t.Advances {
 		width += a
@@ -543,12 +674,15 @@ func (w *writer) addImages() {
 		return
 	}
 	b := []byte(xmlHead + `<ofd:Res` + xmlns + ` BaseLoc="Res"><ofd:MultiMedias>`)
-	for _, im := range w.images {
-		file, format := im.file()
+	for i := range w.images {
+		im := &w.images[i]
+		_, format := imageFormat(im.img.MIME)
 		b = append(b, `<ofd:MultiMedia ID="`...)
 		b = strconv.AppendInt(b, int64(im.id), 10)
-		b = append(b, `" Type="Image" Format="`+format+`"><ofd:MediaFile>`+file+`</ofd:MediaFile></ofd:MultiMedia>`...)
-		w.pkg.Add(dirRes+file, im.img.Data)
+		b = append(b, `" Type="Image" Format="`+format+`"><ofd:MediaFile>`+im.file+`</ofd:MediaFile></ofd:MultiMedia>`...)
+		if !slices.ContainsFunc(w.images[:i], func(o imageUse) bool { return o.file == im.file }) {
+			w.pkg.Entries = append(w.pkg.Entries, Entry{dirRes + im.file, im.blob})
+		}
 	}
 	w.pkg.Add(fileDocumentRes, append(b, `</ofd:MultiMedias></ofd:Res>`...))
 }

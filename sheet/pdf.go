@@ -28,9 +28,10 @@ type PDFInfo struct {
 	// becomes a list.
 	Custom [][2]string
 
-	// Labels returns the subset for the texts marked as labels, usually one made
-	// before; it may hold more than the runes, which are in ascending order. nil
-	// cuts one font for labels and values together.
+	// Labels returns the subset for the fixed texts of the pages, or for those
+	// marked as labels where nothing is fixed; usually one made before. It may hold
+	// more than the runes, which are in ascending order. nil cuts one font for
+	// labels and values together.
 	Labels func(f *Font, runes []rune) (*Subset, error)
 }
 
@@ -249,7 +250,8 @@ func appendReal(b []byte, v float64) []byte {
 // their objects.
 func (w *pdfWriter) gather(pages []Sheet) error {
 	for i := range pages {
-		for _, it := range pages[i].Items {
+		fixed := pages[i].Fixed
+		for k, it := range pages[i].Items {
 			t, ok := it.(*Text)
 			if !ok {
 				continue
@@ -266,7 +268,7 @@ func (w *pdfWriter) gather(pages []Sheet) error {
 				w.sources = append(w.sources, s)
 			}
 			into := &s.values
-			if t.Label && w.info.Labels != nil {
+			if (k < fixed || fixed == 0 && t.Label) && w.info.Labels != nil {
 				into = &s.labels
 			}
 			for _, r := range t.Text {
