@@ -9,7 +9,9 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -119,7 +121,7 @@ type Type struct {
 	Unit     elicense.UnitCode   `json:"unit,omitempty"`    // who registers and manages the type
 	Issuers  []elicense.UnitCode `json:"issuers"`           // 签发单位, Art. 6(2)
 	Category string              `json:"category"`          // 事项类别, Art. 6(3)
-	Face     *face.Template      `json:"face,omitempty"`    // 证照模板信息, Art. 6(4)
+	Face     *Face               `json:"face,omitempty"`    // 证照模板信息, Art. 6(4)
 	Validity Validity            `json:"validity"`          // 证照有效期限, Art. 6(5)
 	Holders  Holders             `json:"holders"`
 	Mode     Mode                `json:"mode"`
@@ -497,8 +499,29 @@ func replaceOlder(tx *store.Tx, t *Type) error {
 	return nil
 }
 
+// Face is the design of a type's licenses.
+type Face = face.Template
+
+// ParseFace reads a face as JSON. Unknown members are errors: what a design says
+// must not be lost silently.
+//
+// Errors: Invalid.
+func ParseFace(data []byte) (*Face, error) {
+	read := json.NewDecoder(bytes.NewReader(data))
+	read.DisallowUnknownFields()
+	t := new(Face)
+	err := read.Decode(t)
+	if err == nil {
+		err = t.Check()
+	}
+	if err != nil {
+		return nil, elicense.E(elicense.Invalid, "照面模板有错，不能使用").At("face").Under("第六条").Then("请在照面编辑页修改").Because(err)
+	}
+	return t, nil
+}
+
 // DefaultFace is the plain design for a type that has no face of its own.
-func DefaultFace(name string, fields []Field) *face.Template {
+func DefaultFace(name string, fields []Field) *Face {
 	var list []face.Field
 	for _, f := range fields {
 		if f.Type == "image" {
@@ -516,24 +539,57 @@ func DefaultFace(name string, fields []Field) *face.Template {
 	return face.Plain(name, list)
 }
 
-// FaceData is what a face says: the fields as they are printed (dates as
-// 2026年11月23日, lists apart), the unit, the issue date, the identifier and the
-// address in the QR code.
+// FaceData is what a face says: the fields as they are kept, lists apart and
+// photos as pictures, the unit, the issue date, the identifier and the address
+// in the QR code. Dates are printed in the form the face asks for.
 func (t *Type) FaceData(issuer string, fields map[string]string, issuedOn elicense.Date, id elicense.Identifier, checkURL string) face.Data {
-	d := face.Data{Values: map[string][]string{}, Issuer: issuer, Date: issuedOn.Chinese(), Identifier: string(id), QR: checkURL}
+	d := face.Data{Values: map[string][]string{}, Photos: map[string]face.Photograph{}, Issuer: issuer, Date: string(issuedOn), Identifier: string(id), QR: checkURL}
 	for _, f := range t.Fields {
 		v := fields[f.Key]
 		switch {
-		case v == "" || f.Type == "image":
-		case f.Type == "list":
+		case v == "":
+		case f.Type == "image":
+			if mime, data, ok := Photo(v); ok {
+				d.Photos[f.Key] = face.Photograph{MIME: mime, Data: data}
+			}
+		case f.Type == "list" || f.Type == "text" && t.listed(f.Key):
 			d.Values[f.Key] = strings.Split(v, "\n")
-		case f.Type == "date" && v != "长期":
-			d.Values[f.Key] = []string{elicense.Date(v).Chinese()}
 		default:
 			d.Values[f.Key] = []string{v}
 		}
 	}
 	return d
+}
+
+// listed tells whether the face shows a field as a table.
+func (t *Type) listed(key string) bool {
+	if t.Face == nil {
+		return false
+	}
+	for i := range t.Face.Pages {
+		for _, table := range t.Face.Pages[i].Tables {
+			if table.Key == key {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// maxPhoto bounds a photo in bytes. It is kept with the license's fields and goes
+// into its file.
+const maxPhoto = 60 << 10
+
+// Photo reads the value of a field of the type image: a data URL of a PNG or
+// JPEG picture of at most 60 KB.
+func Photo(value string) (mime string, data []byte, ok bool) {
+	head, code, found := strings.Cut(value, ";base64,")
+	mime, is := strings.CutPrefix(head, "data:")
+	if !found || !is || mime != "image/png" && mime != "image/jpeg" || len(code) > maxPhoto*4/3+4 {
+		return "", nil, false
+	}
+	data, err := base64.StdEncoding.DecodeString(code)
+	return mime, data, err == nil && len(data) > 0 && len(data) <= maxPhoto
 }
 
 // FieldProblem tells which field of a face can't be laid out, and why in a
@@ -548,6 +604,8 @@ func FieldProblem(err error) (field, sentence string, ok bool) {
 		return fe.Key, fe.Label + "太长，照面放不下", true
 	case errors.Is(err, face.ErrEmpty):
 		return fe.Key, fe.Label + "还没有填写", true
+	case errors.Is(err, face.ErrPicture):
+		return fe.Key, fe.Label + "不是能用的图片", true
 	}
 	return fe.Key, fe.Label + "有字体里没有的字，不能制作", true
 }

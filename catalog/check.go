@@ -65,6 +65,11 @@ func (t *Type) check() error {
 	case t.Mode.Made() && t.Face == nil:
 		return bad("face", "要有照面模板")
 	}
+	if t.Face != nil {
+		if err := t.Face.Check(); err != nil {
+			return elicense.E(elicense.Invalid, "照面模板有错，不能使用").At("face").Under("第六条").Then("请在照面编辑页修改后再登记").Because(err)
+		}
+	}
 	for _, u := range t.Issuers {
 		if u.Check() > elicense.CodeDoubtful {
 			return bad("issuers", "签发单位的代码不对")
@@ -143,7 +148,7 @@ func (t *Type) CheckFields(values map[string]string, today elicense.Date) []Find
 	for _, f := range t.Fields {
 		v := strings.TrimSpace(values[f.Key])
 		if v == "" {
-			// Pictures are imported in a later step of the type's making.
+			// Units without a camera at the desk send the photo later, with a new version.
 			if f.Required && f.Type != "image" {
 				found = append(found, Finding{f.Key, f.Label, false, "必填，还没有填写"})
 			}
@@ -181,6 +186,12 @@ var (
 )
 
 func checkValue(f Field, v string, today elicense.Date) (text string, warning bool) {
+	if f.Type == "image" {
+		if _, _, ok := Photo(v); !ok {
+			return "要是不超过60KB的PNG或JPEG图片", false
+		}
+		return "", false
+	}
 	limit := maxString
 	if f.Type == "text" || f.Type == "list" {
 		limit = maxText

@@ -6,7 +6,8 @@ package demo
 
 import (
 	"context"
-	_ "embed"
+	"embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -32,6 +33,9 @@ var typesYAML []byte
 
 //go:embed data/orgs.yaml
 var orgsYAML []byte
+
+//go:embed data/faces
+var facesYAML embed.FS
 
 // Password is the password of every demo account.
 const Password = "fujian-2017"
@@ -104,12 +108,13 @@ type dataTypes struct {
 type Data struct {
 	orgs  dataOrgs
 	types dataTypes
-	unit  map[string]dataOrg // by short name
+	faces map[string]*catalog.Face // by short code of the type
+	unit  map[string]dataOrg       // by short name
 }
 
 // Read reads the data that is part of the program.
 func Read() (*Data, error) {
-	d := &Data{unit: map[string]dataOrg{}}
+	d := &Data{unit: map[string]dataOrg{}, faces: map[string]*catalog.Face{}}
 	if err := yaml.Unmarshal(orgsYAML, &d.orgs); err != nil {
 		return nil, fmt.Errorf("demo units: %w", err)
 	}
@@ -119,7 +124,34 @@ func Read() (*Data, error) {
 	for _, o := range d.orgs.Orgs {
 		d.unit[o.ID] = o
 	}
+	for _, t := range d.types.Types {
+		if !catalog.Mode(t.Mode).Made() {
+			continue
+		}
+		f, err := readFace(t.Code)
+		if err != nil {
+			return nil, fmt.Errorf("demo face of %s: %w", t.Code, err)
+		}
+		d.faces[t.Code] = f
+	}
 	return d, nil
+}
+
+// readFace reads the face of a type. It is kept as YAML, which people can read,
+// and means what the same JSON means.
+func readFace(code string) (*catalog.Face, error) {
+	data, err := facesYAML.ReadFile("data/faces/" + code + ".yaml")
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	if err := yaml.Unmarshal(data, &tree); err != nil {
+		return nil, err
+	}
+	if data, err = json.Marshal(tree); err != nil {
+		return nil, err
+	}
+	return catalog.ParseFace(data)
 }
 
 // typeUnits says for each type who registers it and who issues it.
@@ -190,7 +222,7 @@ func (d *Data) Types() []*catalog.Type {
 			}
 		}
 		if c.Mode.Made() {
-			c.Face = catalog.DefaultFace(c.Name, c.Fields)
+			c.Face = d.faces[t.Code]
 		}
 		list = append(list, c)
 	}

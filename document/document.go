@@ -31,8 +31,9 @@ type Pair = ofd.Pair
 type Maker struct {
 	fonts *sheet.FontSet
 
-	mu     sync.Mutex
-	labels map[labelKey]*ofd.PreparedFont
+	mu      sync.Mutex
+	labels  map[labelKey]*ofd.PreparedFont
+	designs map[*face.Template]*face.Design
 }
 
 // labelKey is what makes label fonts the same: their source and characters.
@@ -41,12 +42,33 @@ type labelKey struct {
 	runes string
 }
 
-// maxLabels bounds the label fonts kept; a platform has some hundred designs.
+// maxLabels bounds the label fonts and designs kept; a platform has some hundred.
 const maxLabels = 1024
+
+// design makes a face ready, once for each.
+func (m *Maker) design(t *face.Template) (*face.Design, error) {
+	m.mu.Lock()
+	d := m.designs[t]
+	m.mu.Unlock()
+	if d != nil {
+		return d, nil
+	}
+	d, err := face.Compile(t, m.fonts)
+	if err != nil {
+		return nil, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.designs) >= maxLabels {
+		clear(m.designs)
+	}
+	m.designs[t] = d
+	return d, nil
+}
 
 // NewMaker returns a maker that sets documents in the given fonts.
 func NewMaker(fonts *sheet.FontSet) *Maker {
-	return &Maker{fonts: fonts, labels: map[labelKey]*ofd.PreparedFont{}}
+	return &Maker{fonts: fonts, labels: map[labelKey]*ofd.PreparedFont{}, designs: map[*face.Template]*face.Design{}}
 }
 
 func (m *Maker) label(f *sheet.Font, runes []rune) (*ofd.PreparedFont, error) {
@@ -83,7 +105,7 @@ const creator = "elicense"
 // Prepared is a license file that lacks its seal and nothing else.
 type Prepared struct {
 	pages  []sheet.Sheet
-	place  face.Place
+	places []face.Place
 	pkg    *ofd.Package
 	digest [32]byte
 	used   atomic.Bool
@@ -93,18 +115,33 @@ type Prepared struct {
 // for values that can't be set (wrapping face.ErrOverflow, face.ErrEmpty or
 // *sheet.MissingGlyphError), or tell what is wrong with the face.
 func (m *Maker) Prepare(c Content) (*Prepared, error) {
-	pages, err := face.Layout(c.Face, c.Data, m.fonts)
+	design, err := m.design(c.Face)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
+	}
+	if c.Data.Proof {
+		return nil, fmt.Errorf("prepare %s: a proof can't be sealed", c.Title)
+	}
+	pages, err := design.Layout(c.Data)
+	if err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
+	}
+	if len(pages.Seals) == 0 {
+		return nil, fmt.Errorf("prepare %s: the face has no place for a seal", c.Title)
+	}
+	data, err := licenseJSON(&c, pages.Sheets)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
 	}
 	pkg, err := ofd.Write(&ofd.Document{
 		ID: c.DocID, Title: c.Title, Date: c.Date, Creator: creator, Custom: c.Metadata,
-		Pages: pages, Labels: m.label, Signed: true,
+		Pages: pages.Sheets, Labels: m.label, Signed: true,
+		Attachments: []ofd.Attachment{{Name: dataName, Format: "json", Data: data}},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
 	}
-	p := &Prepared{pages: pages, place: c.Face.Seal, pkg: pkg}
+	p := &Prepared{pages: pages.Sheets, places: pages.Seals, pkg: pkg}
 	h := gm.NewHash()
 	h.Write([]byte("elicense content 1"))
 	for _, e := range pkg.Entries {
@@ -124,10 +161,12 @@ func (p *Prepared) SVG() [][]byte { return drawAll(p.pages) }
 // SVGWithSeal draws the pages as they will be once sealed.
 func (p *Prepared) SVGWithSeal(s *seal.Seal) ([][]byte, error) {
 	pages := slices.Clone(p.pages)
-	page := &pages[p.place.Page]
-	page.Items = slices.Clip(page.Items)
-	if err := s.Stamp(page, p.box(s)); err != nil {
-		return nil, err
+	for _, at := range p.places {
+		page := &pages[at.Page]
+		page.Items = slices.Clip(page.Items)
+		if err := s.Stamp(page, box(s, at)); err != nil {
+			return nil, err
+		}
 	}
 	return drawAll(pages), nil
 }
@@ -141,8 +180,8 @@ func drawAll(pages []sheet.Sheet) [][]byte {
 }
 
 // box is where a seal goes, in its real size.
-func (p *Prepared) box(s *seal.Seal) seal.Box {
-	return seal.Box{X: p.place.X - s.W/2, Y: p.place.Y - s.H/2, W: s.W, H: s.H}
+func box(s *seal.Seal, at face.Place) seal.Box {
+	return seal.Box{X: at.X - s.W/2, Y: at.Y - s.H/2, W: s.W, H: s.H}
 }
 
 // Digest is the SM3 digest of the fixed content, to be recorded before the key
@@ -168,7 +207,7 @@ var ErrUsed = errors.New("this prepared license was sealed already")
 func (p *Prepared) Seal(s Stamp) ([]byte, error) {
 	use := seal.Use{
 		Seal: s.Seal, Signer: s.Signer, Cert: s.Cert, Time: s.Time, Provider: s.Provider,
-		PageID: p.pkg.PageIDs[p.place.Page], Box: p.box(s.Seal),
+		PageID: p.pkg.PageIDs[p.places[0].Page], Box: box(s.Seal, p.places[0]),
 	}
 	if use.Provider == "" {
 		use.Provider = creator

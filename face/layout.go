@@ -8,58 +8,392 @@ import (
 	"elicense/sheet"
 )
 
-// none stands where an optional field has no value.
-const none = "—"
+// withheld stands where a copy for one use leaves a field out.
+const withheld = "（本件未提供）"
 
-// Layout sets data onto the pages of a face. What a face has no place for is
-// left out. Errors are *FieldError, or say what is wrong with the template.
-func Layout(t *Template, d Data, fonts *sheet.FontSet) ([]sheet.Sheet, error) {
+// Design is a template made ready for one set of fonts: what is the same on
+// every license of it is laid out once. Safe for concurrent use.
+type Design struct {
+	Template *Template
+
+	fonts *sheet.FontSet
+	fixed [][]sheet.Item // of each page
+	texts [][]ready      // of each page, those that hold values or depend on one
+}
+
+// ready is a text of a template taken apart.
+type ready struct {
+	text  *Text
+	parts []part
+}
+
+// Compile makes a template ready. Errors tell what is wrong with it.
+func Compile(t *Template, fonts *sheet.FontSet) (*Design, error) {
 	if err := t.Check(); err != nil {
 		return nil, err
 	}
-	page := sheet.Sheet{W: t.W, H: t.H, Title: t.Title, Items: make([]sheet.Item, 0, 64)}
-	s := &setter{fonts: fonts, out: &page}
-	if d.Sample {
-		if err := s.sample(t); err != nil {
-			return nil, err
+	d := &Design{Template: t, fonts: fonts, fixed: make([][]sheet.Item, len(t.Pages)), texts: make([][]ready, len(t.Pages))}
+	for i := range t.Pages {
+		if err := d.compilePage(i); err != nil {
+			return nil, fmt.Errorf("face %q page %d: %w", t.Title, i+1, err)
 		}
 	}
-	for _, f := range t.Frames {
-		page.Items = append(page.Items, &sheet.Path{Segments: sheet.Rect(f.X, f.Y, f.W, f.H), Stroke: true, Width: f.Width, Color: f.Color})
+	return d, nil
+}
+
+func (d *Design) compilePage(i int) error {
+	p := &d.Template.Pages[i]
+	out := &sheet.Sheet{}
+	s := &setter{fonts: d.fonts, out: out}
+	if p.Ground != (sheet.Color{}) {
+		out.Items = append(out.Items, &sheet.Path{Segments: sheet.Rect(0, 0, p.W, p.H), Fill: true, Color: p.Ground})
 	}
-	for _, r := range t.Rules {
-		s.rule(r.X1, r.Y1, r.X2, r.Y2, r.Width, r.Color)
-	}
-	for i := range t.Labels {
-		l := &t.Labels[i]
-		if err := s.setArea(l.Text, &l.Area, style{label: true}); err != nil {
-			return nil, fmt.Errorf("face %q: text %q: %w", t.Title, l.Text, err)
+	for _, c := range p.Pictures {
+		if c.Kind != Photo && len(c.Data) > 0 {
+			out.Items = append(out.Items, picture(c.At, c.MIME, c.Data))
 		}
 	}
-	for i := range t.Boxes {
-		if err := s.box(&t.Boxes[i], &d); err != nil {
-			return nil, err
-		}
+	for _, b := range p.Borders {
+		out.Items = append(out.Items, borderItems(b)...)
 	}
-	if t.Grid != nil {
-		if err := s.grid(t.Grid, &d); err != nil {
-			return nil, err
-		}
+	for _, r := range p.Rules {
+		s.rule(r.From[0], r.From[1], r.To[0], r.To[1], r.Width, r.Color)
 	}
-	if t.QR != nil && d.QR != "" {
-		p, err := sheet.QR(d.QR, t.QR.X, t.QR.Y, t.QR.Side)
+	for j := range p.Texts {
+		t := &p.Texts[j]
+		list, err := parts(t.Text)
 		if err != nil {
-			return nil, fmt.Errorf("face %q: %w", t.Title, err)
+			return err
 		}
-		page.Items = append(page.Items, p)
+		if t.With != "" || len(list) != 1 || list[0].key != "" {
+			if len(list) > 0 {
+				d.texts[i] = append(d.texts[i], ready{t, list})
+			}
+			continue
+		}
+		chars, err := s.append(nil, list[0].text, t.Font, t.Spacing, "", true)
+		if err == nil {
+			err = s.setText(chars, t, nil)
+		}
+		if err != nil {
+			return fmt.Errorf("text %.40q: %w", t.Text, err)
+		}
 	}
-	return []sheet.Sheet{page}, nil
+	d.fixed[i] = out.Items
+	return nil
+}
+
+// picture stretches an image over a rectangle, keeping its proportions is the
+// importer's business.
+func picture(at Rect, mime string, data []byte) *sheet.Image {
+	return &sheet.Image{Data: data, MIME: mime, Matrix: sheet.Matrix{at[2], 0, 0, at[3], at[0], at[1]}}
+}
+
+// Pages are the pages of a license with the places of its seals.
+type Pages struct {
+	Sheets []sheet.Sheet
+	Seals  []Place
+}
+
+// Layout sets data onto the pages of a face, and what does not fit there onto
+// added pages. What a face has no place for is left out. Errors are *FieldError.
+func (d *Design) Layout(data Data) (Pages, error) {
+	l := &layout{design: d, data: &data}
+	for i := range d.Template.Pages {
+		p := &d.Template.Pages[i]
+		if p.With != "" && !data.has(p.With) {
+			continue
+		}
+		if err := l.page(i); err != nil {
+			return Pages{}, err
+		}
+	}
+	if len(l.out.Sheets) == 0 {
+		return Pages{}, &FieldError{d.Template.Pages[0].With, d.Template.Title, ErrEmpty}
+	}
+	for len(l.rests) > 0 {
+		if err := l.annex(); err != nil {
+			return Pages{}, err
+		}
+	}
+	if err := l.finish(); err != nil {
+		return Pages{}, err
+	}
+	return l.out, nil
+}
+
+// Layout compiles a template and sets one license's data.
+func Layout(t *Template, data Data, fonts *sheet.FontSet) (Pages, error) {
+	d, err := Compile(t, fonts)
+	if err != nil {
+		return Pages{}, err
+	}
+	return d.Layout(data)
+}
+
+// layout is one license being laid out.
+type layout struct {
+	design *Design
+	data   *Data
+	out    Pages
+	s      setter
+	rests  []rest
+	later  []later
+}
+
+// rest is what of a value goes on on an added page.
+type rest struct {
+	key, label string
+	chars      []char
+	rows       []string // of a table
+	table      *Table
+	page       *Page // it stood on
+	size       float64
+	font       sheet.Style
+	color      sheet.Color
+}
+
+// later is a text that holds the number of pages, set when it is known.
+type later struct {
+	page int
+	ready
+}
+
+func (l *layout) page(i int) error {
+	p := &l.design.Template.Pages[i]
+	fixed := l.design.fixed[i]
+	title := l.design.Template.Title
+	if p.Name != "" {
+		title += " " + p.Name
+	}
+	l.begin(p.W, p.H, title, append(make([]sheet.Item, 0, len(fixed)+len(p.Texts)+8), fixed...), len(fixed))
+	for j := range p.Pictures {
+		if err := l.picture(&p.Pictures[j]); err != nil {
+			return err
+		}
+	}
+	for _, r := range l.design.texts[i] {
+		if err := l.text(r, p); err != nil {
+			return err
+		}
+	}
+	for j := range p.Tables {
+		if err := l.table(&p.Tables[j], p); err != nil {
+			return err
+		}
+	}
+	if p.Grid != nil {
+		if err := l.s.grid(p.Grid, l.data); err != nil {
+			return err
+		}
+	}
+	for _, c := range p.Codes {
+		if err := l.code(&c); err != nil {
+			return err
+		}
+	}
+	if p.Seal != nil {
+		l.out.Seals = append(l.out.Seals, Place{len(l.out.Sheets) - 1, p.Seal.X, p.Seal.Y})
+	}
+	return nil
+}
+
+func (l *layout) begin(w, h float64, title string, items []sheet.Item, fixed int) {
+	l.out.Sheets = append(l.out.Sheets, sheet.Sheet{W: w, H: h, Title: title, Items: items, Fixed: fixed})
+	l.s.fonts, l.s.out = l.design.fonts, &l.out.Sheets[len(l.out.Sheets)-1]
+}
+
+// text sets a text that holds values.
+func (l *layout) text(r ready, p *Page) error {
+	if r.text.With != "" && !l.data.has(r.text.With) {
+		return nil
+	}
+	for _, one := range r.parts {
+		if one.key == "@page" || one.key == "@pages" {
+			l.later = append(l.later, later{len(l.out.Sheets) - 1, r})
+			return nil
+		}
+	}
+	chars, key, err := l.chars(r, 0, 0)
+	if err != nil || chars == nil {
+		return err
+	}
+	var left *[]char
+	if r.text.Flow {
+		left = new([]char)
+	}
+	if err := l.s.setText(chars, r.text, left); err != nil {
+		return &FieldError{key, l.label(key), err}
+	}
+	if left != nil && len(*left) > 0 {
+		l.rests = append(l.rests, rest{key: key, label: l.label(key), chars: *left, page: p, size: max(r.text.Min, 9), font: r.text.Font, color: r.text.Color})
+	}
+	return nil
+}
+
+// chars measures a text with its values. A text of which no value is there is
+// not set at all, unless it stands also without.
+func (l *layout) chars(r ready, page, pages int) (chars []char, key string, err error) {
+	t := r.text
+	empty := true
+	for _, one := range r.parts {
+		value, tag, label := one.text, "", true
+		switch one.key {
+		case "":
+		case "@page":
+			value, empty = fmt.Sprint(page), false
+		case "@pages":
+			value, empty = fmt.Sprint(pages), false
+		default:
+			if key == "" {
+				key = one.key
+			}
+			value = l.data.text(one.key, one.format, t.Join)
+			switch {
+			case l.data.Withheld[one.key]:
+				value, empty = withheld, false
+			case value != "":
+				tag, label, empty = l.s.place(one.key), false, false
+			case t.Required:
+				return nil, key, &FieldError{one.key, l.label(one.key), ErrEmpty}
+			}
+		}
+		if chars, err = l.s.append(chars, value, t.Font, t.Spacing, tag, label); err != nil {
+			return nil, key, &FieldError{key, l.label(key), err}
+		}
+	}
+	if empty && key != "" {
+		return nil, key, nil
+	}
+	return chars, key, nil
+}
+
+// text is a field as it is printed.
+func (d *Data) text(key, form, join string) string {
+	values := d.value(key)
+	if len(values) == 1 {
+		return format(strings.TrimSpace(values[0]), form)
+	}
+	printed := make([]string, len(values))
+	for i, v := range values {
+		printed[i] = format(strings.TrimSpace(v), form)
+	}
+	return joined(printed, join)
+}
+
+// label names a field by the text that stands before its place, for errors.
+func (l *layout) label(key string) string {
+	return l.design.Template.Label(key)
+}
+
+// Label names a field by the fixed text its place follows on the face.
+func (t *Template) Label(key string) string {
+	switch key {
+	case KeyIssuer:
+		return "签发单位"
+	case KeyDate:
+		return "签发日期"
+	case KeyIdentifier:
+		return "证照标识"
+	}
+	for i := range t.Pages {
+		p := &t.Pages[i]
+		if p.Grid != nil {
+			for _, f := range p.Grid.Fields {
+				if f.Key == key {
+					return f.Label
+				}
+			}
+		}
+		for j := range p.Texts {
+			list, _ := parts(p.Texts[j].Text)
+			for k, one := range list {
+				if one.key != key {
+					continue
+				}
+				if k > 0 && list[k-1].key == "" {
+					return trimLabel(list[k-1].text)
+				}
+				if j > 0 && !strings.ContainsAny(p.Texts[j-1].Text, "{}") {
+					return trimLabel(p.Texts[j-1].Text)
+				}
+			}
+		}
+	}
+	return key
+}
+
+func trimLabel(s string) string { return strings.Trim(s, " ：:　") }
+
+func (l *layout) picture(c *Picture) error {
+	if c.Kind == Photo {
+		photo := l.data.Photos[c.Key]
+		if len(photo.Data) > 0 && !l.data.Withheld[c.Key] {
+			if err := checkImage(photo.MIME, photo.Data); err != nil {
+				return &FieldError{c.Key, "照片", err}
+			}
+			l.s.out.Items = append(l.s.out.Items, picture(c.At, photo.MIME, photo.Data))
+			return nil
+		}
+	}
+	if !l.data.Proof || len(c.Data) > 0 {
+		return nil
+	}
+	name := map[string]string{Photo: "照片", Emblem: "国徽位", Mark: "标志位", Image: "图片"}[c.Kind]
+	l.s.out.Items = append(l.s.out.Items, &sheet.Path{
+		Segments: dashes(c.At), Stroke: true, Width: 0.2, Color: proofColor,
+	})
+	chars, err := l.s.append(nil, name, sheet.Hei, 0, "", true)
+	if err != nil {
+		return err
+	}
+	_ = l.s.setText(chars, &Text{At: c.At, Size: 9, Min: 3, Align: Center, Color: proofColor}, nil) // the place may be too small for its name
+	return nil
+}
+
+var proofColor = sheet.Color{R: 0x2f, G: 0x6f, B: 0x9f}
+
+// dashes is a rectangle of short strokes.
+func dashes(r Rect) []sheet.Segment {
+	var list []sheet.Segment
+	corners := [5]sheet.Point{{X: r[0], Y: r[1]}, {X: r[0] + r[2], Y: r[1]}, {X: r[0] + r[2], Y: r[1] + r[3]}, {X: r[0], Y: r[1] + r[3]}, {X: r[0], Y: r[1]}}
+	for i := range 4 {
+		a, b := corners[i], corners[i+1]
+		n := max(2, int(math.Hypot(b.X-a.X, b.Y-a.Y)/2.4))
+		for k := range n {
+			f, g := float64(k)/float64(n), (float64(k)+0.6)/float64(n)
+			list = append(list, sheet.Rule(a.X+(b.X-a.X)*f, a.Y+(b.Y-a.Y)*f, a.X+(b.X-a.X)*g, a.Y+(b.Y-a.Y)*g)...)
+		}
+	}
+	return list
+}
+
+func (l *layout) code(c *Code) error {
+	switch {
+	case c.Kind == QRCode && l.data.QR != "":
+		p, err := sheet.QR(l.data.QR, c.At[0], c.At[1], c.At[2])
+		if err != nil {
+			return fmt.Errorf("face %q: %w", l.design.Template.Title, err)
+		}
+		l.s.out.Items = append(l.s.out.Items, p)
+	case c.Kind == Bars && !l.data.Withheld[c.Key]:
+		text := l.data.text(c.Key, "", "")
+		if text == "" {
+			return nil
+		}
+		p, err := barcode(text, c.At)
+		if err != nil {
+			return &FieldError{c.Key, l.label(c.Key), fmt.Errorf("%w: %w", ErrPicture, err)}
+		}
+		l.s.out.Items = append(l.s.out.Items, p)
+	}
+	return nil
 }
 
 // rule draws a line, together with the one before if it looks the same.
 func (s *setter) rule(x1, y1, x2, y2, width float64, c sheet.Color) {
-	if n := len(s.out.Items); n > 0 {
-		if p, ok := s.out.Items[n-1].(*sheet.Path); ok && p.Stroke && !p.Fill && p.Width == width && p.Color == c {
+	if n := len(s.out.Items); n > s.out.Fixed {
+		if p, ok := s.out.Items[n-1].(*sheet.Path); ok && p.Stroke && !p.Fill && p.Width == width && p.Color == c && p.Matrix == nil {
 			p.Segments = append(p.Segments, sheet.Rule(x1, y1, x2, y2)...)
 			return
 		}
@@ -67,33 +401,93 @@ func (s *setter) rule(x1, y1, x2, y2, width float64, c sheet.Color) {
 	s.out.Items = append(s.out.Items, &sheet.Path{Segments: sheet.Rule(x1, y1, x2, y2), Stroke: true, Width: width, Color: c})
 }
 
-// sample writes 样张 across the page, under everything else.
-func (s *setter) sample(t *Template) error {
-	chars, err := s.measure("样张", sheet.Hei, 0.3)
-	if err != nil {
-		return err
+// maxSheets bounds the pages of one license.
+const maxSheets = 40
+
+// finish sets what needs the number of pages, and what stands across all pages.
+func (l *layout) finish() error {
+	n := len(l.out.Sheets)
+	if n > maxSheets {
+		return &FieldError{l.rests0(), l.label(l.rests0()), ErrOverflow}
 	}
-	l := newLine(chars)
-	size := min(t.W, t.H) * 0.32
-	first := len(s.out.Items)
-	s.setLine(l, -(l.width-0.3)*size/2, (ascent-0.5)*size, size, 0, style{color: sheet.Color{R: 0xea, G: 0xea, B: 0xe8}})
-	sin, cos := math.Sincos(-math.Pi / 6)
-	for _, it := range s.out.Items[first:] {
-		it.(*sheet.Text).Matrix = &sheet.Matrix{cos, sin, -sin, cos, t.W / 2, t.H / 2}
+	for _, t := range l.later {
+		l.s.out = &l.out.Sheets[t.page]
+		chars, key, err := l.chars(t.ready, t.page+1, n)
+		if err == nil && chars != nil {
+			err = l.s.setText(chars, t.text, nil)
+		}
+		if err != nil {
+			return &FieldError{key, l.label(key), err}
+		}
+	}
+	for i := range l.out.Sheets {
+		l.s.out = &l.out.Sheets[i]
+		if l.data.Sample {
+			if err := l.s.sample(); err != nil {
+				return err
+			}
+		}
+		if l.data.Watermark != "" {
+			if err := l.s.watermark(l.data.Watermark); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-func (s *setter) box(b *Box, d *Data) error {
-	text := joined(d.value(b.Key), b.Join)
-	if text == "" {
-		if b.Required {
-			return &FieldError{b.Key, b.Label, ErrEmpty}
-		}
-		return nil
+func (l *layout) rests0() string {
+	if len(l.rests) > 0 {
+		return l.rests[0].key
 	}
-	if err := s.setArea(text, &b.Area, style{tag: b.Key}); err != nil {
-		return &FieldError{b.Key, b.Label, err}
+	return ""
+}
+
+// sample writes 样本 across the page and 演示数据 into its corner.
+func (s *setter) sample() error {
+	w, h := s.out.W, s.out.H
+	size := min(72*pt, 0.32*min(w, h))
+	if err := s.across("样本", sheet.Hei, size, w/2, h/2, -30, sheet.Color{R: 0x88, G: 0x88, B: 0x88}, 0.16); err != nil {
+		return err
+	}
+	chars, err := s.append(nil, "演示数据", sheet.Hei, 0, "", true)
+	if err != nil {
+		return err
+	}
+	return s.setText(chars, &Text{At: Rect{w - 33, 0.8, 30, 3.8}, Size: min(9, max(5, w/26)), Min: 4, Align: Right, Color: sheet.Red}, nil)
+}
+
+// watermark repeats a line across the page.
+func (s *setter) watermark(text string) error {
+	w, h := s.out.W, s.out.H
+	size := min(max(min(w, h)/26, 2.6), 7)
+	step := max(h/4, 26)
+	for y := step / 2; y < h; y += step {
+		if err := s.across(text, sheet.Hei, size, w/2, y, -18, sheet.Color{R: 0x60, G: 0x60, B: 0x70}, 0.2); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// across writes one line around a point, turned by degrees, so faint that what
+// is under it can be read; it is made smaller where it would leave the page.
+func (s *setter) across(text string, font sheet.Style, size, x, y, degrees float64, c sheet.Color, opacity float64) error {
+	chars, err := s.append(nil, text, font, 0.1, "", false)
+	if err != nil {
+		return err
+	}
+	l := newLine(chars)
+	sin, cos := math.Sincos(degrees * math.Pi / 180)
+	if room := 0.96 * s.out.W / math.Abs(cos); l.width*size > room {
+		size = room / l.width
+	}
+	first := len(s.out.Items)
+	s.setLine(l, -l.width*size/2, (ascent-0.5)*size, size, 0, style{color: c})
+	for _, it := range s.out.Items[first:] {
+		t := it.(*sheet.Text)
+		t.Opacity = opacity
+		t.Matrix = &sheet.Matrix{cos, sin, -sin, cos, x, y}
 	}
 	return nil
 }
@@ -113,198 +507,4 @@ func joined(values []string, join string) string {
 		join = Comma
 	}
 	return strings.Join(parts, join)
-}
-
-// cell is a field of a grid with its text measured and, in the end, set.
-type cell struct {
-	field  *Field
-	label  []char
-	value  []char
-	empty  bool
-	x, w   float64 // of the whole cell
-	size   float64 // of the value, mm
-	lines  []line
-	labels []line
-	small  bool // the label is set in the smaller size
-}
-
-const (
-	labelSize    = 10.5 * pt
-	smallLabel   = 9 * pt // for labels that are too long for it
-	labelGap     = 3.0    // between label and value, mm
-	rowPad       = 2.1    // above and below the text of a row, mm
-	rowMax       = 18.0   // the height a row of one line may grow to, mm
-	hairline     = 0.15   // mm
-	longLines    = 2      // a value of more lines than this is long
-	plainMinSize = 9.0    // pt other values may shrink to
-	oneLineSize  = 0.8    // of its size a value may shrink to rather than take two lines
-)
-
-// grid sets the rows of a grid: everything in the size wished for, then long
-// values smaller and smaller, then all others too, until the rows fit.
-func (s *setter) grid(g *Grid, d *Data) error {
-	rows, err := s.gridRows(g, d)
-	if err != nil {
-		return err
-	}
-	for long := g.Size; long >= g.Min-1e-9; long -= 0.5 {
-		plain := max(min(g.Size, long+2.5), min(plainMinSize, g.Size))
-		heights, total := s.rowHeights(g, rows, plain*pt, long*pt)
-		if total <= g.H {
-			s.drawGrid(g, rows, heights, g.H-total)
-			return nil
-		}
-	}
-	longest := &rows[0][0]
-	for _, row := range rows {
-		for i := range row {
-			if len(row[i].lines) > len(longest.lines) {
-				longest = &row[i]
-			}
-		}
-	}
-	return &FieldError{longest.field.Key, longest.field.Label, ErrOverflow}
-}
-
-// gridRows measures the cells and puts them into rows: wide ones alone, others
-// in pairs. One that would need more than two lines of its half gets a row.
-func (s *setter) gridRows(g *Grid, d *Data) ([][]cell, error) {
-	cells := make([]cell, 0, len(g.Fields))
-	half := (g.W - g.Gap) / 2
-	for i := range g.Fields {
-		f := &g.Fields[i]
-		c := cell{field: f}
-		text := joined(d.value(f.Key), f.Join)
-		if text == "" {
-			if f.Required {
-				return nil, &FieldError{f.Key, f.Label, ErrEmpty}
-			}
-			text, c.empty = none, true
-		}
-		var err error
-		if c.value, err = s.measure(text, sheet.Song, 0); err != nil {
-			return nil, &FieldError{f.Key, f.Label, err}
-		}
-		if c.label, err = s.measure(f.Label, sheet.Hei, 0); err != nil {
-			return nil, &FieldError{f.Key, f.Label, err}
-		}
-		c.w = half
-		if f.Wide || len(breakLines(c.value, (half-g.LabelW)/(g.Size*pt))) > longLines {
-			c.w = g.W
-		}
-		cells = append(cells, c)
-	}
-	rows := make([][]cell, 0, len(cells))
-	for i := 0; i < len(cells); i++ {
-		cells[i].x = g.X
-		if cells[i].w < g.W && i+1 < len(cells) && cells[i+1].w < g.W {
-			cells[i+1].x = g.X + half + g.Gap
-			rows = append(rows, cells[i:i+2])
-			i++
-			continue
-		}
-		cells[i].w = g.W // alone in its row
-		rows = append(rows, cells[i:i+1])
-	}
-	return rows, nil
-}
-
-func (s *setter) rowHeights(g *Grid, rows [][]cell, plain, long float64) (heights []float64, total float64) {
-	heights = make([]float64, len(rows))
-	for r, row := range rows {
-		for i := range row {
-			c := &row[i]
-			c.setValue(c.w-g.LabelW, plain, long)
-			c.setLabel(g.LabelW - labelGap)
-			h := c.size * (1 + leading*float64(len(c.lines)-1))
-			if n := len(c.labels); n > 1 {
-				h = max(h, smallLabel*(1+1.25*float64(n-1)))
-			}
-			heights[r] = max(heights[r], h+2*rowPad)
-		}
-		total += heights[r]
-	}
-	return heights, total
-}
-
-// setValue breaks the value into lines of the given width.
-func (c *cell) setValue(width, plain, long float64) {
-	c.size = plain
-	c.lines = breakLines(c.value, width/c.size)
-	switch n := len(c.lines); {
-	case n == 2:
-		if one := newLine(c.value); one.width*plain*oneLineSize <= width && len(one.chars) == len(c.lines[0].chars)+len(c.lines[1].chars) {
-			c.size = min(plain, width/one.width)
-			c.lines = []line{one}
-		}
-	case n > longLines && long < plain:
-		c.size = long
-		c.lines = breakLines(c.value, width/c.size)
-	}
-}
-
-// setLabel breaks the label, before its bracket if it has one.
-func (c *cell) setLabel(width float64) {
-	c.labels, c.small = breakLines(c.label, width/labelSize), false
-	if len(c.labels) == 1 {
-		return
-	}
-	c.small = true
-	if c.labels = breakLines(c.label, width/smallLabel); len(c.labels) == 1 {
-		return
-	}
-	for i, ch := range c.label {
-		if (ch.r == '(' || ch.r == '（') && i > 0 {
-			c.labels = append(breakLines(c.label[:i], width/smallLabel), breakLines(c.label[i:], width/smallLabel)...)
-			return
-		}
-	}
-}
-
-// drawGrid draws the rows, one after another, with the spare height shared out
-// among them.
-func (s *setter) drawGrid(g *Grid, rows [][]cell, heights []float64, spare float64) {
-	grow := 0.0
-	if len(rows) > 0 {
-		grow = max(0, min(spare/float64(len(rows)), rowMax-(g.Size*pt+2*rowPad)))
-	}
-	y := g.Y
-	s.rule(g.X, y, g.X+g.W, y, hairline, g.Line)
-	for _, h := range heights {
-		y += h + grow
-		s.rule(g.X, y, g.X+g.W, y, hairline, g.Line)
-	}
-	y = g.Y
-	for r, row := range rows {
-		for i := range row {
-			s.drawCell(g, &row[i], y+rowPad+grow/2)
-		}
-		y += heights[r] + grow
-	}
-}
-
-// drawCell draws a label and its value, the first lines on one baseline.
-func (s *setter) drawCell(g *Grid, c *cell, top float64) {
-	base := top + ascent*c.size
-	labels := Area{X: c.x, W: g.LabelW - labelGap, Align: Left}
-	size := labelSize
-	if c.small {
-		size = smallLabel
-		base = max(base, top+ascent*size)
-	} else if n := len(c.labels[0].chars); n > 1 && n <= 6 {
-		// A short label is spread to the width of four characters, so that the
-		// labels of a face end at one edge.
-		labels.Align, labels.W = Spread, max(4*size, c.labels[0].width*size)
-	}
-	for i, l := range c.labels {
-		s.align(l, &labels, base+float64(i)*1.25*size, size, style{color: g.Soft, label: true})
-	}
-	st := style{color: g.Ink, tag: c.field.Key}
-	if c.empty {
-		st = style{color: g.Soft, label: true}
-	}
-	value := Area{X: c.x + g.LabelW, W: c.w - g.LabelW, Align: Left}
-	for i, l := range c.lines {
-		s.align(l, &value, top+ascent*c.size+float64(i)*leading*c.size, c.size, st)
-	}
 }

@@ -30,37 +30,32 @@ func Plain(title string, fields []Field) *Template {
 	if wide {
 		w, h = h, w
 	}
-	t := &Template{Title: title, W: w, H: h}
-	const outer, inner = 9.0, 11.4
-	t.Frames = []Frame{
-		{outer, outer, w - 2*outer, h - 2*outer, 0.8, bronze},
-		{inner, inner, w - 2*inner, h - 2*inner, 0.2, bronze},
-	}
-	t.corners(14)
+	p := Page{W: w, H: h, Borders: []Border{{Rect{9, 9, w - 18, h - 18}, Double, 0.8, bronze}}}
+	p.corners(14)
 
 	size, spacing := titleSize(title, wide)
 	titleY, gridY := 27.0, 62.0
 	if wide {
 		titleY, gridY = 22, 54
 	}
-	t.Labels = append(t.Labels, Label{title, Area{
-		X: 24, Y: titleY, W: w - 48, H: 18, Font: sheet.Song, Size: size, Min: 14, Align: Center, Spacing: spacing, Color: sheet.Ink,
-	}})
-	t.Rules = append(t.Rules,
-		Rule{w/2 - 26, titleY + 22, w/2 - 2.2, titleY + 22, 0.25, bronze},
-		Rule{w/2 + 2.2, titleY + 22, w/2 + 26, titleY + 22, 0.25, bronze})
-	t.diamond(w/2, titleY+22, 1.1)
+	p.Texts = append(p.Texts, Text{
+		ID: "title", Text: title, At: Rect{24, titleY, w - 48, 18}, Font: sheet.Song, Size: size, Min: 14, Align: Center, Spacing: spacing, Color: sheet.Ink,
+	})
+	p.Rules = append(p.Rules,
+		Rule{[2]float64{w/2 - 26, titleY + 22}, [2]float64{w/2 - 2.2, titleY + 22}, 0.25, bronze},
+		Rule{[2]float64{w/2 + 2.2, titleY + 22}, [2]float64{w/2 + 26, titleY + 22}, 0.25, bronze})
+	p.diamond(w/2, titleY+22, 1.1)
 
 	const margin = 24
-	t.Grid = &Grid{
-		X: margin, Y: gridY, W: w - 2*margin, H: h - 70 - gridY, LabelW: 31, Gap: 6,
+	p.Grid = &Grid{
+		At: Rect{margin, gridY, w - 2*margin, h - 70 - gridY}, LabelW: 31, Gap: 6,
 		Size: 12.5, Min: 7, Ink: sheet.Ink, Soft: soft, Line: faint, Fields: fields,
 	}
 	if wide {
-		t.Grid.H = h - 68 - gridY
+		p.Grid.At[3] = h - 68 - gridY
 	}
-	t.foot(margin)
-	return t
+	p.foot(margin)
+	return &Template{Title: title, Pages: []Page{p}}
 }
 
 // titleSize gives short titles large, wide set type.
@@ -78,49 +73,42 @@ func titleSize(title string, wide bool) (size, spacing float64) {
 }
 
 // corners draws a small angle into each corner of the inner border.
-func (t *Template) corners(at float64) {
+func (p *Page) corners(at float64) {
 	const arm = 7
-	for _, c := range [][4]float64{{at, at, 1, 1}, {t.W - at, at, -1, 1}, {at, t.H - at, 1, -1}, {t.W - at, t.H - at, -1, -1}} {
-		t.Rules = append(t.Rules,
-			Rule{c[0], c[1], c[0] + arm*c[2], c[1], 0.2, bronze},
-			Rule{c[0], c[1], c[0], c[1] + arm*c[3], 0.2, bronze})
+	for _, c := range [][4]float64{{at, at, 1, 1}, {p.W - at, at, -1, 1}, {at, p.H - at, 1, -1}, {p.W - at, p.H - at, -1, -1}} {
+		p.Rules = append(p.Rules,
+			Rule{[2]float64{c[0], c[1]}, [2]float64{c[0] + arm*c[2], c[1]}, 0.2, bronze},
+			Rule{[2]float64{c[0], c[1]}, [2]float64{c[0], c[1] + arm*c[3]}, 0.2, bronze})
 	}
 }
 
 // diamond draws a small square standing on its corner.
-func (t *Template) diamond(x, y, r float64) {
-	t.Rules = append(t.Rules,
-		Rule{x - r, y, x, y - r, 0.25, bronze}, Rule{x, y - r, x + r, y, 0.25, bronze},
-		Rule{x + r, y, x, y + r, 0.25, bronze}, Rule{x, y + r, x - r, y, 0.25, bronze})
+func (p *Page) diamond(x, y, r float64) {
+	points := [5][2]float64{{x - r, y}, {x, y - r}, {x + r, y}, {x, y + r}, {x - r, y}}
+	for i := range 4 {
+		p.Rules = append(p.Rules, Rule{points[i], points[i+1], 0.25, bronze})
+	}
 }
 
 // foot places the QR code and the identifier at the left, the issuing unit, the
 // date and the seal at the right.
-func (t *Template) foot(margin float64) {
+func (p *Page) foot(margin float64) {
 	const side, seal = 23, 42
-	qrY := t.H - 58.0
-	t.QR = &Square{X: margin, Y: qrY, Side: side}
+	qrY := p.H - 58.0
+	p.Codes = append(p.Codes, Code{ID: "qr", At: Rect{margin, qrY, side, side}, Kind: QRCode})
 	noteX := margin + side + 4
 	for i, text := range []string{"扫描二维码", "核验本证照的", "真伪和当前状态"} {
-		t.Labels = append(t.Labels, Label{text, Area{
-			X: noteX, Y: qrY + 0.4 + 4.2*float64(i), W: 28, H: 4, Font: sheet.Hei, Size: 8, Align: Left, Color: soft,
-		}})
+		p.Texts = append(p.Texts, Text{
+			Text: text, At: Rect{noteX, qrY + 0.4 + 4.2*float64(i), 28, 4}, Font: sheet.Hei, Size: 8, Color: soft,
+		})
 	}
-	t.Labels = append(t.Labels, Label{"证照标识", Area{
-		X: margin, Y: qrY + side + 4, W: 14, H: 3.6, Font: sheet.Hei, Size: 7, Align: Left, Color: soft,
-	}})
-	t.Boxes = append(t.Boxes, Box{Key: KeyIdentifier, Label: "证照标识", Area: Area{
-		X: margin, Y: qrY + side + 8.2, W: 88, H: 8, Font: sheet.Song, Size: 8, Min: 5.5, Align: Left, Wrap: true, Spacing: 0.06, Color: sheet.Ink,
-	}})
-
-	centre := t.W - margin - 40
-	unitY := t.H - 46.0
-	t.Boxes = append(t.Boxes,
-		Box{Key: KeyIssuer, Label: "签发单位", Required: true, Area: Area{
-			X: centre - 42, Y: unitY - 2.6, W: 84, H: 8, Font: sheet.Song, Size: 13, Min: 8, Align: Center, Color: sheet.Ink,
-		}},
-		Box{Key: KeyDate, Label: "签发日期", Required: true, Area: Area{
-			X: centre - 42, Y: unitY + 6.4, W: 84, H: 8, Font: sheet.Song, Size: 13, Min: 8, Align: Center, Color: sheet.Ink,
-		}})
-	t.Seal = Place{X: centre, Y: unitY + 6, D: seal}
+	centre, unitY := p.W-margin-40, p.H-46.0
+	p.Texts = append(p.Texts,
+		Text{Text: "证照标识", At: Rect{margin, qrY + side + 4, 14, 3.6}, Font: sheet.Hei, Size: 7, Color: soft},
+		Text{
+			ID: "identifier", Text: "{@id}", At: Rect{margin, qrY + side + 8.2, 88, 8}, Font: sheet.Song, Size: 8, Min: 5.5, Wrap: true, Top: true, Spacing: 0.06, Color: sheet.Ink,
+		},
+		Text{ID: "org", Text: "{@org}", Required: true, At: Rect{centre - 42, unitY - 2.6, 84, 8}, Font: sheet.Song, Size: 13, Min: 8, Align: Center, Color: sheet.Ink},
+		Text{ID: "date", Text: "{@date:D0}", Required: true, At: Rect{centre - 42, unitY + 6.4, 84, 8}, Font: sheet.Song, Size: 13, Min: 8, Align: Center, Color: sheet.Ink})
+	p.Seal = &Seal{X: centre, Y: unitY + 6, D: seal}
 }

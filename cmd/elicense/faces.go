@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"elicense"
@@ -102,10 +101,8 @@ func sampleSeal(fonts *sheet.FontSet) (document.Stamp, *gm.Certificate, error) {
 
 // sample makes one sealed sample of a type.
 func sample(maker *document.Maker, t *catalog.Type, stamp document.Stamp) ([]byte, error) {
-	fields, today := map[string]string{}, elicense.DateOf(stamp.Time)
-	for _, f := range t.Fields {
-		fields[f.Key] = sampleValue(f, today)
-	}
+	today := elicense.DateOf(stamp.Time)
+	fields := t.Sample(today)
 	id, err := elicense.NewIdentifier(t.Code, "11350000FJDEM0021G", elicense.NewSerial(), 1)
 	if err != nil {
 		return nil, err
@@ -124,37 +121,3 @@ func sample(maker *document.Maker, t *catalog.Type, stamp document.Stamp) ([]byt
 	return p.Seal(stamp)
 }
 
-// sampleValue is an invented value of the field's type.
-func sampleValue(f catalog.Field, today elicense.Date) string {
-	switch f.Type {
-	case "date":
-		if strings.HasPrefix(f.Key, "valid_to") {
-			return string(today.AddYears(5, true))
-		}
-		return string(today)
-	case "datetime":
-		return string(today) + " 08:20"
-	case "idno":
-		return "350100198506120117"
-	case "uscc":
-		return "91350102FJDEM90180"
-	case "money":
-		return "100万元"
-	case "number":
-		return "89.50"
-	case "int":
-		return "40"
-	case "list":
-		return "示例项目一\n示例项目二\n示例项目三"
-	case "text":
-		return strings.Repeat("示例内容；", 12) + "（依法须经批准的项目，经相关部门批准后方可开展经营活动）"
-	case "plate":
-		return "闽A·D12345"
-	case "image":
-		return ""
-	}
-	if strings.Contains(f.Label, "址") || strings.Contains(f.Label, "场所") || strings.Contains(f.Label, "坐落") {
-		return "福建省福州市鼓楼区示例路100号1号楼3层"
-	}
-	return "示例" + strings.TrimSuffix(strings.TrimSpace(strings.Split(f.Label, "(")[0]), "…")
-}
