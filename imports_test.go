@@ -28,7 +28,7 @@ var law = map[string]string{
 	"notice":       "jobs store elicense",
 	"org":          "store gm seal elicense",
 	"access":       "org store elicense",
-	"catalog":      "face " + domain,
+	"catalog":      "face sheet " + domain,
 	"cases":        "catalog " + domain,
 	"verification": "document " + domain,
 	"issuance":     "catalog cases document verification " + domain,

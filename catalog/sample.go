@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"elicense"
+	"elicense/face"
+	"elicense/sheet"
 )
 
 // samples are invented values by key, for showing a face. Where a type needs its
@@ -97,23 +99,25 @@ func (t *Type) sampleValue(f Field, today elicense.Date) string {
 	return map[string]string{"money": "壹佰万圆整", "int": "40", "datetime": "2026年05月18日08时20分"}[f.Type] + map[bool]string{true: "示例内容"}[f.Type == "string" || f.Type == "text" || f.Type == "list" || f.Type == "enum"]
 }
 
-// Extreme returns values that try a face: names of 60 characters, a scope of
-// 1,600, rare characters, and nothing in fields that may be empty.
+// Extreme returns values that try a face: names of 60 characters (of persons, the
+// longest there are), a scope of 1,600, rare characters, and nothing in fields that may be empty.
 func (t *Type) Extreme(today elicense.Date) map[string]string {
 	fields := t.Sample(today)
 	for _, f := range t.Fields {
 		switch {
 		case !f.Required:
 			delete(fields, f.Key)
+		case f.Key == t.Roles.HolderName && t.Holders == Persons || f.Key == "name_b":
+			fields[f.Key] = "阿卜杜热西提·买买提艾力·𰻝𫵷𬬭㛃"
 		case f.Key == t.Roles.HolderName || f.Key == "owner":
 			fields[f.Key] = repeated("福州市𬱖𬴊㳚䶮𠅤𣲗示范企业管理服务合伙（有限）", 60)
 		case f.Key == "legal_rep" || f.Key == "principal":
 			fields[f.Key] = "阿卜杜热西提·𰻝𫵷𬬭㛃"
 		case strings.Contains(f.Label, "址") || strings.Contains(f.Label, "场所") || f.Key == "location":
 			fields[f.Key] = repeated("福建省福州市鼓楼区东街街道𣲗洲社区示例路100号1号楼A座3层302、303室", 60)
-		case f.Type == "text":
+		case f.Type == "text" && !t.listed(f.Key):
 			fields[f.Key] = repeated("技术服务、技术开发、技术咨询（依法须经批准的项目除外）；", 1600)
-		case f.Type == "list":
+		case f.Type == "list" || f.Type == "text":
 			fields[f.Key] = strings.TrimSuffix(strings.Repeat(strings.Split(fields[f.Key], "\n")[0]+"\n", 30), "\n")
 		}
 	}
@@ -164,3 +168,29 @@ func portrait(two bool) string {
 	}
 	return "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b.Bytes())
 }
+
+// Lint finds what is unwise about the type's face, tried with usual and with
+// extreme data.
+func (t *Type) Lint(fonts *sheet.FontSet, today elicense.Date) []face.Problem {
+	facts := make([]face.Fact, len(t.Fields))
+	for i, f := range t.Fields {
+		facts[i] = face.Fact{Key: f.Key, Label: f.Label, Required: f.Required}
+	}
+	return face.Lint(t.Face, facts, fonts,
+		face.Trial{Name: "常用数据", Data: t.SampleData(t.Sample(today), today)},
+		face.Trial{Name: "极端数据", Data: t.SampleData(t.Extreme(today), today)})
+}
+
+// SampleData is what a face says with invented values.
+func (t *Type) SampleData(fields map[string]string, today elicense.Date) face.Data {
+	id, err := elicense.NewIdentifier(t.Code, sampleUnit, "SAMPLE0000000001", 1)
+	if err != nil {
+		id = "" // a type being drafted may have no code yet
+	}
+	d := t.FaceData("福建省示例签发单位", fields, today, id, "https://elicense.example/check/0123456789abcdef0123456789abcdef")
+	d.Sample = true
+	return d
+}
+
+// sampleUnit is a unit of the demo.
+const sampleUnit = "11350000FJDEM0021G"
