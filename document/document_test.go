@@ -141,7 +141,7 @@ func sealed(t testing.TB) []byte {
 func failed(r Report) []Check {
 	var list []Check
 	for _, c := range r.Checks {
-		if !c.OK {
+		if !c.OK() {
 			list = append(list, c)
 		}
 	}
@@ -613,7 +613,7 @@ func TestJudgeForeignFiles(t *testing.T) {
 	const page, signature, value = "Doc_0/Pages/Page_0/Content.xml", "Doc_0/Signs/Sign_0/Signature.xml", "Doc_0/Signs/Sign_0/SignedValue.dat"
 	now := time.Date(2026, 11, 24, 0, 0, 0, 0, time.UTC)
 	unknown := []string{"makerCertificate", "signerCertificate"}
-	expired := []string{"sealTerm", "makerCertificate", "signerCertificate"} // the test seals of that program ended in 2022
+	expired := []string{"makerCertificate", "sealTerm", "signerCertificate"} // the test seals of that program ended in 2022
 	for _, tc := range []struct {
 		file    string
 		roots   []*gm.Certificate
@@ -629,7 +629,7 @@ func TestJudgeForeignFiles(t *testing.T) {
 		{"gbt35275.ofd", nil, GenuineUntrusted, nil, []string{"time", "signerCertificate"}, 0},
 		{"gbt35275-pkcs9.ofd", nil, GenuineUntrusted, nil, []string{"signerCertificate"}, 0},
 		{"raw-sm2.ofd", roots, NotSigned, nil, []string{"certificate"}, 0},
-		{"bad-sesv1-page-flip.ofd", nil, Altered, []string{page}, append(slices.Clone(expired), "references"), 1},
+		{"bad-sesv1-page-flip.ofd", nil, Altered, []string{page}, append([]string{"references"}, expired...), 1},
 		{"bad-sesv1-ref-removed.ofd", nil, Altered, []string{signature}, append([]string{"signedFile"}, expired...), 1},
 		{"bad-sesv1-signedvalue-flip.ofd", nil, Altered, []string{value}, []string{"signature"}, 1},
 	} {

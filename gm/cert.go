@@ -39,7 +39,7 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	if err == nil {
 		key, ok := x.PublicKey.(*ecdsa.PublicKey)
 		if !ok || key.Curve != sm2.P256() {
-			return nil, errors.New("certificate: the key is not an SM2 key")
+			return nil, fmt.Errorf("certificate: %w", ErrNotSM2)
 		}
 		return &Certificate{DER: x.Raw, Key: key, x: x}, nil
 	}
@@ -49,6 +49,9 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	}
 	return &Certificate{DER: der, Key: key, Malformed: err}, nil
 }
+
+// ErrNotSM2 says that a certificate is of a key of another kind than SM2.
+var ErrNotSM2 = errors.New("the key is not an SM2 key")
 
 // errTooLarge says that something is larger than anything real.
 var errTooLarge = errors.New("too large")
@@ -66,7 +69,7 @@ func certifiedKey(der []byte) (*ecdsa.PublicKey, error) {
 	}
 	key, ok := pub.(*ecdsa.PublicKey)
 	if !ok || key.Curve != sm2.P256() {
-		return nil, errors.New("the key is not an SM2 key")
+		return nil, ErrNotSM2
 	}
 	return key, nil
 }

@@ -124,3 +124,9 @@ func (k *SoftKey) SignSM2(message []byte) ([]byte, error) {
 	}
 	return der, nil
 }
+
+// SumFor returns the SM3 digest of data as SM2 signs it: with the digest Z of the
+// signer's key and the default identifier before it (GM/T 0009-2012 8.1).
+func SumFor(pub *ecdsa.PublicKey, data []byte) ([]byte, error) {
+	return sm2.CalculateSM2Hash(pub, data, []byte("1234567812345678"))
+}

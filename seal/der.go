@@ -67,10 +67,16 @@ const (
 	tIA5    = cbasn1.IA5String
 	tUTC    = cbasn1.UTCTime
 	tGen    = cbasn1.GeneralizedTime
+	tBool   = cbasn1.BOOLEAN
 	tAny    = cbasn1.Tag(0)
 )
 
-var tContext0 = cbasn1.Tag(0).ContextSpecific().Constructed()
+// Context-specific tags: explicit, and of a primitive type implicit.
+var (
+	tContext0         = cbasn1.Tag(0).ContextSpecific().Constructed()
+	tContext1         = cbasn1.Tag(1).ContextSpecific().Constructed()
+	tContext0Implicit = cbasn1.Tag(0).ContextSpecific()
+)
 
 // begins tells whether the members begin with these tags; tAny stands for any.
 func begins(list []element, tags ...cbasn1.Tag) bool {
@@ -103,6 +109,63 @@ func (e element) bits() ([]byte, error) {
 		return nil, shapeError("BIT STRING of octets")
 	}
 	return e.body[1:], nil
+}
+
+// taggedBits returns the octets of a [0] BIT STRING. The standard leaves open
+// whether the tag is explicit.
+func (e element) taggedBits() ([]byte, error) {
+	switch e.tag {
+	case tContext0:
+		if list, err := split(e.body); err == nil && len(list) == 1 {
+			return list[0].bits()
+		}
+	case tContext0Implicit:
+		return element{tag: tBits, body: e.body}.bits()
+	}
+	return nil, shapeError("[0] BIT STRING")
+}
+
+// Extension is data a seal or a signature carries beyond the standard's (ExtData).
+type Extension struct {
+	OID      string
+	Critical bool // a reader that does not know it must refuse
+	Value    []byte
+}
+
+// extensions reads ExtensionDatas, which stand untagged in real seals and under
+// [0] in real signatures.
+func (e element) extensions() ([]Extension, error) {
+	list, err := split(e.body)
+	if err != nil || e.tag != tSeq && e.tag != tContext0 {
+		return nil, shapeError("ExtensionDatas")
+	}
+	if e.tag == tContext0 && len(list) == 1 && list[0].tag == tSeq {
+		inner, err := split(list[0].body)
+		if err != nil {
+			return nil, shapeError("ExtensionDatas")
+		}
+		if len(inner) == 0 || inner[0].tag == tSeq { // explicit: the list is inside
+			list = inner
+		}
+	}
+	out := make([]Extension, len(list))
+	for i, x := range list {
+		m, err := split(x.body)
+		if err != nil || x.tag != tSeq || len(m) < 2 {
+			return nil, shapeError("ExtData")
+		}
+		out[i].OID = m[0].oid()
+		// DER leaves a FALSE out; real ones have it.
+		if len(m) == 3 && m[1].tag == tBool && len(m[1].body) == 1 && (m[1].body[0] == 0 || m[1].body[0] == 0xff) {
+			out[i].Critical = m[1].body[0] != 0
+			m = append(m[:1:1], m[2])
+		}
+		if len(m) != 2 || m[0].tag != tOID || out[i].OID == "" || m[1].tag != tOctets {
+			return nil, shapeError("ExtData")
+		}
+		out[i].Value = m[1].body
+	}
+	return out, nil
 }
 
 func (e element) oid() string {
@@ -165,6 +228,8 @@ const (
 	oidSM3           = "1.2.156.10197.1.401"
 	oidSignedData    = "1.2.156.10197.6.1.4.2.2"
 	oidMessageDigest = "1.2.840.113549.1.9.4"
+	oidSigningTime   = "1.2.840.113549.1.9.5"
+	oidTimeStamp     = "1.2.840.113549.1.9.16.2.14" // of a SignerInfo, RFC 3161 A
 )
 
 // sm2sm3OID is oidSM2SM3 encoded.

@@ -1,7 +1,7 @@
 // Package seal makes, reads and checks electronic seals and their signatures on
 // OFD packages: GB/T 38540-2020 (version 4), which is also written, and for
-// reading GM/T 0031-2014 (version 1), GM/T 0031-2025 (version 5, without its
-// time stamps) and plain digital signatures of GB/T 35275-2017.
+// reading GM/T 0031-2014 (version 1), GM/T 0031-2025 (version 5) and plain digital
+// signatures of GB/T 35275-2017.
 //
 // A seal is a picture with the certificates of those who may use it, signed by
 // its maker. Using it signs the digest of Signature.xml together with the seal;
@@ -42,6 +42,11 @@ type Seal struct {
 	W, H        float64 // mm
 
 	Maker *gm.Certificate
+
+	Extensions []Extension
+	// TimeStamp is the time stamp token of the maker's signature, which version 5
+	// may have.
+	TimeStamp []byte
 
 	signed    []byte // what the maker signed
 	signature []byte
@@ -113,7 +118,7 @@ const (
 
 // Parse reads a seal of any version, without checking its signature.
 func Parse(der []byte) (*Seal, error) {
-	s, err := parseSeal(der)
+	s, err := parseSeal(der, nil)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
@@ -122,7 +127,7 @@ func Parse(der []byte) (*Seal, error) {
 
 // parseSeal tells the versions apart by their shape: 2 members before 2020, 4 or
 // 5 since.
-func parseSeal(der []byte) (*Seal, error) {
+func parseSeal(der []byte, cache *gm.Cache) (*Seal, error) {
 	m, err := members(der)
 	if err != nil {
 		return nil, err
@@ -130,9 +135,14 @@ func parseSeal(der []byte) (*Seal, error) {
 	s := &Seal{DER: der, blob: ofd.NewBlob(der)}
 	var sig []element // certificate, algorithm, signature
 	switch {
-	case len(m) >= 4 && begins(m, tSeq, tOctets, tOID, tBits):
+	case (len(m) == 4 || len(m) == 5) && begins(m, tSeq, tOctets, tOID, tBits):
 		sig = m[1:4]
 		s.signed = m[0].full
+		if len(m) == 5 {
+			if s.TimeStamp, err = m[4].taggedBits(); err != nil {
+				return nil, err
+			}
+		}
 	case len(m) == 2 && begins(m, tSeq, tSeq):
 		if sig, err = split(m[1].body); err != nil || len(sig) != 3 || !begins(sig, tOctets, tOID, tBits) {
 			return nil, shapeError("SES_SignInfo")
@@ -142,7 +152,7 @@ func parseSeal(der []byte) (*Seal, error) {
 	default:
 		return nil, shapeError("SESeal")
 	}
-	if s.Maker, err = gm.ParseCertificate(sig[0].body); err != nil {
+	if s.Maker, err = cache.Certificate(sig[0].body); err != nil {
 		return nil, fmt.Errorf("maker: %w", err)
 	}
 	s.algorithm = sig[1].oid()
@@ -152,7 +162,7 @@ func parseSeal(der []byte) (*Seal, error) {
 	if err := s.parseInfo(m[0].body); err != nil {
 		return nil, err
 	}
-	if (s.Version >= 4) != (len(m) >= 4) {
+	if s.Version >= 4 != (len(m) >= 4) || s.TimeStamp != nil && s.Version < 5 {
 		return nil, shapeError("version and shape disagree")
 	}
 	return s, nil
@@ -185,7 +195,10 @@ func (s *Seal) parseInfo(body []byte) error {
 		return shapeError("size of the picture")
 	}
 	s.W, s.H = float64(w), float64(h)
-	return nil
+	if len(info) == 5 {
+		s.Extensions, err = info[4].extensions()
+	}
+	return err
 }
 
 func (s *Seal) parseProperty(body []byte) error {
@@ -218,7 +231,7 @@ func (s *Seal) parseProperty(body []byte) error {
 			s.Certificates = append(s.Certificates, e.body)
 		case listType == digestsListed && e.tag == tSeq:
 			d, err := split(e.body)
-			if err != nil || len(d) != 2 || d[1].tag != tOctets {
+			if err != nil || len(d) != 2 || d[1].tag != tOctets || len(d[1].body) == 0 {
 				return shapeError("CertDigestObj")
 			}
 			s.Digests = append(s.Digests, d[1].body)
@@ -235,23 +248,28 @@ func (s *Seal) parseProperty(body []byte) error {
 }
 
 // Genuine tells whether the maker's signature holds.
-func (s *Seal) Genuine() bool {
-	return s.algorithm == oidSM2SM3 && gm.Verify(s.Maker.Key, s.signed, derSignature(s.signature))
+func (s *Seal) Genuine() bool { return s.genuine(nil) }
+
+func (s *Seal) genuine(cache *gm.Cache) bool {
+	return s.algorithm == oidSM2SM3 && cache.Verify(s.Maker, s.signed, derSignature(s.signature))
 }
 
-// Authorizes tells whether the owner of a certificate may use the seal.
+// Authorizes tells whether the owner of a certificate may use the seal. A list of
+// digests has those of certificates as they are, or as SM2 signs them.
 func (s *Seal) Authorizes(c *gm.Certificate) bool {
 	for _, der := range s.Certificates {
 		if bytes.Equal(der, c.DER) {
 			return true
 		}
 	}
-	if len(s.Digests) > 0 {
-		sum := gm.Sum(c.DER)
-		for _, d := range s.Digests {
-			if bytes.Equal(d, sum[:]) {
-				return true
-			}
+	if len(s.Digests) == 0 {
+		return false
+	}
+	plain := gm.Sum(c.DER)
+	forKey, err := gm.SumFor(c.Key, c.DER)
+	for _, d := range s.Digests {
+		if bytes.Equal(d, plain[:]) || err == nil && bytes.Equal(d, forKey) {
+			return true
 		}
 	}
 	return false

@@ -21,6 +21,8 @@ type Use struct {
 	Provider string // the program that seals
 	PageID   int    // page the picture goes on
 	Box      Box    // where on it
+	// Stamper confirms the time of the signature; nil leaves it claimed.
+	Stamper gm.TimeStamper
 }
 
 // Reasons why a seal can't be used. They are found before the key is.
@@ -28,7 +30,11 @@ var (
 	ErrNotAuthorized = errors.New("the seal does not name this signer")
 	ErrNotValid      = errors.New("the seal is not valid at this time")
 	ErrWrongKey      = errors.New("the certificate is not of this key")
+	ErrVersion       = errors.New("the seal is of a version that is no longer used")
 )
+
+// ErrStamp says that the time authority's answer does not stamp the signature.
+var ErrStamp = errors.New("the time stamp is not of this signature or of an earlier time")
 
 const (
 	dirSign           = "Doc_0/Signs/Sign_0/"
@@ -46,8 +52,12 @@ const (
 var listBlob = ofd.NewBlob([]byte(signaturesContent))
 
 // Check finds out whether the seal may be used as u says, without using a key.
+// Errors are one of the reasons above, or wrap gm.ErrMalformed,
+// gm.ErrNotYetValid, gm.ErrExpired or gm.ErrUsage for the signer's certificate.
 func (u *Use) Check() error {
 	switch {
+	case u.Seal.Version < 4:
+		return ErrVersion
 	case !u.Cert.Key.Equal(u.Signer.Public()):
 		return ErrWrongKey
 	case !u.Seal.Authorizes(u.Cert):
@@ -55,13 +65,13 @@ func (u *Use) Check() error {
 	case !u.Seal.ValidAt(u.Time):
 		return ErrNotValid
 	}
-	return nil
+	return u.Cert.CheckUse(u.Time, gm.UsageSign)
 }
 
 // Sign seals a whole package (GB/T 33190-2016 clause 18): every file, the list
 // of signatures included, is protected but for Signature.xml and SignedValue.dat
 // themselves, so that nothing can be added afterwards. The package must have
-// been written as Signed. The key is used once, last.
+// been written as Signed. The key is used once, last but for the time stamp.
 func Sign(p *ofd.Package, u Use) error {
 	if err := u.Check(); err != nil {
 		return fmt.Errorf("seal with %s: %w", u.Seal.Name, err)
@@ -72,15 +82,39 @@ func Sign(p *ofd.Package, u Use) error {
 	signature := u.signatureXML(p.Entries)
 	hash := gm.Sum(signature)
 	tbs := sequence(
-		encodeInt(4), u.Seal.DER, encodeTime(u.Time), encodeBits(hash[:]), encode(tIA5, []byte("/"+fileSignature)))
+		encodeInt(u.Seal.Version), u.Seal.DER, encodeTime(u.Time), encodeBits(hash[:]), encode(tIA5, []byte("/"+fileSignature)))
 	sig, err := u.Signer.SignSM2(tbs)
 	if err != nil {
 		return fmt.Errorf("seal with %s: %w", u.Seal.Name, err)
 	}
+	value := [][]byte{tbs, encode(tOctets, u.Cert.DER), sm2sm3OID, encodeBits(sig)}
+	if u.Stamper != nil {
+		token, err := u.stamp(sig)
+		if err != nil {
+			return fmt.Errorf("seal with %s: %w", u.Seal.Name, err)
+		}
+		value = append(value, encode(tContext0, encodeBits(token)))
+	}
 	p.Add(fileSignature, signature)
-	value := sequence(tbs, encode(tOctets, u.Cert.DER), sm2sm3OID, encodeBits(sig))
-	p.Entries = append(p.Entries, ofd.Entry{Name: fileSignedValue, Blob: &ofd.Blob{Data: value, Dense: true}})
+	p.Entries = append(p.Entries, ofd.Entry{Name: fileSignedValue, Blob: &ofd.Blob{Data: sequence(value...), Dense: true}})
 	return nil
+}
+
+// stamp has the time of a signature confirmed. A stamp no reader would accept is
+// found here, before there is a document with it.
+func (u *Use) stamp(sig []byte) ([]byte, error) {
+	der, err := u.Stamper.Stamp(sig)
+	if err != nil {
+		return nil, err
+	}
+	token, err := gm.ParseToken(der)
+	if err != nil {
+		return nil, err
+	}
+	if !token.Covers(sig) || u.Time.Truncate(time.Second).After(token.Time) {
+		return nil, ErrStamp
+	}
+	return der, nil
 }
 
 func (u *Use) signatureXML(entries []ofd.Entry) []byte {

@@ -18,22 +18,31 @@ type value struct {
 	hash      []byte    // digest of Signature.xml that was signed
 	property  string    // propertyInfo
 	cert      *gm.Certificate
+	certs     []*gm.Certificate // all that came with it
 	algorithm string
 	signed    []byte
 	signature []byte
+	stamp     []byte // time stamp token; nil if there is none
+
+	extensions []Extension
 }
 
 // errNoCertificate says that a signature comes without a certificate, so that it
 // can't be told whose it is.
 var errNoCertificate = errors.New("signature without a certificate")
 
+// known tells whether the algorithm is one of SM2 signatures with SM3.
+func (v *value) known() bool {
+	return v.algorithm == oidSM2SM3 || v.algorithm == oidSM2Sign && v.seal == nil
+}
+
 // holds tells whether the signer's signature holds.
 func (v *value) holds() bool {
-	return (v.algorithm == oidSM2SM3 || v.algorithm == oidSM2Sign) && gm.Verify(v.cert.Key, v.signed, derSignature(v.signature))
+	return v.known() && gm.Verify(v.cert.Key, v.signed, derSignature(v.signature))
 }
 
 // parseSealValue reads a SES_Signature (GB/T 38540-2020 7.1, GM/T 0031-2014 6.2.1).
-func parseSealValue(der []byte) (*value, error) {
+func parseSealValue(der []byte, cache *gm.Cache) (*value, error) {
 	m, err := members(der)
 	if err != nil {
 		return nil, err
@@ -53,6 +62,16 @@ func parseSealValue(der []byte) (*value, error) {
 		if v.time, err = tbs[2].time(); err != nil {
 			return nil, err
 		}
+		if len(m) == 5 {
+			if v.stamp, err = m[4].taggedBits(); err != nil {
+				return nil, err
+			}
+		}
+		if len(tbs) == 6 {
+			if v.extensions, err = tbs[5].extensions(); err != nil {
+				return nil, err
+			}
+		}
 	case len(m) == 2 && m[1].tag == tBits && len(tbs) == 7 && begins(tbs, tInt, tSeq, tBits, tBits, tIA5, tOctets, tOID):
 		cert, algorithm, signature = tbs[5], tbs[6], m[1]
 		v.time = oldTime(tbs[2])
@@ -69,10 +88,10 @@ func parseSealValue(der []byte) (*value, error) {
 	if v.signature, err = signature.bits(); err != nil {
 		return nil, err
 	}
-	if v.cert, err = gm.ParseCertificate(cert.body); err != nil {
+	if v.cert, err = cache.Certificate(cert.body); err != nil {
 		return nil, fmt.Errorf("signer: %w", err)
 	}
-	v.seal, err = parseSeal(v.sealDER)
+	v.seal, err = parseSeal(v.sealDER, cache)
 	return v, err
 }
 
@@ -98,7 +117,7 @@ func oldTime(e element) time.Time {
 
 // parsePlainValue reads a signature without a seal: SignedData of GB/T
 // 35275-2017, or a bare SM2 signature, which gives errNoCertificate.
-func parsePlainValue(der []byte) (*value, error) {
+func parsePlainValue(der []byte, cache *gm.Cache) (*value, error) {
 	m, err := members(der)
 	if err != nil {
 		return nil, err
@@ -132,7 +151,7 @@ func parsePlainValue(der []byte) (*value, error) {
 	if err := v.parseSigner(signers[0].body, content(d[2])); err != nil {
 		return nil, err
 	}
-	return v, v.chooseCert(certs)
+	return v, v.chooseCert(certs, cache)
 }
 
 // content returns the octets a SignedData carries, nil if they are elsewhere.
@@ -182,10 +201,32 @@ func (v *value) parseSigner(body, content []byte) error {
 		return shapeError("signature algorithm")
 	}
 	v.algorithm, v.signature = algorithm[0].oid(), rest[1].body
-	return nil
+	switch {
+	case len(rest) == 2:
+		return nil
+	case len(rest) == 3 && rest[2].tag == tContext1:
+		return v.unsigned(rest[2].body)
+	}
+	return shapeError("SignerInfo")
 }
 
-const oidSigningTime = "1.2.840.113549.1.9.5"
+// unsigned looks for a time stamp among the attributes nobody signed.
+func (v *value) unsigned(body []byte) error {
+	list, err := split(body)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		m, err := split(a.body)
+		if err != nil || len(m) != 2 || !begins(m, tOID, tSet) {
+			return shapeError("attribute")
+		}
+		if m[0].oid() == oidTimeStamp {
+			v.stamp = m[1].body
+		}
+	}
+	return nil
+}
 
 func attributes(body []byte) (digest []byte, when time.Time, err error) {
 	list, err := split(body)
@@ -216,27 +257,36 @@ func attributes(body []byte) (digest []byte, when time.Time, err error) {
 	return digest, when, nil
 }
 
+// maxCerts bounds the certificates a signature without a seal is tried with.
+const maxCerts = 16
+
 // chooseCert takes the certificate whose key made the signature, or the first
 // for a signature that no key made.
-func (v *value) chooseCert(certs []element) error {
+func (v *value) chooseCert(certs []element, cache *gm.Cache) error {
+	if len(certs) > maxCerts {
+		return shapeError("too many certificates")
+	}
 	for i, e := range certs {
-		c, err := gm.ParseCertificate(e.full)
+		c, err := cache.Certificate(e.full)
 		if err != nil {
 			if i == 0 {
 				return fmt.Errorf("signer: %w", err)
 			}
 			continue
 		}
+		v.certs = append(v.certs, c)
 		if v.cert == nil {
 			v.cert = c
-		}
-		if gm.Verify(c.Key, v.signed, derSignature(v.signature)) {
-			v.cert = c
-			return nil
 		}
 	}
 	if v.cert == nil {
 		return errNoCertificate
+	}
+	for _, c := range v.certs {
+		if len(v.certs) > 1 && gm.Verify(c.Key, v.signed, derSignature(v.signature)) {
+			v.cert = c
+			break
+		}
 	}
 	return nil
 }

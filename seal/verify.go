@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,40 +15,23 @@ import (
 	"elicense/ofd"
 )
 
-// Kind says what a failed check means.
-type Kind int
-
-const (
-	// Integrity: the package is not what was signed.
-	Integrity Kind = iota
-	// Trust: it is what was signed, but the signature is not one to rely on.
-	Trust
-	// Unverifiable: there is no certificate to check the signature with.
-	Unverifiable
-)
-
-// Check is one step of the verification and how it came out.
-type Check struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Reason string `json:"reason"`         // a sentence in Chinese
-	File   string `json:"file,omitempty"` // at fault
-	Kind   Kind   `json:"-"`
-}
-
 // Signature is a signature of a package as it was verified.
 type Signature struct {
-	ID       string // in the list of signatures
-	File     string // its Signature.xml
-	Type     string // Seal or Sign
-	Version  int    // of the seal; 0 without one
-	Seal     *Seal  // nil if it has none or it can't be read
-	Cert     *gm.Certificate
-	Time     time.Time // claimed by the signer; zero if none
-	Provider string
-	Stamps   []Placed
-	Checks   []Check
+	ID      string // in the list of signatures
+	File    string // its Signature.xml
+	Type    string // Seal or Sign
+	Version int    // of the seal; 0 without one
+	Seal    *Seal  // nil if it has none or it can't be read
+	Cert    *gm.Certificate
+	Time    time.Time // claimed by the signer; zero if none
+	// Stamped is the time a trusted time authority confirmed; zero if none did.
+	Stamped       time.Time
+	TimeAuthority *gm.Certificate // nil without a time stamp that says
+	Provider      string
+	Stamps        []Placed
+	Checks        []Check
 
+	checks
 	covered map[string]bool
 	own     []string // its files that it can't cover
 	unknown bool     // what it protects, for Signature.xml is not what was signed or can't be read
@@ -77,6 +61,8 @@ type Result struct {
 	Checks []Check
 	// Uncovered are the files no signature protects, those of signatures apart.
 	Uncovered []string
+
+	checks
 }
 
 // Bounds on the work a package can ask for.
@@ -92,8 +78,8 @@ const clockSkew = 5 * time.Minute
 var errEmptyList = errors.New("the list of signatures is empty")
 
 // Verify checks every signature of a package (GB/T 38540-2020 clause 8) and that
-// they protect all of it. Time stamps and revocation are not looked at. An error
-// means that the list of signatures can't be read; it is a *ofd.FileError.
+// they protect all of it. An error means that the list of signatures can't be
+// read; it is a *ofd.FileError.
 func Verify(f *ofd.File, o Options) (*Result, error) {
 	res := new(Result)
 	v := &verifier{f: f, o: o}
@@ -119,9 +105,59 @@ func Verify(f *ofd.File, o Options) (*Result, error) {
 		}
 	}
 	if len(res.Signatures) > 0 {
+		res.list(f, lists)
 		res.coverage(f, lists)
 	}
+	for i := range res.Signatures {
+		s := &res.Signatures[i]
+		s.complete()
+		s.Checks = s.checks
+	}
+	res.Checks = res.checks
 	return res, nil
+}
+
+// list checks that the list of signatures is what signers left: each one once, in
+// the order of signing, and none dropped.
+func (r *Result) list(f *ofd.File, lists map[string]bool) {
+	const name = "signatureList"
+	file := "" // the first list; real files have one
+	for _, b := range f.Bodies {
+		file = cmp.Or(file, b.Signatures)
+	}
+	listed := map[string]bool{}
+	for i := range r.Signatures {
+		s := &r.Signatures[i]
+		if s.File != "" && listed[s.File] {
+			r.fail(name, Integrity, file, say{"签名列表中有重复的签名。", "The list of signatures names one twice."})
+			return
+		}
+		listed[s.File] = true
+		for k := i + 1; k < len(r.Signatures); k++ {
+			if s.covered[r.Signatures[k].File] {
+				r.fail(name, Integrity, file, say{"签名列表的顺序与签名的先后不符。", "The list of signatures is not in the order they were made."})
+				return
+			}
+		}
+	}
+	for _, e := range f.Entries {
+		if !listed[e.Name] && !lists[e.Name] && isSignature(f, e) {
+			r.fail(name, Integrity, file, say{
+				fmt.Sprintf("签名 %s 不在签名列表中，可能被去掉了。", e.Name), fmt.Sprintf("The signature %s is not in the list of signatures; it may have been dropped.", e.Name)})
+			return
+		}
+	}
+	r.pass(name, say{
+		fmt.Sprintf("签名列表与文件包内的 %d 个签名一致。", len(r.Signatures)), fmt.Sprintf("The list agrees with the signatures in the package (%d).", len(r.Signatures))})
+}
+
+// isSignature tells whether an entry is a Signature.xml, whatever its name.
+func isSignature(f *ofd.File, e ofd.Entry) bool {
+	if !bytes.Contains(e.Data, []byte("SignedInfo")) {
+		return false
+	}
+	xml, err := f.XML(e.Name)
+	return err == nil && xml.Name == "Signature"
 }
 
 // coverage finds the files that signatures leave out. A list of signatures may
@@ -155,6 +191,9 @@ func (r *Result) coverage(f *ofd.File, lists map[string]bool) {
 			enough = enough && (lists[e.Name] || later[e.Name])
 		}
 		whole = whole || enough
+		if !s.unknown {
+			s.covers(enough)
+		}
 	}
 	for _, e := range f.Entries {
 		covered := lists[e.Name] || own[e.Name]
@@ -165,18 +204,36 @@ func (r *Result) coverage(f *ofd.File, lists map[string]bool) {
 			r.Uncovered = append(r.Uncovered, e.Name)
 		}
 	}
-	if slices.ContainsFunc(r.Signatures, func(s Signature) bool { return s.unknown }) {
-		return
+	const name = "coverage"
+	switch {
+	case slices.ContainsFunc(r.Signatures, func(s Signature) bool { return s.unknown }):
+		r.Uncovered = nil
+		r.na(name, say{"有签名没有通过检查，无法判断它保护哪些文件。", "A signature failed, so that it can't be told which files it protects."})
+	case len(r.Uncovered) > 0:
+		files := strings.Join(r.Uncovered, "、")
+		r.fail(name, Integrity, r.Uncovered[0], say{
+			fmt.Sprintf("以下文件不受任何签名保护，可能是签名后加入的：%s。", files),
+			fmt.Sprintf("No signature protects these files, which may have been added afterwards: %s.", strings.Join(r.Uncovered, ", "))})
+	case !whole:
+		r.fail(name, Integrity, "", say{"没有一个签名保护整个文件。", "There is no signature that protects the whole file."})
+	default:
+		r.pass(name, say{"签名覆盖了文件包内的全部文件。", "The signatures cover every file in the package."})
 	}
-	c := Check{Name: "coverage", OK: whole && len(r.Uncovered) == 0, Reason: "签名覆盖了文件包内的全部文件。"}
-	if !c.OK {
-		c.Reason = "文件包内有文件不受任何签名保护，可能是签名后加入的。"
-		if len(r.Uncovered) > 0 {
-			c.File = r.Uncovered[0]
-			c.Reason = fmt.Sprintf("以下文件不受任何签名保护，可能是签名后加入的：%s。", strings.Join(r.Uncovered, "、"))
-		}
+}
+
+// covers says how much a signature protects by itself.
+func (s *Signature) covers(enough bool) {
+	switch {
+	case s.Whole():
+		s.pass(cCovers, say{"这个签名保护文件包内的全部文件。", "This signature protects every file in the package."})
+	case enough:
+		s.note(cCovers, "", say{
+			"这个签名允许后续追加签名，没有保护签名列表和后来的签名。",
+			"This signature allows others to be added: it does not protect the list of signatures and those made later."})
+	default:
+		s.note(cCovers, s.Uncovered[0], say{
+			fmt.Sprintf("这个签名没有保护 %d 个文件。", len(s.Uncovered)), fmt.Sprintf("This signature leaves out %d files.", len(s.Uncovered))})
 	}
-	r.Checks = append(r.Checks, c)
 }
 
 // verifier checks the signatures of one package.
@@ -195,21 +252,22 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 	name, err := ofd.Resolve(list, e.Attr("BaseLoc"))
 	if err != nil {
 		s.unknown = true
-		s.fail("structure", Integrity, list, "签名列表中的路径不合规。")
+		s.fail(cStructure, Integrity, list, say{"签名列表中的路径不合规。", "The list of signatures holds a path that is not allowed."})
 		return s
 	}
 	s.File = name
 	s.own = append(s.own, name)
 	xml, err := v.f.XML(name)
 	if errors.Is(err, ofd.ErrMissing) {
-		s.missing("structure", name, list)
+		s.missing(cStructure, name, list)
 		return s
 	}
 	if err != nil {
 		s.unknown = true
-		s.fail("structure", Integrity, name, "签名文件不是合规的 XML。")
+		s.fail(cStructure, Integrity, name, say{"签名文件不是合规的 XML。", "The signature's file is not well-formed XML."})
 		return s
 	}
+	s.pass(cStructure, say{"签名文件格式合规。", "The signature's file is well-formed."})
 	info := xml.Child("SignedInfo")
 	s.Provider = info.Child("Provider").Attr("ProviderName")
 	v.signedValue(&s, xml)
@@ -226,20 +284,9 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 // have been tampered with.
 func (s *Signature) missing(check, name, from string) {
 	s.unknown = true
-	s.fail(check, Integrity, name, fmt.Sprintf("%s 指向的文件 %s 不存在。", from, name))
-	s.fail(check, Integrity, from, fmt.Sprintf("%s 指向不存在的文件。", from))
-}
-
-func (s *Signature) add(name string, kind Kind, ok bool, file, good, bad string) {
-	c := Check{Name: name, OK: ok, Kind: kind, Reason: good}
-	if !ok {
-		c.Reason, c.File = bad, file
-	}
-	s.Checks = append(s.Checks, c)
-}
-
-func (s *Signature) fail(name string, kind Kind, file, reason string) {
-	s.add(name, kind, false, file, "", reason)
+	s.fail(check, Integrity, name, say{
+		fmt.Sprintf("%s 指向的文件 %s 不存在。", from, name), fmt.Sprintf("%s points to the file %s, which does not exist.", from, name)})
+	s.fail(check, Integrity, from, say{fmt.Sprintf("%s 指向不存在的文件。", from), fmt.Sprintf("%s points to a file that does not exist.", from)})
 }
 
 // isSM3 tells whether a CheckMethod means SM3. The default, MD5, and SHA1 are
@@ -254,15 +301,18 @@ func isSM3(method string) bool {
 
 // references compares the digests of files with those in Signature.xml.
 func (v *verifier) references(s *Signature, groups []*ofd.Element) {
-	n, good := 0, true
 	for _, g := range groups {
 		if !isSM3(g.Attr("CheckMethod")) {
-			s.fail("digestMethod", Integrity, s.File, "签名使用的摘要算法不是 SM3，不予认可。")
+			s.fail(cDigestMethod, Integrity, s.File, say{"签名使用的摘要算法不是 SM3，不予认可。", "The signature's digests are not SM3, which is not accepted."})
 			return
 		}
+	}
+	s.pass(cDigestMethod, say{"文件摘要使用 SM3 算法。", "The digests of files are SM3."})
+	n, good := 0, true
+	for _, g := range groups {
 		for _, r := range g.All("Reference") {
 			if n++; n > ofd.MaxEntries {
-				s.fail("references", Integrity, s.File, "签名引用的文件过多，不予核验。")
+				s.fail(cReferences, Integrity, s.File, say{"签名引用的文件过多，不予核验。", "The signature names too many files."})
 				return
 			}
 			if !v.reference(s, r) {
@@ -271,9 +321,9 @@ func (v *verifier) references(s *Signature, groups []*ofd.Element) {
 		}
 	}
 	if n == 0 {
-		s.fail("references", Integrity, s.File, "签名没有保护任何文件。")
+		s.fail(cReferences, Integrity, s.File, say{"签名没有保护任何文件。", "The signature protects no file."})
 	} else if good {
-		s.add("references", Integrity, true, "", fmt.Sprintf("受保护的 %d 个文件与签名时一致。", n), "")
+		s.pass(cReferences, say{fmt.Sprintf("受保护的 %d 个文件与签名时一致。", n), fmt.Sprintf("The %d protected files are as they were signed.", n)})
 	}
 }
 
@@ -281,19 +331,21 @@ func (v *verifier) reference(s *Signature, r *ofd.Element) bool {
 	loc := r.Attr("FileRef")
 	name, err := ofd.Resolve(s.File, loc)
 	if err != nil {
-		s.fail("references", Integrity, s.File, "签名文件中的引用路径不合规。")
+		s.fail(cReferences, Integrity, s.File, say{"签名文件中的引用路径不合规。", "The signature names a path that is not allowed."})
 		return false
 	}
 	entry := v.f.Find(name)
 	if entry == nil {
-		s.fail("references", Integrity, name, fmt.Sprintf("受签名保护的文件 %s 已被删除。", name))
+		s.fail(cReferences, Integrity, name, say{
+			fmt.Sprintf("受签名保护的文件 %s 已被删除。", name), fmt.Sprintf("The file %s, which was signed, has been removed.", name)})
 		return false
 	}
 	s.covered[name] = true
 	want, err := base64.StdEncoding.DecodeString(r.Child("CheckValue").Value())
 	sum := entry.Digest(gm.Sum)
 	if err != nil || !bytes.Equal(want, sum[:]) {
-		s.fail("references", Integrity, name, fmt.Sprintf("文件 %s 在签名后被改动。", name))
+		s.fail(cReferences, Integrity, name, say{
+			fmt.Sprintf("文件 %s 在签名后被改动。", name), fmt.Sprintf("The file %s was changed after it was signed.", name)})
 		return false
 	}
 	return true
@@ -304,40 +356,56 @@ func (v *verifier) signedValue(s *Signature, xml *ofd.Element) {
 	name, err := ofd.Resolve(s.File, xml.Child("SignedValue").Value())
 	if err != nil {
 		s.unknown = true
-		s.fail("signedValue", Integrity, s.File, "签名文件没有指明签名值。")
+		s.fail(cSignedValue, Integrity, s.File, say{"签名文件没有指明签名值。", "The signature's file does not say where its value is."})
 		return
 	}
 	s.own = append(s.own, name)
 	entry := v.f.Find(name)
 	if entry == nil {
-		s.missing("signedValue", name, s.File)
+		s.missing(cSignedValue, name, s.File)
 		return
 	}
 	parse := parseSealValue
 	if s.Type == "Sign" {
 		parse = parsePlainValue
 	}
-	val, err := parse(entry.Data)
-	if errors.Is(err, errNoCertificate) {
-		s.fail("certificate", Unverifiable, name, "签名值内没有证书，无法验证是谁签的。")
+	val, err := parse(entry.Data, v.o.Cache)
+	switch {
+	case errors.Is(err, errNoCertificate):
+		s.fail(cCertificate, Unverifiable, name, say{"签名值内没有证书，无法验证是谁签的。", "The signature holds no certificate; it can't be told who made it."})
+		return
+	case errors.Is(err, gm.ErrNotSM2):
+		s.fail(cAlgorithm, Unverifiable, name, say{"签名或印章的证书不是 SM2 证书，不予核验。", "A certificate of the signature is not of an SM2 key; it can't be verified."})
+		return
+	case err != nil:
+		s.fail(cSignedValue, Integrity, name, say{"签名值已损坏或不是合规的电子签章数据。", "The signature value is damaged or not of the standard's form."})
 		return
 	}
-	if err != nil {
-		s.fail("signedValue", Integrity, name, "签名值已损坏或不是合规的电子签章数据。")
-		return
-	}
+	s.pass(cSignedValue, say{"签名值格式合规。", "The signature value is well-formed."})
+	s.pass(cCertificate, say{"签名值内有签名人的证书。", "The signature holds its signer's certificate."})
 	s.Seal, s.Cert, s.Time, s.Version = val.seal, val.cert, val.time, val.version
-	if !val.holds() {
-		s.fail("signature", Integrity, name, "签名值不成立：签名后被改动，或不是证书所有者所签。")
+	if !val.known() {
+		s.fail(cAlgorithm, Integrity, name, say{"签名算法标识与 SM2 证书不符。", "The signature's algorithm is not that of its SM2 certificate."})
 		return
 	}
-	s.add("signature", Integrity, true, "", "签名值由证书对应的密钥作出。", "")
+	s.pass(cAlgorithm, say{"签名算法与证书一致，为 SM2 和 SM3。", "The algorithm agrees with the certificate: SM2 with SM3."})
+	if !val.holds() {
+		s.fail(cSignature, Integrity, name, say{
+			"签名值不成立：签名后被改动，或不是证书所有者所签。", "The signature does not hold: it was changed, or not made by the owner of the certificate."})
+		return
+	}
+	s.pass(cSignature, say{"签名值由证书对应的密钥作出。", "The signature was made with the key of the certificate."})
 	sum := gm.Sum(v.f.Find(s.File).Data)
 	s.unknown = !bytes.Equal(val.hash, sum[:])
-	s.add("signedFile", Integrity, !s.unknown, s.File,
-		"签名文件与签名时一致。", fmt.Sprintf("%s 不是当时所签的文件，签名后被改动。", s.File))
+	s.either(cSignedFile, Integrity, !s.unknown, s.File,
+		say{"签名文件与签名时一致。", "The signature's file is the one that was signed."},
+		say{fmt.Sprintf("%s 不是当时所签的文件，签名后被改动。", s.File), fmt.Sprintf("%s is not what was signed; it was changed afterwards.", s.File)})
 	if val.seal != nil {
 		v.sealOf(s, val, name, xml.Child("SignedInfo").Child("Seal").Child("BaseLoc").Value())
+	} else {
+		for _, c := range []string{cSignedPath, cVersion, cExtensions, cSealFile, cSealSignature, cSealTimeStamp, cMakerCertificate, cMakerRevocation, cSealTerm, cAuthorized, cSealNow} {
+			s.na(c, say{"这是不带印章的数字签名，没有这一项。", "This is a digital signature without a seal."})
+		}
 	}
 	v.trust(s, val, name)
 }
@@ -345,62 +413,51 @@ func (v *verifier) signedValue(s *Signature, xml *ofd.Element) {
 // sealOf checks the seal used.
 func (v *verifier) sealOf(s *Signature, val *value, name, loc string) {
 	path := strings.TrimPrefix(val.property, "/")
-	s.add("signedPath", Integrity, path == s.File, s.File,
-		"签章指明了所保护的签名文件。", "签章指明的签名文件不是本文件，签章可能是从别处移来的。")
-	s.add("version", Integrity, val.version == val.seal.Version, name,
-		"签章与印章的版本一致。", "签章与印章的版本不一致。")
-	if loc != "" {
+	s.either(cSignedPath, Integrity, path == s.File, s.File,
+		say{"签章指明了所保护的签名文件。", "The seal signature names the file it protects."},
+		say{"签章指明的签名文件不是本文件，签章可能是从别处移来的。", "The seal signature names another file; it may have been taken from elsewhere."})
+	s.either(cVersion, Integrity, val.version == val.seal.Version, name,
+		say{fmt.Sprintf("签章与印章的版本一致，为第 %d 版。", val.version), fmt.Sprintf("Signature and seal are of the same version, %d.", val.version)},
+		say{"签章与印章的版本不一致。", "Signature and seal are of different versions."})
+	checkExtensions(&s.checks, append(val.seal.Extensions[:len(val.seal.Extensions):len(val.seal.Extensions)], val.extensions...), name)
+	if loc == "" {
+		s.na(cSealFile, say{"文件包内没有单独的印章文件。", "The package has no file of the seal by itself."})
+	} else {
 		file, err := ofd.Resolve(s.File, loc)
 		entry := v.f.Find(file)
-		s.add("sealFile", Integrity, err == nil && entry != nil && bytes.Equal(entry.Data, val.sealDER), file,
-			"印章文件与签章内的印章一致。", "印章文件与签章内的印章不一致。")
+		s.either(cSealFile, Integrity, err == nil && entry != nil && bytes.Equal(entry.Data, val.sealDER), file,
+			say{"印章文件与签章内的印章一致。", "The seal's file is the seal in the signature."},
+			say{"印章文件与签章内的印章不一致。", "The seal's file is not the seal in the signature."})
 	}
-	s.add("sealSignature", Integrity, val.seal.Genuine(), name,
-		"印章由其制章人签名。", "印章的制章人签名不成立，印章不是原来的印章。")
+	checkMaker(&s.checks, val.seal, name, v.o.Cache)
 }
 
-// trust checks whose the certificates are and whether they and the seal were
-// valid when they were used.
-func (v *verifier) trust(s *Signature, val *value, name string) {
-	when := val.time
-	if when.IsZero() {
-		s.fail("time", Trust, name, "签名没有写明时间，无法判断证书当时是否有效。")
-		when = v.o.Now
-	} else {
-		s.add("time", Trust, v.o.Now.IsZero() || !when.After(v.o.Now.Add(clockSkew)), name,
-			"签名时间不晚于现在。", "签名时间晚于现在。")
+// checkExtensions looks for additions that a reader must know.
+func checkExtensions(l *checks, list []Extension, name string) {
+	if len(list) == 0 {
+		l.na(cExtensions, say{"没有扩展数据。", "There are no extensions."})
+		return
 	}
-	if sl := val.seal; sl != nil {
-		s.add("authorized", Integrity, sl.Authorizes(val.cert), name,
-			"签章人在印章列明的用章人之中。", "签章人不在印章列明的用章人之中。")
-		s.add("sealTerm", Trust, sl.ValidAt(when), name,
-			"印章在签章时有效。", "签章时不在印章的有效期内。")
-		_, err := v.o.Trust.Check(sl.Maker, sl.Created, gm.UsageSign)
-		s.add("makerCertificate", Trust, err == nil, name, "制章人证书可信。", "制章人证书不可信："+chainReason(err))
+	critical := slices.IndexFunc(list, func(e Extension) bool { return e.Critical })
+	if critical >= 0 {
+		l.fail(cExtensions, Trust, name, say{
+			"含有不认识的关键扩展 " + list[critical].OID + "。", "There is an unknown critical extension, " + list[critical].OID + "."})
+		return
 	}
-	_, err := v.o.Trust.Check(val.cert, when, gm.UsageSign)
-	s.add("signerCertificate", Trust, err == nil, name, "签章人证书可信。", "签章人证书不可信："+chainReason(err))
+	l.pass(cExtensions, say{"扩展数据都不是关键扩展。", "No extension is a critical one."})
 }
 
-func chainReason(err error) string {
-	switch {
-	case errors.Is(err, gm.ErrMalformed):
-		return "证书格式不规范。"
-	case errors.Is(err, gm.ErrUnknownRoot):
-		return "证书链不通向受信任的根证书。"
-	case errors.Is(err, gm.ErrNotYetValid):
-		return "当时证书尚未生效。"
-	case errors.Is(err, gm.ErrExpired):
-		return "当时证书已过期。"
-	case errors.Is(err, gm.ErrUsage):
-		return "证书的密钥用途不允许签章。"
-	}
-	return "证书链无效。"
+// checkMaker checks the seal maker's signature.
+func checkMaker(l *checks, sl *Seal, name string, cache *gm.Cache) {
+	l.either(cSealSignature, Integrity, sl.genuine(cache), name,
+		say{"印章由其制章人签名。", "The seal was signed by its maker."},
+		say{"印章的制章人签名不成立，印章不是原来的印章。", "The maker's signature does not hold; the seal is not what was made."})
 }
 
 // stamps checks that each picture stands on a page of the document.
 func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 	if len(stamps) == 0 {
+		s.na(cStamp, say{"签名没有在页面上放置图形。", "The signature puts no picture on a page."})
 		return
 	}
 	if v.pages == nil {
@@ -410,7 +467,7 @@ func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 			if fe := (*ofd.FileError)(nil); errors.As(err, &fe) {
 				at = fe.Name
 			}
-			s.fail("stamp", Integrity, at, "文档的页面无法读取。")
+			s.fail(cStamp, Integrity, at, say{"文档的页面无法读取。", "The document's pages can't be read."})
 			return
 		}
 		v.pages = pages
@@ -430,7 +487,9 @@ func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 		}
 		s.Stamps = append(s.Stamps, Placed{v.pages[page].ID, box})
 	}
-	s.add("stamp", Trust, good, s.File, "印章图形位于文档页面之内。", "印章图形过多、所在的页面不存在，或位置在页面之外。")
+	s.either(cStamp, Trust, good, s.File,
+		say{"印章图形位于文档页面之内。", "The picture of the seal stands within a page."},
+		say{"印章图形过多、所在的页面不存在，或位置在页面之外。", "There are too many pictures of the seal, or one stands on no page."})
 }
 
 func parseBox(text string) (Box, bool) {

@@ -100,7 +100,7 @@ func (c *verifyCmd) print(all []verdict) error {
 			}
 		}
 		for _, k := range v.Checks {
-			if !k.OK {
+			if !k.OK() {
 				fmt.Printf("  %s\n", k.Reason)
 			}
 		}
