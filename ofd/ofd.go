@@ -39,7 +39,7 @@ var (
 
 // Bounds on what is read.
 const (
-	MaxInflated = 40 << 20 // bytes of all entries together
+	MaxInflated = 32 << 20 // bytes of all entries together
 	MaxXML      = 4 << 20  // bytes of one XML file
 	MaxDepth    = 64       // of nested elements
 	MaxEntries  = 4096

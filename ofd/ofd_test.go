@@ -433,6 +433,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		file.Tags()
 		file.PageBoxes()
+		file.Attachments()
 	})
 }
 
@@ -450,6 +451,7 @@ func FuzzPage(f *testing.F) {
 			return
 		}
 		for _, p := range pages {
+			sheet.PDF([]sheet.Sheet{*p.Sheet}, sheet.PDFInfo{})
 			if _, err := ParseXML(p.Sheet.SVG()); err != nil {
 				t.Errorf("the picture is %v", err)
 			}

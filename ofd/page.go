@@ -3,6 +3,7 @@ package ofd
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,27 +11,40 @@ import (
 	"elicense/sheet"
 )
 
-// Bounds on what the pages of one package may draw together. Objects, characters
-// and steps of paths count one each, images a hundred bytes for one: a small
-// file may use the same large page, font or image any number of times.
+// Bounds on what the pages of one package may draw together: a small file may
+// use the same large page, font or image any number of times. Characters and
+// steps of paths count one each, objects a few for what they take by themselves,
+// images one for a hundred bytes.
 const (
-	maxItems = 300_000
-	maxPages = 2000
+	maxItems   = 300_000
+	objectCost = 4
+	pageCost   = 100 // bytes of a page file that count as one
+	maxPages   = 2000
+	// maxChain bounds draw parameters that rest on others, and composite objects
+	// in composite objects.
+	maxChain = 8
 )
 
 // pageReader turns the pages of one document into sheets.
 type pageReader struct {
-	f         *File
-	root      string
-	doc       *Element
-	title     string
-	w, h      float64
-	resources map[string]resource
-	fonts     map[string]*sheet.Font // by ID; nil for those that can't be used
-	items     int
+	f           *File
+	root        string
+	doc         *Element
+	title       string
+	w, h        float64
+	declared    map[string]bool // resource files read
+	resources   map[string]resource
+	fonts       map[string]*sheet.Font // by file; nil for those that can't be used
+	templates   map[string]string      // locations of template pages by their ID
+	annotations map[string][]location  // annotation files by the ID of their page
+	depth       int                    // of composite objects
+	items       int
 }
 
-// resource is a font or an image a document may use, and where it was declared.
+// location is a reference that stands in a file.
+type location struct{ from, loc string }
+
+// resource is something a document may use, and where it was declared.
 type resource struct {
 	e    *Element
 	file string // of the font or image, "" if it is not in the package
@@ -41,7 +55,10 @@ func (f *File) newPageReader(b *Body) (*pageReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &pageReader{f: f, root: b.Root, doc: doc, title: b.Title, resources: map[string]resource{}, fonts: map[string]*sheet.Font{}}
+	r := &pageReader{
+		f: f, root: b.Root, doc: doc, title: b.Title, declared: map[string]bool{}, resources: map[string]resource{},
+		fonts: map[string]*sheet.Font{}, templates: map[string]string{}, annotations: map[string][]location{},
+	}
 	common := doc.Child("CommonData")
 	r.w, r.h = pageSize(common.Child("PageArea"), 210, 297)
 	for _, kind := range []string{"PublicRes", "DocumentRes"} {
@@ -49,17 +66,28 @@ func (f *File) newPageReader(b *Body) (*pageReader, error) {
 			r.declare(b.Root, loc.Value())
 		}
 	}
+	for _, t := range common.All("TemplatePage") {
+		r.templates[t.Attr("ID")] = t.Attr("BaseLoc")
+	}
+	if loc := doc.Child("Annotations").Value(); loc != "" {
+		if list, name, err := f.follow(b.Root, loc); err == nil {
+			for _, p := range list.All("Page") {
+				id := p.Attr("PageID")
+				r.annotations[id] = append(r.annotations[id], location{name, p.Child("FileLoc").Value()})
+			}
+		}
+	}
 	return r, nil
 }
 
-// declare notes the fonts and images of a resource file. One that can't be read
-// leaves its objects undrawn; whether it was tampered with is the signature's
-// business.
+// declare notes what a resource file holds. One that can't be read leaves its
+// objects undrawn; whether it was tampered with is the signature's business.
 func (r *pageReader) declare(from, loc string) {
 	res, name, err := r.f.follow(from, loc)
-	if err != nil {
+	if err != nil || r.declared[name] {
 		return
 	}
+	r.declared[name] = true
 	base, err := Resolve(name, "./"+res.Attr("BaseLoc")+"/x")
 	if strings.HasPrefix(res.Attr("BaseLoc"), "/") {
 		base, err = Resolve(name, res.Attr("BaseLoc")+"/x")
@@ -67,36 +95,58 @@ func (r *pageReader) declare(from, loc string) {
 	if err != nil {
 		return
 	}
-	note := func(e *Element, file string) {
-		n, _ := Resolve(base, file)
-		r.resources[e.Attr("ID")] = resource{e, n}
-	}
-	for _, fonts := range res.All("Fonts") {
-		for _, e := range fonts.All("Font") {
-			note(e, e.Child("FontFile").Value())
+	for _, kind := range []struct{ list, element, file string }{
+		{"Fonts", "Font", "FontFile"}, {"MultiMedias", "MultiMedia", "MediaFile"},
+		{"DrawParams", "DrawParam", ""}, {"CompositeGraphicUnits", "CompositeGraphicUnit", ""},
+	} {
+		for _, list := range res.All(kind.list) {
+			for _, e := range list.All(kind.element) {
+				n := ""
+				if kind.file != "" {
+					n, _ = Resolve(base, e.Child(kind.file).Value())
+				}
+				r.resources[e.Attr("ID")] = resource{e, n}
+			}
 		}
 	}
-	for _, media := range res.All("MultiMedias") {
-		for _, e := range media.All("MultiMedia") {
-			note(e, e.Child("MediaFile").Value())
-		}
+}
+
+// find returns a resource of a kind, nil if there is none.
+func (r *pageReader) find(id, kind string) *Element {
+	if e := r.resources[id].e; e != nil && e.Name == kind {
+		return e
 	}
+	return nil
 }
 
 func (r *pageReader) font(id string) *sheet.Font {
-	f, known := r.fonts[id]
+	file := r.resources[id].file
+	f, known := r.fonts[file]
 	if known {
 		return f
 	}
-	if entry := r.f.Find(r.resources[id].file); entry != nil {
+	if entry := r.f.Find(file); entry != nil {
 		f, _ = sheet.ParseFont(entry.Data)
 	}
-	r.fonts[id] = f
+	r.fonts[file] = f
 	return f
 }
 
+// once reads a file that is drawn once, without keeping its elements.
+func (r *pageReader) once(from, loc string) (*Element, string, error) {
+	name, err := Resolve(from, loc)
+	if err != nil {
+		return nil, "", &FileError{from, err}
+	}
+	if entry := r.f.Find(name); entry != nil && !r.spend(len(entry.Data)/pageCost) {
+		return nil, name, &FileError{name, ErrTooLarge}
+	}
+	e, err := r.f.parse(name)
+	return e, name, err
+}
+
 func (r *pageReader) page(p *Element) (*sheet.Sheet, error) {
-	page, name, err := r.f.follow(r.root, p.Attr("BaseLoc"))
+	page, name, err := r.once(r.root, p.Attr("BaseLoc"))
 	if err != nil {
 		return nil, err
 	}
@@ -105,9 +155,10 @@ func (r *pageReader) page(p *Element) (*sheet.Sheet, error) {
 	for _, loc := range page.All("PageRes") {
 		r.declare(name, loc.Value())
 	}
-	r.templates(s, page, false)
+	r.drawTemplates(s, page, false)
 	r.content(s, page)
-	r.templates(s, page, true)
+	r.drawTemplates(s, page, true)
+	r.annotate(s, p.Attr("ID"))
 	if r.spent() {
 		return nil, &FileError{name, ErrTooLarge}
 	}
@@ -122,48 +173,141 @@ func (r *pageReader) spend(n int) bool {
 
 func (r *pageReader) spent() bool { return r.items > maxItems }
 
-// templates draws the template pages a page stands on, or those over it.
-func (r *pageReader) templates(s *sheet.Sheet, page *Element, foreground bool) {
+// drawTemplates draws the template pages a page stands on, or those over it.
+func (r *pageReader) drawTemplates(s *sheet.Sheet, page *Element, foreground bool) {
 	for _, t := range page.All("Template") {
-		if (t.Attr("ZOrder") == "Foreground") != foreground {
+		if (t.Attr("ZOrder") == "Foreground") != foreground || !r.spend(1) {
 			continue
 		}
-		for _, d := range r.doc.Child("CommonData").All("TemplatePage") {
-			if d.Attr("ID") != t.Attr("TemplateID") {
+		if e, name, err := r.f.follow(r.root, r.templates[t.Attr("TemplateID")]); err == nil {
+			for _, loc := range e.All("PageRes") {
+				r.declare(name, loc.Value())
+			}
+			r.content(s, e)
+		}
+	}
+}
+
+// annotate draws the annotations of a page that are to be seen.
+func (r *pageReader) annotate(s *sheet.Sheet, pageID string) {
+	for _, at := range r.annotations[pageID] {
+		list, _, err := r.once(at.from, at.loc)
+		if err != nil {
+			continue
+		}
+		for _, a := range list.All("Annot") {
+			if a.Attr("Visible") == "false" || !r.spend(1) {
 				continue
 			}
-			if e, name, err := r.f.follow(r.root, d.Attr("BaseLoc")); err == nil {
-				for _, loc := range e.All("PageRes") {
-					r.declare(name, loc.Value())
-				}
-				r.content(s, e)
+			appearance := a.Child("Appearance")
+			var inner sheet.Sheet
+			r.objects(&inner, appearance, nil)
+			if r.spend(objectCost * len(inner.Items)) { // they are copied
+				inner.Place(s, *frameOf(appearance).matrix(), 0)
 			}
 		}
 	}
 }
 
+// layers are the kinds of layers in the order they lie on each other.
+var layers = []string{"Background", "Body", "Foreground"}
+
 func (r *pageReader) content(s *sheet.Sheet, page *Element) {
-	for _, layer := range page.Child("Content").All("Layer") {
-		r.objects(s, layer)
+	all := page.Child("Content").All("Layer")
+	for _, kind := range layers {
+		for _, layer := range all {
+			t := layer.Attr("Type")
+			if t == kind || kind == "Body" && t != layers[0] && t != layers[2] {
+				r.objects(s, layer, r.params(nil, layer.Attr("DrawParam")))
+			}
+		}
 	}
 }
 
-func (r *pageReader) objects(s *sheet.Sheet, e *Element) {
+func (r *pageReader) objects(s *sheet.Sheet, e *Element, outer style) {
+	if e == nil {
+		return
+	}
 	for _, c := range e.Children {
 		if !r.spend(1) {
 			return
 		}
+		if c.Attr("Visible") == "false" {
+			continue
+		}
 		switch c.Name {
 		case "TextObject":
-			r.text(s, c)
+			r.text(s, c, r.styleOf(c, outer))
 		case "PathObject":
-			r.path(s, c)
+			r.path(s, c, r.styleOf(c, outer))
 		case "ImageObject":
 			r.image(s, c)
+		case "CompositeObject":
+			r.composite(s, c)
 		case "PageBlock":
-			r.objects(s, c)
+			r.objects(s, c, outer)
 		}
 	}
+}
+
+// composite draws a drawing kept as a resource.
+func (r *pageReader) composite(s *sheet.Sheet, e *Element) {
+	unit := r.find(e.Attr("ResourceID"), "CompositeGraphicUnit")
+	if unit == nil || r.depth >= maxChain {
+		return
+	}
+	r.depth++
+	var inner sheet.Sheet
+	r.objects(&inner, unit.Child("Content"), nil)
+	r.depth--
+	if r.spend(objectCost * len(inner.Items)) { // they are copied
+		inner.Place(s, *frameOf(e).matrix(), alphaOf(e))
+	}
+}
+
+// style is where the looks of an object are told: on it, in its draw parameters,
+// in those these rest on, in those of its layer. The first that says something
+// counts.
+type style []*Element
+
+func (r *pageReader) styleOf(e *Element, outer style) style {
+	id := e.Attr("DrawParam")
+	if id == "" && len(outer) == 0 {
+		return style{e}
+	}
+	return append(r.params(style{e}, id), outer...)
+}
+
+// params appends draw parameters and those they rest on.
+func (r *pageReader) params(st style, id string) style {
+	for range maxChain {
+		e := r.find(id, "DrawParam")
+		if e == nil {
+			break
+		}
+		st = append(st, e)
+		id = e.Attr("Relative")
+	}
+	return st
+}
+
+func (st style) child(name string) *Element {
+	for _, e := range st {
+		if c := e.Child(name); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// lineWidth is the width of an object's stroke; GB/T 33190 has a default.
+func (st style) lineWidth() float64 {
+	for _, e := range st {
+		if v := e.Attr("LineWidth"); v != "" {
+			return number(v)
+		}
+	}
+	return 0.353
 }
 
 // frame is where an object stands: its transformation, if it has one, and the
@@ -171,6 +315,14 @@ func (r *pageReader) objects(s *sheet.Sheet, e *Element) {
 type frame struct {
 	ctm  *sheet.Matrix
 	x, y float64
+}
+
+// matrix maps what stands in the object to the page.
+func (fr frame) matrix() *sheet.Matrix {
+	if fr.ctm != nil {
+		return fr.ctm
+	}
+	return &sheet.Matrix{1, 0, 0, 1, fr.x, fr.y}
 }
 
 func frameOf(e *Element) frame {
@@ -186,15 +338,7 @@ func frameOf(e *Element) frame {
 	return fr
 }
 
-// lineWidth is the width of an object's stroke; GB/T 33190 has a default.
-func lineWidth(e *Element) float64 {
-	if v := e.Attr("LineWidth"); v != "" {
-		return number(v)
-	}
-	return 0.353
-}
-
-// alphaOf is how opaque an object is, 0 meaning 1.
+// alphaOf is how opaque an object or a colour is, 0 meaning 1.
 func alphaOf(e *Element) float64 {
 	v := e.Attr("Alpha")
 	if v == "" {
@@ -203,8 +347,22 @@ func alphaOf(e *Element) float64 {
 	return min(max(number(v), 1), 255) / 255
 }
 
-func (r *pageReader) text(s *sheet.Sheet, e *Element) {
-	if e.Attr("Fill") == "false" && e.Attr("Stroke") != "true" {
+// bothAlphas multiplies two of them.
+func bothAlphas(a, b float64) float64 {
+	if a == 0 {
+		return b
+	} else if b == 0 {
+		return a
+	}
+	return a * b
+}
+
+// slant is how far italics lean, which files ask for that have no italic font.
+const slant = 0.21
+
+func (r *pageReader) text(s *sheet.Sheet, e *Element, st style) {
+	stroked := e.Attr("Stroke") == "true"
+	if e.Attr("Fill") == "false" && !stroked {
 		return
 	}
 	fr := frameOf(e)
@@ -212,23 +370,35 @@ func (r *pageReader) text(s *sheet.Sheet, e *Element) {
 	if size <= 0 || size > 1e4 {
 		return
 	}
-	font := r.font(e.Attr("Font"))
-	declared := r.resources[e.Attr("Font")].e
-	family := declared.Attr("FamilyName")
-	if family == "" {
-		family = declared.Attr("FontName")
+	id := e.Attr("Font")
+	declared := r.find(id, "Font")
+	t := sheet.Text{Font: r.font(id), Family: declared.Attr("FamilyName"), Size: size}
+	if t.Family == "" {
+		t.Family = declared.Attr("FontName")
 	}
-	color := colorOf(e.Child("FillColor"), sheet.Black)
-	bold := 0.0
-	if e.Attr("Stroke") == "true" {
-		bold = lineWidth(e)
+	color := st.child("FillColor")
+	if e.Attr("Fill") == "false" {
+		color = st.child("StrokeColor")
+	}
+	t.Color = colorOf(color, sheet.Black)
+	t.Opacity = bothAlphas(alphaOf(e), alphaOf(color))
+	if stroked && e.Attr("Fill") != "false" {
+		t.Bold = st.lineWidth()
+	} else if weight := number(e.Attr("Weight")); weight >= 600 && weight <= 1000 && declared.Attr("Bold") != "true" {
+		t.Bold = size * (weight - 400) / 400 * 0.03
+	}
+	run := textRun{ctm: fr.ctm, stretch: 1}
+	if v := number(e.Attr("HScale")); v > 0 && v < 100 {
+		run.stretch = v
+	}
+	if e.Attr("Italic") == "true" && declared.Attr("Italic") != "true" {
+		run.lean = slant
 	}
 	var x, y float64
-	var transforms []*Element
 	for _, c := range e.Children {
 		switch c.Name {
 		case "CGTransform", "CGTransfrom": // older writers misspell it
-			transforms = append(transforms, c)
+			run.transforms = append(run.transforms, c)
 		case "TextCode":
 			if v := c.Attr("X"); v != "" {
 				x = number(v)
@@ -236,25 +406,50 @@ func (r *pageReader) text(s *sheet.Sheet, e *Element) {
 			if v := c.Attr("Y"); v != "" {
 				y = number(v)
 			}
-			t := &sheet.Text{
-				Font: font, Family: family, Text: c.Text, Size: size, X: x + fr.x, Y: y + fr.y, Color: color,
-				Bold: bold, Opacity: alphaOf(e), Matrix: fr.ctm,
-			}
-			r.setCode(s, t, c, transforms)
-			transforms = nil
+			run.Text = t
+			run.Text.Text, run.X, run.Y = c.Text, x+fr.x, y+fr.y
+			r.setCode(s, &run, c)
+			run.transforms = nil
 		}
 	}
 }
 
+// textRun is a text being read with what a sheet has no words for.
+type textRun struct {
+	sheet.Text
+	ctm        *sheet.Matrix
+	stretch    float64 // of the characters along the line, not of their places
+	lean       float64
+	transforms []*Element
+}
+
+// put puts the text on the page.
+func (t *textRun) put(s *sheet.Sheet) {
+	text := t.Text
+	text.Matrix = t.ctm
+	if t.stretch != 1 || t.lean != 0 {
+		m := sheet.Matrix{t.stretch, 0, 0 - t.lean, 1, t.X - t.stretch*t.X + t.lean*t.Y, 0}
+		if t.ctm != nil {
+			m = m.Then(*t.ctm)
+		}
+		text.Matrix = &m
+		text.Advances = slices.Clone(t.Advances)
+		for i := range text.Advances {
+			text.Advances[i] /= t.stretch
+		}
+	}
+	s.Items = append(s.Items, &text)
+}
+
 // setCode places the characters of one TextCode. Characters that also move down
 // become runs of their own.
-func (r *pageReader) setCode(s *sheet.Sheet, t *sheet.Text, code *Element, transforms []*Element) {
-	n := utf8.RuneCountInString(t.Text)
-	if n == 0 || !r.spend(n) {
+func (r *pageReader) setCode(s *sheet.Sheet, t *textRun, code *Element) {
+	n := utf8.RuneCountInString(t.Text.Text)
+	if n == 0 || !r.spend(n+objectCost) {
 		return
 	}
 	if t.Font != nil {
-		t.Glyphs = glyphsOf(t.Font, t.Text, n, transforms)
+		t.Glyphs = glyphsOf(t.Font, t.Text.Text, n, t.transforms)
 	}
 	dx, dy := deltas(code.Attr("DeltaX"), n-1), deltas(code.Attr("DeltaY"), n-1)
 	level := true
@@ -263,17 +458,20 @@ func (r *pageReader) setCode(s *sheet.Sheet, t *sheet.Text, code *Element, trans
 	}
 	if level {
 		t.Advances = dx
-		s.Items = append(s.Items, t)
+		t.put(s)
 		return
 	}
+	if !r.spend(objectCost * n) {
+		return
+	}
+	all, glyphs := t.Text.Text, t.Glyphs
 	i := 0
-	for _, c := range t.Text {
-		one := *t
-		one.Text, one.Advances = string(c), nil
-		if t.Glyphs != nil {
-			one.Glyphs = t.Glyphs[i : i+1]
+	for _, c := range all {
+		t.Text.Text = string(c)
+		if glyphs != nil {
+			t.Glyphs = glyphs[i : i+1]
 		}
-		s.Items = append(s.Items, &one)
+		t.put(s)
 		if i < len(dx) {
 			t.X += dx[i]
 		}
@@ -339,29 +537,34 @@ func deltas(s string, n int) []float64 {
 	return list
 }
 
-func (r *pageReader) path(s *sheet.Sheet, e *Element) {
-	p := &sheet.Path{
-		Stroke: e.Attr("Stroke") != "false", Fill: e.Attr("Fill") == "true",
-		EvenOdd: e.Attr("Rule") == "Even-Odd", Width: lineWidth(e),
-	}
-	p.Opacity = alphaOf(e)
+func (r *pageReader) path(s *sheet.Sheet, e *Element, st style) {
 	fr := frameOf(e)
-	p.Matrix = fr.ctm
+	p := sheet.Path{EvenOdd: e.Attr("Rule") == "Even-Odd", Matrix: fr.ctm}
 	p.Segments = segments(e.Child("AbbreviatedData").Value(), fr.x, fr.y)
-	if len(p.Segments) == 0 || !r.spend(len(p.Segments)) {
+	if len(p.Segments) == 0 || !r.spend(len(p.Segments)+objectCost) {
 		return
 	}
-	stroke, fill := colorOf(e.Child("StrokeColor"), sheet.Black), colorOf(e.Child("FillColor"), sheet.Black)
-	p.Color = fill
-	if p.Stroke && !p.Fill {
-		p.Color = stroke
-	} else if p.Stroke && stroke != fill { // a path of a sheet has one colour
-		under := *p
-		under.Stroke = false
-		s.Items = append(s.Items, &under)
-		p.Fill, p.Color = false, stroke
+	alpha := alphaOf(e)
+	fill, line := p, p                                                            // a path of a sheet has one colour
+	if color := st.child("FillColor"); e.Attr("Fill") == "true" && color != nil { // without a colour it is transparent
+		fill.Fill = true
+		fill.Color = colorOf(color, sheet.Black)
+		fill.Opacity = bothAlphas(alpha, alphaOf(color))
 	}
-	s.Items = append(s.Items, p)
+	if color := st.child("StrokeColor"); e.Attr("Stroke") != "false" {
+		line.Stroke, line.Width = true, st.lineWidth()
+		line.Color = colorOf(color, sheet.Black)
+		line.Opacity = bothAlphas(alpha, alphaOf(color))
+	}
+	if fill.Fill && line.Stroke && fill.Color == line.Color && fill.Opacity == line.Opacity {
+		line.Fill, fill.Fill = true, false
+	}
+	if fill.Fill {
+		s.Items = append(s.Items, &fill)
+	}
+	if line.Stroke {
+		s.Items = append(s.Items, &line)
+	}
 }
 
 // segments reads the data of a path (GB/T 33190 9.1) moved by (x, y).
@@ -467,7 +670,7 @@ var imageTypes = []struct{ magic, mime string }{
 
 func (r *pageReader) image(s *sheet.Sheet, e *Element) {
 	entry := r.f.Find(r.resources[e.Attr("ResourceID")].file)
-	if entry == nil || !r.spend(len(entry.Data)/100) {
+	if entry == nil || !r.spend(len(entry.Data)/100+objectCost) {
 		return
 	}
 	im := &sheet.Image{Data: entry.Data, MIME: ImageType(entry.Data), Opacity: alphaOf(e)}
@@ -490,12 +693,19 @@ func ImageType(data []byte) string {
 	return ""
 }
 
+// colorOf reads a colour of one (grey), three or four (CMYK) values, or the first
+// of a gradient; what it can't read is otherwise.
 func colorOf(e *Element, otherwise sheet.Color) sheet.Color {
+	for _, gradient := range []string{"AxialShd", "RadialShd"} {
+		if g := e.Child(gradient); g != nil {
+			return colorOf(g.Child("Segment").Child("Color"), otherwise)
+		}
+	}
 	fields := strings.Fields(e.Attr("Value"))
-	if len(fields) != 3 {
+	var v [4]uint8
+	if len(fields) > len(v) {
 		return otherwise
 	}
-	var v [3]uint8
 	for i, s := range fields {
 		base := 10
 		if hex, ok := strings.CutPrefix(s, "#"); ok {
@@ -507,7 +717,16 @@ func colorOf(e *Element, otherwise sheet.Color) sheet.Color {
 		}
 		v[i] = uint8(n)
 	}
-	return sheet.Color{R: v[0], G: v[1], B: v[2]}
+	switch len(fields) {
+	case 1:
+		return sheet.Color{R: v[0], G: v[0], B: v[0]}
+	case 3:
+		return sheet.Color{R: v[0], G: v[1], B: v[2]}
+	case 4:
+		light := func(c uint8) uint8 { return uint8((255 - int(c)) * (255 - int(v[3])) / 255) }
+		return sheet.Color{R: light(v[0]), G: light(v[1]), B: light(v[2])}
+	}
+	return otherwise
 }
 
 // number reads a measure; what is none, or out of all proportion, is 0.

@@ -16,6 +16,7 @@ type File struct {
 
 	index map[string]*Entry
 	trees map[string]*Element
+	nodes int // in all trees
 }
 
 // Body is one document of a package.
@@ -102,11 +103,24 @@ func Resolve(from, loc string) (string, error) {
 // Find returns the entry of a name, nil if there is none.
 func (f *File) Find(name string) *Entry { return f.index[name] }
 
-// XML returns the parsed entry of a name. Errors are *FileError.
+// XML returns the parsed entry of a name, which is kept. Errors are *FileError.
 func (f *File) XML(name string) (*Element, error) {
 	if e := f.trees[name]; e != nil {
 		return e, nil
 	}
+	e, err := f.parse(name)
+	if err != nil {
+		return nil, err
+	}
+	if f.nodes += e.count(); f.nodes > maxKept {
+		return nil, &FileError{name, ErrTooLarge}
+	}
+	f.trees[name] = e
+	return e, nil
+}
+
+// parse returns the parsed entry of a name without keeping it.
+func (f *File) parse(name string) (*Element, error) {
 	entry := f.index[name]
 	if entry == nil {
 		return nil, &FileError{name, ErrMissing}
@@ -115,7 +129,6 @@ func (f *File) XML(name string) (*Element, error) {
 	if err != nil {
 		return nil, &FileError{name, err}
 	}
-	f.trees[name] = e
 	return e, nil
 }
 
@@ -172,87 +185,143 @@ type Page struct {
 	Sheet *sheet.Sheet
 }
 
-// Pages reads the pages of all documents: texts, paths and images of the pages
-// and of their templates. Annotations and composite objects are left out. Pages
-// that would draw out of all proportion are ErrTooLarge.
+// Pages reads the pages of the first document, which is the one that readers
+// show: texts, paths and images of the pages and their templates, annotations
+// and composite objects. Pages that would draw out of all proportion are
+// ErrTooLarge. Clips are not read: what they hide is drawn.
 func (f *File) Pages() ([]Page, error) {
+	r, err := f.newPageReader(&f.Bodies[0])
+	if err != nil {
+		return nil, err
+	}
 	var pages []Page
-	items := 0
-	for i := range f.Bodies {
-		r, err := f.newPageReader(&f.Bodies[i])
+	for _, p := range r.doc.Child("Pages").All("Page") {
+		if len(pages) == maxPages {
+			return nil, &FileError{f.Bodies[0].Root, ErrTooLarge}
+		}
+		s, err := r.page(p)
 		if err != nil {
 			return nil, err
 		}
-		r.items = items
-		for _, p := range r.doc.Child("Pages").All("Page") {
-			if len(pages) == maxPages {
-				return nil, &FileError{f.Bodies[i].Root, ErrTooLarge}
-			}
-			s, err := r.page(p)
-			if err != nil {
-				return nil, err
-			}
-			pages = append(pages, Page{p.Attr("ID"), s})
-		}
-		items = r.items
+		pages = append(pages, Page{p.Attr("ID"), s})
 	}
 	return pages, nil
 }
 
-// Tags returns what the tag files of all documents name, with the texts they
-// point at (GB/T 33190 clause 16): the leaves in order, named by their element.
-func (f *File) Tags() ([]Pair, error) {
-	var pairs []Pair
-	for _, b := range f.Bodies {
-		doc, err := f.XML(b.Root)
-		if err != nil {
-			return nil, err
-		}
-		loc := doc.Child("CustomTags").Value()
-		if loc == "" {
-			continue
-		}
-		list, listName, err := f.follow(b.Root, loc)
-		if err != nil {
-			return nil, err
-		}
-		texts, err := f.textsByID(b.Root, doc)
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range list.All("CustomTag") {
-			tree, _, err := f.follow(listName, t.Child("FileLoc").Value())
-			if err != nil {
-				return nil, err
-			}
-			pairs = appendTags(pairs, tree, texts)
-		}
+// maxAttachments bounds the attachments listed.
+const maxAttachments = 1000
+
+// Attachments returns the files that go with the first document, in the order of
+// its list. Their data are those of the entries and must not be changed.
+func (f *File) Attachments() ([]Attachment, error) {
+	root := f.Bodies[0].Root
+	doc, err := f.XML(root)
+	if err != nil {
+		return nil, err
 	}
-	return pairs, nil
+	loc := doc.Child("Attachments").Value()
+	if loc == "" {
+		return nil, nil
+	}
+	list, name, err := f.follow(root, loc)
+	if err != nil {
+		return nil, err
+	}
+	var out []Attachment
+	for _, a := range list.All("Attachment") {
+		if len(out) == maxAttachments {
+			return nil, &FileError{name, ErrTooLarge}
+		}
+		file, err := Resolve(name, a.Child("FileLoc").Value())
+		if err != nil {
+			return nil, &FileError{name, err}
+		}
+		entry := f.Find(file)
+		if entry == nil {
+			return nil, &FileError{file, ErrMissing}
+		}
+		out = append(out, Attachment{Name: a.Attr("Name"), Format: a.Attr("Format"), Data: entry.Data})
+	}
+	return out, nil
 }
 
-func appendTags(pairs []Pair, e *Element, texts map[string]string) []Pair {
+// Tags returns what the tag files of the first document name, with the texts they
+// point at (GB/T 33190 clause 16): the leaves in order, named by their element.
+// Several texts of one leaf are put together.
+func (f *File) Tags() ([]Pair, error) {
+	root := f.Bodies[0].Root
+	doc, err := f.XML(root)
+	if err != nil {
+		return nil, err
+	}
+	loc := doc.Child("CustomTags").Value()
+	if loc == "" {
+		return nil, nil
+	}
+	list, listName, err := f.follow(root, loc)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := f.textsByID(root, doc)
+	if err != nil {
+		return nil, err
+	}
+	r := tagReader{texts: texts}
+	for _, t := range list.All("CustomTag") {
+		tree, name, err := f.follow(listName, t.Child("FileLoc").Value())
+		if err != nil {
+			return nil, err
+		}
+		if !r.read(tree) {
+			return nil, &FileError{name, ErrTooLarge}
+		}
+	}
+	return r.pairs, nil
+}
+
+// tagReader gathers the leaves of tag files.
+type tagReader struct {
+	texts map[string]string
+	pairs []Pair
+	size  int // bytes gathered, and a few for each leaf
+}
+
+func (r *tagReader) read(e *Element) bool {
 	if refs := e.All("ObjectRef"); len(refs) > 0 {
 		var b strings.Builder
-		for _, r := range refs {
-			b.WriteString(texts[r.Value()])
+		for _, ref := range refs {
+			s := r.texts[ref.Value()]
+			if r.size += len(s); r.size > MaxXML {
+				return false
+			}
+			b.WriteString(s)
 		}
-		pairs = append(pairs, Pair{e.Name, b.String()})
+		r.size += 32 // many tags may name one file
+		r.pairs = append(r.pairs, Pair{e.Name, b.String()})
 	}
 	for _, c := range e.Children {
-		if c.Name != "ObjectRef" {
-			pairs = appendTags(pairs, c, texts)
+		if c.Name != "ObjectRef" && !r.read(c) {
+			return false
 		}
 	}
-	return pairs
+	return true
 }
 
 // textsByID gathers the characters of each text object by its ID, which is
 // unique in a document.
 func (f *File) textsByID(root string, doc *Element) (map[string]string, error) {
 	texts := map[string]string{}
+	seen := map[string]bool{}
 	for _, p := range doc.Child("Pages").All("Page") {
-		page, _, err := f.follow(root, p.Attr("BaseLoc"))
+		name, err := Resolve(root, p.Attr("BaseLoc"))
+		if err != nil {
+			return nil, &FileError{root, err}
+		}
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		page, err := f.parse(name)
 		if err != nil {
 			return nil, err
 		}

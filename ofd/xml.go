@@ -19,8 +19,12 @@ type Element struct {
 // Attr is an attribute.
 type Attr struct{ Name, Value string }
 
-// maxNodes bounds the elements of one file, and with them the memory it takes.
-const maxNodes = 200_000
+const (
+	// maxNodes bounds the elements of one file, and with them the memory it takes.
+	maxNodes = 100_000
+	// maxKept bounds the elements of all files that are kept.
+	maxKept = 150_000
+)
 
 // ParseXML reads a file of UTF-8 XML without a document type. Entities other
 // than the five of XML are errors, so that nothing outside is ever read and
@@ -298,6 +302,15 @@ func charRef(name string) (rune, bool) {
 		return 0, false
 	}
 	return rune(n), true
+}
+
+// count returns how many elements there are from e on.
+func (e *Element) count() int {
+	n := 1
+	for _, c := range e.Children {
+		n += c.count()
+	}
+	return n
 }
 
 // Child returns the first child of the name, nil if there is none. All methods
