@@ -33,7 +33,13 @@ type Maker struct {
 
 	mu      sync.Mutex
 	labels  map[labelKey]*ofd.PreparedFont
-	designs map[*face.Template]*face.Design
+	designs map[*face.Template]*design
+}
+
+// design is what all documents of one face share.
+type design struct {
+	face *face.Design
+	ofd  ofd.Design
 }
 
 // labelKey is what makes label fonts the same: their source and characters.
@@ -46,17 +52,18 @@ type labelKey struct {
 const maxLabels = 1024
 
 // design makes a face ready, once for each.
-func (m *Maker) design(t *face.Template) (*face.Design, error) {
+func (m *Maker) design(t *face.Template) (*design, error) {
 	m.mu.Lock()
 	d := m.designs[t]
 	m.mu.Unlock()
 	if d != nil {
 		return d, nil
 	}
-	d, err := face.Compile(t, m.fonts)
+	f, err := face.Compile(t, m.fonts)
 	if err != nil {
 		return nil, err
 	}
+	d = &design{face: f}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if len(m.designs) >= maxLabels {
@@ -68,10 +75,25 @@ func (m *Maker) design(t *face.Template) (*face.Design, error) {
 
 // NewMaker returns a maker that sets documents in the given fonts.
 func NewMaker(fonts *sheet.FontSet) *Maker {
-	return &Maker{fonts: fonts, labels: map[labelKey]*ofd.PreparedFont{}, designs: map[*face.Template]*face.Design{}}
+	return &Maker{fonts: fonts, labels: map[labelKey]*ofd.PreparedFont{}, designs: map[*face.Template]*design{}}
 }
 
+// common are characters nearly every license has among its values. They are in
+// the font of the labels too, so that numbers and dates need no font of their
+// own document.
+const common = " -.0123456789:ABCDEFGHJKLMNPQRTUWXY〇一二三十年日月（）"
+
+// label returns the font for the fixed texts of a design.
 func (m *Maker) label(f *sheet.Font, runes []rune) (*ofd.PreparedFont, error) {
+	if f == m.fonts.Song {
+		for _, r := range common {
+			if g := f.Glyph(r); g != 0 {
+				runes = append(runes, r)
+			}
+		}
+		slices.Sort(runes)
+		runes = slices.Compact(runes)
+	}
 	key := labelKey{f, string(runes)}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -122,7 +144,7 @@ func (m *Maker) Prepare(c Content) (*Prepared, error) {
 	if c.Data.Proof {
 		return nil, fmt.Errorf("prepare %s: a proof can't be sealed", c.Title)
 	}
-	pages, err := design.Layout(c.Data)
+	pages, err := design.face.Layout(c.Data)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
 	}
@@ -135,7 +157,7 @@ func (m *Maker) Prepare(c Content) (*Prepared, error) {
 	}
 	pkg, err := ofd.Write(&ofd.Document{
 		ID: c.DocID, Title: c.Title, Date: c.Date, Creator: creator, Custom: c.Metadata,
-		Pages: pages.Sheets, Labels: m.label, Signed: true,
+		Pages: pages.Sheets, Labels: m.label, Design: &design.ofd, Signed: true,
 		Attachments: []ofd.Attachment{{Name: dataName, Format: "json", Data: data}},
 	})
 	if err != nil {

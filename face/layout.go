@@ -508,3 +508,15 @@ func joined(values []string, join string) string {
 	}
 	return strings.Join(parts, join)
 }
+
+// Note sets one text that is no part of a face onto a page, as a label: what is
+// written on copies and prints. Errors are ErrOverflow or
+// *sheet.MissingGlyphError.
+func Note(page *sheet.Sheet, fonts *sheet.FontSet, text string, t Text) error {
+	s := &setter{fonts: fonts, out: page}
+	chars, err := s.append(nil, text, t.Font, t.Spacing, "", true)
+	if err != nil {
+		return err
+	}
+	return s.setText(chars, &t, nil)
+}
