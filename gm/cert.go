@@ -38,10 +38,13 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	x, err := smx509.ParseCertificate(der)
 	if err == nil {
 		key, ok := x.PublicKey.(*ecdsa.PublicKey)
-		if !ok || key.Curve != sm2.P256() {
-			return nil, fmt.Errorf("certificate: %w", ErrNotSM2)
+		switch {
+		case ok && key.Curve == sm2.P256():
+			return &Certificate{DER: x.Raw, Key: key, x: x}, nil
+		case x.SignatureAlgorithm == smx509.SM2WithSM3: // not of another world, but wrong in ours
+			return nil, errors.New("certificate: of an unknown key")
 		}
-		return &Certificate{DER: x.Raw, Key: key, x: x}, nil
+		return nil, fmt.Errorf("certificate: %w", ErrNotSM2)
 	}
 	key, keyErr := certifiedKey(der)
 	if keyErr != nil {
@@ -50,8 +53,8 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	return &Certificate{DER: der, Key: key, Malformed: err}, nil
 }
 
-// ErrNotSM2 says that a certificate is of a key of another kind than SM2.
-var ErrNotSM2 = errors.New("the key is not an SM2 key")
+// ErrNotSM2 says that a certificate is neither of an SM2 key nor signed with one.
+var ErrNotSM2 = errors.New("not an SM2 certificate")
 
 // errTooLarge says that something is larger than anything real.
 var errTooLarge = errors.New("too large")
@@ -69,7 +72,7 @@ func certifiedKey(der []byte) (*ecdsa.PublicKey, error) {
 	}
 	key, ok := pub.(*ecdsa.PublicKey)
 	if !ok || key.Curve != sm2.P256() {
-		return nil, ErrNotSM2
+		return nil, errors.New("the key is not an SM2 key")
 	}
 	return key, nil
 }

@@ -125,11 +125,11 @@ func (t *Token) parse(cache *Cache) error {
 	}
 	data = info
 	var version int
-	var digests, encap, certs cryptobyte.String
+	var digests, encap, certs, lists cryptobyte.String
 	var has bool
 	if !data.ReadASN1Integer(&version) || version != 1 && version != 3 || !data.ReadASN1(&digests, cbasn1.SET) ||
 		!onlySM3(digests) || !data.ReadASN1(&encap, cbasn1.SEQUENCE) || !data.ReadOptionalASN1(&certs, &has, tag0) ||
-		!data.SkipOptionalASN1(tag1) || !data.ReadASN1(&signers, cbasn1.SET) || !data.Empty() {
+		!data.ReadOptionalASN1(&lists, &has, tag1) || !onlyLists(lists) || !data.ReadASN1(&signers, cbasn1.SET) || !data.Empty() {
 		return errToken("SignedData")
 	}
 	var kindOfContent, octets, tst cryptobyte.String
@@ -182,6 +182,18 @@ func isSM3(algorithm []byte) bool {
 func onlySM3(algorithms cryptobyte.String) bool {
 	var one cryptobyte.String
 	return algorithms.ReadASN1(&one, cbasn1.SEQUENCE) && algorithms.Empty() && isSM3(one)
+}
+
+// onlyLists tells whether s is made of revocation lists. They are not used: who
+// checks brings their own.
+func onlyLists(s cryptobyte.String) bool {
+	for !s.Empty() {
+		var der cryptobyte.String
+		if !s.ReadASN1Element(&der, cbasn1.SEQUENCE) || !(&RevocationList{DER: der}).parse() {
+			return false
+		}
+	}
+	return true
 }
 
 // parseInfo reads a TSTInfo (RFC 3161 2.4.2).

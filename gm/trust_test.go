@@ -3,6 +3,9 @@ package gm
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"math/big"
@@ -380,6 +383,21 @@ type impostor struct {
 }
 
 func (i impostor) Public() *ecdsa.PublicKey { return i.public }
+
+func TestCertificatesOfOtherKeys(t *testing.T) {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: day, NotAfter: day}
+	der, err := x509.CreateCertificate(rand.Reader, x, x, k.Public(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseCertificate(der); !errors.Is(err, ErrNotSM2) {
+		t.Errorf("ParseCertificate = %v, want %v", err, ErrNotSM2)
+	}
+}
 
 func TestCacheIsBounded(t *testing.T) {
 	c, k := NewCache(), newKey(t)

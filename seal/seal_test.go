@@ -21,6 +21,10 @@ type parties struct {
 	root, maker, signer *gm.Certificate
 	makerKey, signerKey gm.Signer
 	spec                Spec
+
+	ca  *gm.Authority
+	tsa *gm.TimeAuthority
+	now time.Time // of tsa
 }
 
 func newParties(t testing.TB) *parties {
@@ -37,14 +41,23 @@ func newParties(t testing.TB) *parties {
 	if err != nil {
 		t.Fatal(err)
 	}
+	ca := &gm.Authority{Root: root, Key: rootKey}
 	issue := func(k *gm.SoftKey, name string) *gm.Certificate {
-		c, err := (&gm.Authority{Root: root, Key: rootKey}).Issue(k.Public(), gm.Name{Unit: name, CommonName: name}, begin, begin.AddDate(5, 0, 0))
+		c, err := ca.Issue(k.Public(), gm.Name{Unit: name, CommonName: name}, begin, begin.AddDate(5, 0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return c
 	}
-	p := &parties{root: root, makerKey: makerKey, signerKey: signerKey, maker: issue(makerKey, "制章人"), signer: issue(signerKey, "签章人")}
+	tsaKey := key()
+	tsaCert, err := ca.IssueTimeAuthority(tsaKey.Public(), gm.Name{CommonName: "时间戳机构"}, begin, begin.AddDate(5, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &parties{ca: ca, root: root, makerKey: makerKey, signerKey: signerKey, maker: issue(makerKey, "制章人"), signer: issue(signerKey, "签章人")}
+	if p.tsa, err = gm.NewTimeAuthority(tsaKey, tsaCert, "1.2.156.3005.9.1", func() time.Time { return p.now }); err != nil {
+		t.Fatal(err)
+	}
 	picture, err := Draw(Drawing{Name: "示例单位", Diameter: 42}, sheettest.Fonts(t))
 	if err != nil {
 		t.Fatal(err)
