@@ -56,7 +56,7 @@ type PreparedFont struct {
 func PrepareFont(f *sheet.Font, runes []rune, name string) (*PreparedFont, error) {
 	p, err := newFont(f, runes, name)
 	if err == nil {
-		p.Blob.Small = true
+		p.Blob.Small, p.Blob.Deflated = true, nil
 	}
 	return p, err
 }
@@ -66,7 +66,7 @@ func newFont(f *sheet.Font, runes []rune, name string) (*PreparedFont, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &PreparedFont{sub, NewBlob(sub.Data)}, nil
+	return &PreparedFont{sub, &Blob{Data: sub.Data, Deflated: sub.Deflated}}, nil
 }
 
 // The places of files in the packages written here. Readers follow references.

@@ -30,6 +30,8 @@ type Font struct {
 
 	cmap       []byte
 	cmapFormat uint16 // 0 without a usable cmap
+
+	packer packer
 }
 
 var errFont = errors.New("not a usable TrueType font")

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/adler32"
 	"hash/crc32"
 	"math"
 	"slices"
@@ -734,7 +736,7 @@ func (w *pdfWriter) font(s *pdfSource, f *pdfFont) {
 	w.begin(f.object + 3)
 	w.str("<</Filter/FlateDecode/Length1 ")
 	w.int(len(sub.Data))
-	w.stream(sub.zlib())
+	w.stream(zlibOf(sub))
 
 	w.begin(f.object + 4)
 	w.str("<</Filter/FlateDecode")
@@ -743,14 +745,13 @@ func (w *pdfWriter) font(s *pdfSource, f *pdfFont) {
 	d.free()
 }
 
-// zlib returns the font packed, which is done once for each subset.
-func (s *Subset) zlib() []byte {
-	s.pack.Do(func() {
-		d := zip(s.Data)
-		s.packed = bytes.Clone(d.buf.Bytes())
-		d.free()
-	})
-	return s.packed
+// zlibOf wraps a packed font (RFC 1950).
+func zlibOf(s *Subset) []byte {
+	deflated := s.Deflated()
+	b := make([]byte, 0, len(deflated)+6)
+	b = append(b, 0x78, 0x01)
+	b = append(b, deflated...)
+	return binary.BigEndian.AppendUint32(b, adler32.Checksum(s.Data))
 }
 
 // fontName writes a subset's name after the six letters PDF wants before it.

@@ -15,8 +15,8 @@ func QR(text string, x, y, side float64) (*Path, error) {
 		return nil, fmt.Errorf("QR code: %w", err)
 	}
 	module := side / float64(code.Size)
-	// In whole modules, which are short to write.
-	p := &Path{Fill: true, Color: Black, Matrix: &Matrix{module, 0, 0, module, x, y}, Segments: make([]Segment, 0, 2048)}
+	type block struct{ x, y, w, h int }
+	blocks := make([]block, 0, 256)
 	done := make([]bool, code.Size*code.Size)
 	dark := func(col, row int) bool {
 		return col < code.Size && row < code.Size && code.Black(col, row) && !done[row*code.Size+col]
@@ -36,8 +36,13 @@ func QR(text string, x, y, side float64) (*Path, error) {
 			for i := range w * h {
 				done[(row+i/w)*code.Size+col+i%w] = true
 			}
-			p.Segments = append(p.Segments, Rect(float64(col), float64(row), float64(w), float64(h))...)
+			blocks = append(blocks, block{col, row, w, h})
 		}
+	}
+	// In whole modules, which are short to write.
+	p := &Path{Fill: true, Color: Black, Matrix: &Matrix{module, 0, 0, module, x, y}, Segments: make([]Segment, 0, 5*len(blocks))}
+	for _, b := range blocks {
+		p.Segments = appendRect(p.Segments, float64(b.x), float64(b.y), float64(b.w), float64(b.h))
 	}
 	return p, nil
 }

@@ -145,14 +145,16 @@ func (*Path) item()  {}
 func (*Image) item() {}
 
 // Rect returns the outline of a rectangle.
-func Rect(x, y, w, h float64) []Segment {
-	return []Segment{
-		{Op: Move, P: [3]Point{{x, y}}},
-		{Op: Line, P: [3]Point{{x + w, y}}},
-		{Op: Line, P: [3]Point{{x + w, y + h}}},
-		{Op: Line, P: [3]Point{{x, y + h}}},
-		{Op: Close},
-	}
+func Rect(x, y, w, h float64) []Segment { return appendRect(nil, x, y, w, h) }
+
+func appendRect(list []Segment, x, y, w, h float64) []Segment {
+	return append(list,
+		Segment{Op: Move, P: [3]Point{{x, y}}},
+		Segment{Op: Line, P: [3]Point{{x + w, y}}},
+		Segment{Op: Line, P: [3]Point{{x + w, y + h}}},
+		Segment{Op: Line, P: [3]Point{{x, y + h}}},
+		Segment{Op: Close},
+	)
 }
 
 // Rule returns a straight line.

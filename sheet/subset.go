@@ -17,7 +17,12 @@ type Subset struct {
 
 	runes []rune
 
-	pack   sync.Once // what PDF files hold of it
+	source *Font
+	glyphs []GlyphID // numbers in the source, in the order of the subset
+	loca   []int     // where their descriptions are in the glyf table
+	glyfAt int       // where that is in Data
+
+	pack   sync.Once
 	packed []byte
 }
 
@@ -35,7 +40,7 @@ const (
 	maxSubset = 30000
 	// maxGlyf bounds the bytes of their outlines: a damaged font may let all its
 	// glyphs point at one large description.
-	maxGlyf = 16 << 20
+	maxGlyf = 8 << 20
 )
 
 // Subset cuts out the characters of runes, which must be in ascending order
@@ -57,7 +62,8 @@ func (f *Font) Subset(runes []rune, name string) (*Subset, error) {
 	if err := b.copyGlyphs(); err != nil {
 		return nil, err
 	}
-	return &Subset{Name: name, Data: b.assemble(runes, name), runes: runes}, nil
+	data, glyfAt := b.assemble(runes, name)
+	return &Subset{Name: name, Data: data, runes: runes, source: f, glyphs: b.glyphs, loca: b.loca, glyfAt: glyfAt}, nil
 }
 
 type subsetter struct {
@@ -129,8 +135,9 @@ func (b *subsetter) copyComposite(data []byte) {
 	}
 }
 
-// assemble puts the tables together (ISO/IEC 14496-22 clause 4).
-func (b *subsetter) assemble(runes []rune, name string) []byte {
+// assemble puts the tables together (ISO/IEC 14496-22 clause 4) and tells where
+// the descriptions of glyphs begin.
+func (b *subsetter) assemble(runes []rune, name string) ([]byte, int) {
 	f, be := b.font, binary.BigEndian
 	head := slices.Clone(f.head[:54])
 	clear(head[8:12]) // the sum over the file is filled in last
@@ -177,7 +184,7 @@ type fontTable struct {
 	data []byte
 }
 
-func assembleFont(tables []fontTable) []byte {
+func assembleFont(tables []fontTable) (file []byte, glyfAt int) {
 	be := binary.BigEndian
 	size := 12 + 16*len(tables)
 	for _, t := range tables {
@@ -199,8 +206,11 @@ func assembleFont(tables []fontTable) []byte {
 		out = be.AppendUint32(out, tableSum(t.data))
 		out = be.AppendUint32(out, uint32(at))
 		out = be.AppendUint32(out, uint32(len(t.data)))
-		if t.tag == "head" {
+		switch t.tag {
+		case "head":
 			headAt = at
+		case "glyf":
+			glyfAt = at
 		}
 		at += (len(t.data) + 3) &^ 3
 	}
@@ -211,7 +221,7 @@ func assembleFont(tables []fontTable) []byte {
 		}
 	}
 	be.PutUint32(out[headAt+8:], 0xb1b0afba-tableSum(out))
-	return out
+	return out, glyfAt
 }
 
 func tableSum(b []byte) uint32 {
