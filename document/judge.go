@@ -127,6 +127,11 @@ func Judge(file []byte, o Options) Report {
 			bad[seal.Integrity]++
 		}
 	}
+	data := agreement(f)
+	r.Checks = append(r.Checks, Check{Check: data})
+	if !data.OK() {
+		bad[seal.Trust]++
+	}
 	r.Uncovered = res.Uncovered
 	r.Altered = alteredFiles(res)
 	switch {

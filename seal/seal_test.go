@@ -358,10 +358,20 @@ func FuzzSignedValue(f *testing.F) {
 	f.Add(sampleValue(f, "gbt35275.ofd", entry))
 	f.Add(sampleValue(f, "gbt35275-pkcs9.ofd", entry))
 	f.Add(sampleValue(f, "raw-sm2.ofd", entry))
+	f.Add(sampleValue(f, "sesv1.ofd", entry))
+	p := newParties(f)
+	stamped, err := ofd.Open(p.forge(f, func(g *forgery) {
+		g.version, g.seal, g.stamp = 5, p.remake(f, 5, nil, p.stampAt(f, begin)), p.stampAt(f, signedAt)
+	}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(stamped.Find(fileSignedValue).Data)
 	f.Fuzz(func(t *testing.T, der []byte) {
 		for _, parse := range []func([]byte, *gm.Cache) (*value, error){parseSealValue, parsePlainValue} {
 			if v, err := parse(der, nil); err == nil {
 				v.holds()
+				gm.ParseToken(v.stamp)
 			}
 		}
 	})

@@ -141,7 +141,7 @@ func (r *Result) list(f *ofd.File, lists map[string]bool) {
 		}
 	}
 	for _, e := range f.Entries {
-		if !listed[e.Name] && !lists[e.Name] && isSignature(f, e) {
+		if !listed[e.Name] && !lists[e.Name] && isSignature(e) {
 			r.fail(name, Integrity, file, say{
 				fmt.Sprintf("签名 %s 不在签名列表中，可能被去掉了。", e.Name), fmt.Sprintf("The signature %s is not in the list of signatures; it may have been dropped.", e.Name)})
 			return
@@ -151,13 +151,24 @@ func (r *Result) list(f *ofd.File, lists map[string]bool) {
 		fmt.Sprintf("签名列表与文件包内的 %d 个签名一致。", len(r.Signatures)), fmt.Sprintf("The list agrees with the signatures in the package (%d).", len(r.Signatures))})
 }
 
-// isSignature tells whether an entry is a Signature.xml, whatever its name.
-func isSignature(f *ofd.File, e ofd.Entry) bool {
+// isSignature tells whether an entry is a Signature.xml, whatever its name, by
+// its first element. Nobody can change that of a signature that covers others.
+func isSignature(e ofd.Entry) bool {
 	if !bytes.Contains(e.Data, []byte("SignedInfo")) {
 		return false
 	}
-	xml, err := f.XML(e.Name)
-	return err == nil && xml.Name == "Signature"
+	rest := e.Data
+	for {
+		i := bytes.IndexByte(rest, '<')
+		if i < 0 || i+1 == len(rest) {
+			return false
+		}
+		if rest = rest[i+1:]; rest[0] == '?' || rest[0] == '!' {
+			continue
+		}
+		name := rest[:max(0, bytes.IndexAny(rest, " \t\r\n/>"))]
+		return bytes.Equal(name[bytes.IndexByte(name, ':')+1:], []byte("Signature"))
+	}
 }
 
 // coverage finds the files that signatures leave out. A list of signatures may

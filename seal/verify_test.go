@@ -2,10 +2,18 @@ package seal
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/asn1"
 	"errors"
+	"flag"
 	"fmt"
+	"math/big"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -305,6 +313,7 @@ func TestForgedAndUnusual(t *testing.T) {
 		{name: "path of another signature", edit: func(f *forgery) { f.property = "/Doc_0/Signs/Sign_1/Signature.xml" }, fails: []string{cSignedPath}},
 		{name: "version of another standard", edit: func(f *forgery) { f.version = 5 }, fails: []string{cVersion}},
 		{name: "algorithm of another kind", edit: func(f *forgery) { f.alg = []byte{0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02} }, fails: []string{cAlgorithm}},
+		{name: "certificate of another kind", edit: func(f *forgery) { f.cert = &gm.Certificate{DER: ecdsaCertificate(t)} }, fails: []string{cAlgorithm}, kind: Unverifiable},
 		{name: "a page left out", edit: func(f *forgery) { f.leave = "Doc_0/Pages/Page_0/Content.xml" }, fails: []string{"coverage"}},
 		{name: "OFD.xml left out", edit: func(f *forgery) { f.leave = "OFD.xml" }, fails: []string{"coverage"}},
 		{name: "the seal's file left out", edit: func(f *forgery) { f.leave = fileSeal }, fails: []string{"coverage"}},
@@ -354,6 +363,135 @@ func TestForgedAndUnusual(t *testing.T) {
 	}
 }
 
+// ecdsaCertificate is a certificate of the world outside.
+func ecdsaCertificate(t testing.TB) []byte {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: begin, NotAfter: begin}
+	der, err := x509.CreateCertificate(rand.Reader, x, x, k.Public(), k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// plainly makes a package with a signature of GB/T 35275 without a seal: with or
+// without attributes, with certificates and attributes nobody signs.
+func (p *parties) plainly(t testing.TB, key gm.Signer, attrs bool, unsigned func(sig []byte) []byte, certs ...*gm.Certificate) []byte {
+	t.Helper()
+	oid := func(s string) []byte {
+		var oid asn1.ObjectIdentifier
+		for _, n := range strings.Split(s, ".") {
+			i, err := strconv.Atoi(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			oid = append(oid, i)
+		}
+		var b cryptobyte.Builder
+		b.AddASN1ObjectIdentifier(oid)
+		return b.BytesOrPanic()
+	}
+	file := edited(t, p.forge(t, func(*forgery) {}), func(name string, data []byte) []byte { return data })
+	// The entry of the list says Seal; it is covered, so the whole is signed anew.
+	pkg := new(ofd.Package)
+	f, err := ofd.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range f.Entries {
+		switch e.Name {
+		case ofd.SignaturesFile:
+			pkg.Add(e.Name, bytes.Replace(e.Data, []byte(`Type="Seal"`), []byte(`Type="Sign"`), 1))
+		case fileSeal, fileSignature, fileSignedValue:
+		default:
+			pkg.Add(e.Name, e.Data)
+		}
+	}
+	u := Use{Time: signedAt, Provider: "t", PageID: 1, Box: Box{50, 50, 42, 42}}
+	signature := bytes.Replace(u.signatureXML(pkg.Entries), []byte("<ofd:Seal><ofd:BaseLoc>/"+fileSeal+"</ofd:BaseLoc></ofd:Seal>"), nil, 1)
+	hash := gm.Sum(signature)
+	content, signed := sequence(oid("1.2.156.10197.6.1.4.2.1"), encode(tContext0, encode(tOctets, hash[:]))), hash[:]
+	var attributes []byte
+	if attrs {
+		content = sequence(oid("1.2.840.113549.1.7.1"))
+		set := concat(
+			sequence(oid("1.2.840.113549.1.9.3"), encode(tSet, oid("1.2.840.113549.1.7.1"))),
+			sequence(oid(oidSigningTime), encode(tSet, encode(tUTC, []byte(signedAt.Format("060102150405Z"))))),
+			sequence(oid(oidMessageDigest), encode(tSet, encode(tOctets, hash[:]))))
+		signed, attributes = encode(tSet, set), encode(tContext0, set)
+	}
+	sig, err := key.SignSM2(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list [][]byte
+	for _, c := range certs {
+		list = append(list, c.DER)
+	}
+	signer := [][]byte{encodeInt(1), sequence(sequence(), encodeInt(1)), sequence(oid(oidSM3)), attributes, sequence(oid(oidSM2Sign)), encode(tOctets, sig)}
+	if unsigned != nil {
+		signer = append(signer, encode(tContext1, unsigned(sig)))
+	}
+	pkg.Add(fileSignature, signature)
+	pkg.Add(fileSignedValue, sequence(oid(oidSignedData), encode(tContext0, sequence(
+		encodeInt(1), encode(tSet, sequence(oid(oidSM3))), content, encode(tContext0, concat(list...)), encode(tSet, sequence(signer...))))))
+	return pkg.Bytes()
+}
+
+func concat(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+
+func TestPlainSignatures(t *testing.T) {
+	p := newParties(t)
+	caKey, err := gm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := p.ca.IssueCA(caKey.Public(), gm.Name{CommonName: "中级机构"}, 0, begin, begin.AddDate(4, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := gm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	under, err := (&gm.Authority{Root: ca, Key: caKey}).Issue(key.Public(), gm.Name{CommonName: "下级"}, begin, begin.AddDate(4, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stampOID := []byte{0x06, 0x0b, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x0e}
+	stamp := func(sig []byte) []byte {
+		bits, _ := split(p.stampAt(t, signedAt)(sig))
+		token, _ := split(bits[0].body)
+		return sequence(stampOID, encode(tSet, token[0].body[1:]))
+	}
+	var elsewhere []byte
+	for _, tc := range []struct {
+		name         string
+		file         []byte
+		fails, notes []string
+	}{
+		{"the digest signed", p.plainly(t, p.signerKey, false, nil, p.signer), []string{cTime}, []string{cTimeStamp}},
+		{"attributes signed", p.plainly(t, p.signerKey, true, nil, p.signer), nil, []string{cTimeStamp}},
+		{"through an authority it carries", p.plainly(t, key, true, nil, ca, under), nil, []string{cTimeStamp}},
+		{"without that authority", p.plainly(t, key, true, nil, under), []string{cSignerCertificate}, []string{cTimeStamp}},
+		{"time stamped", p.plainly(t, p.signerKey, false, func(sig []byte) []byte { elsewhere = stamp(sig); return elsewhere }, p.signer), nil, nil},
+		{"time stamp of another", p.plainly(t, p.signerKey, false, func([]byte) []byte { return elsewhere }, p.signer), []string{cTimeStamp, cTime}, nil},
+		{"another key", p.plainly(t, key, true, nil, p.signer), []string{cSignature}, nil},
+	} {
+		res := verify(t, tc.file, p.options())
+		if fails, notes := inState(res.all(), Fail), inState(res.all(), Note); !slices.Equal(fails, tc.fails) || !slices.Equal(notes, tc.notes) {
+			t.Errorf("%s: fails %v, notes %v; want %v, %v", tc.name, fails, notes, tc.fails, tc.notes)
+		}
+		if got := inState(res.Signatures[0].Checks, NotApplicable); !slices.Contains(got, cSealSignature) {
+			t.Errorf("%s: a seal's checks apply", tc.name)
+		}
+	}
+}
+
 // remake makes p's seal in a version, with extensions and a time stamp.
 func (p *parties) remake(t testing.TB, version int, ext []byte, stamp func([]byte) []byte) []byte {
 	t.Helper()
@@ -384,7 +522,7 @@ func (p *parties) remake(t testing.TB, version int, ext []byte, stamp func([]byt
 	return sequence(out...)
 }
 
-// edit makes a package again with entries changed, dropped or added.
+// edited makes a package again with entries changed, dropped or added.
 func edited(t testing.TB, file []byte, edit func(name string, data []byte) []byte, add ...string) []byte {
 	t.Helper()
 	f, err := ofd.Open(file)
@@ -807,6 +945,83 @@ func TestInspect(t *testing.T) {
 		for _, d := range [][]byte{sum[:], forKey} {
 			if s := (&Seal{Digests: [][]byte{d}}); !s.Authorizes(p.signer) || s.Authorizes(p.maker) {
 				t.Errorf("digest %x names the wrong people", d)
+			}
+		}
+	})
+}
+
+var update = flag.Bool("update", false, "make testdata anew")
+
+// kept is a stamped and sealed package with its root, kept because a fuzz target
+// runs in several processes that must try the same one.
+func kept(t testing.TB) (file []byte, o Options) {
+	t.Helper()
+	const name, root = "testdata/stamped.ofd", "testdata/root.pem"
+	if *update {
+		p := newParties(t)
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, p.forge(t, func(g *forgery) { g.stamp = p.stampAt(t, signedAt) }), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(root, p.root.PEM(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pem, err := os.ReadFile(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Roots, err = gm.ParsePEM(pem); err != nil {
+		t.Fatal(err)
+	}
+	o.Now = begin.AddDate(1, 0, 0)
+	return file, o
+}
+
+func TestKeptPackageIsSound(t *testing.T) {
+	file, o := kept(t)
+	if res := verify(t, file, o); !Sound(res.all()) || !res.Signatures[0].Stamped.Equal(signedAt) {
+		t.Errorf("checks = %+v", res.all())
+	}
+}
+
+// Whatever becomes of the two files of a signature, it is sound only as it was
+// made.
+func FuzzVerify(f *testing.F) {
+	file, o := kept(f)
+	o.Cache = gm.NewCache()
+	xml, value := entry(f, file, fileSignature), entry(f, file, fileSignedValue)
+	f.Add(xml, value)
+	f.Add(xml, sampleValue(f, "sesv4.ofd", "Doc_0/Signs/Sign_0/SignedValue.dat"))
+	f.Add(xml, sampleValue(f, "sesv1.ofd", "Doc_0/Signs/Sign_0/SignedValue.dat"))
+	f.Fuzz(func(t *testing.T, newXML, newValue []byte) {
+		bad := edited(t, file, func(name string, data []byte) []byte {
+			switch name {
+			case fileSignature:
+				return append([]byte{}, newXML...)
+			case fileSignedValue:
+				return append([]byte{}, newValue...)
+			}
+			return data
+		})
+		pkg, err := ofd.Open(bad)
+		if err != nil {
+			return
+		}
+		res, err := Verify(pkg, o)
+		if err != nil {
+			return
+		}
+		if Sound(res.all()) && (!bytes.Equal(newXML, xml) || !bytes.Equal(newValue, value)) {
+			// Without its time stamp the value is another, and claims its time.
+			if !res.Signatures[0].Stamped.IsZero() || !bytes.Equal(newXML, xml) {
+				t.Error("a changed signature is sound")
 			}
 		}
 	})
