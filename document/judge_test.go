@@ -3,6 +3,8 @@ package document
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -228,6 +230,107 @@ func TestDataOfAFileAgree(t *testing.T) {
 	}
 }
 
+// Files made to cost a reader much cost little: each has up to 10 MB.
+func TestHostileFilesAreCheap(t *testing.T) {
+	file := sealed(t)
+	const signature, signedValue = "Doc_0/Signs/Sign_0/Signature.xml", "Doc_0/Signs/Sign_0/SignedValue.dat"
+	with := func(name string, edit func([]byte) []byte) []byte {
+		return rezip(t, file, func(n string, data []byte) []byte {
+			if n == name {
+				return edit(data)
+			}
+			return data
+		})
+	}
+	again := func(piece, all string, size int) string { // piece repeated before the end of all
+		i := strings.LastIndex(all, "</")
+		return all[:i] + strings.Repeat(piece, size/len(piece)) + all[i:]
+	}
+	for name, file := range map[string][]byte{
+		"a list of very many signatures": with(ofd.SignaturesFile, func(data []byte) []byte {
+			return []byte(again(`<ofd:Signature ID="1" BaseLoc="/`+signature+`"/>`, string(data), 5<<20))
+		}),
+		"very many references": with(signature, func(data []byte) []byte {
+			return bytes.Replace(data, []byte("<ofd:Reference "), []byte(strings.Repeat(`<ofd:Reference FileRef="/OFD.xml"><ofd:CheckValue>x</ofd:CheckValue></ofd:Reference>`, 60_000)+"<ofd:Reference "), 1)
+		}),
+		"very many stamps": with(signature, func(data []byte) []byte {
+			return bytes.Replace(data, []byte("<ofd:StampAnnot "), []byte(strings.Repeat(`<ofd:StampAnnot PageRef="1" Boundary="0 0 1 1"/>`, 90_000)+"<ofd:StampAnnot "), 1)
+		}),
+		"a signature value of megabytes": with(signedValue, func([]byte) []byte { return bytes.Repeat([]byte{0x30, 0x82, 0xff, 0xff}, 2<<20) }),
+		"a signature value of many values": with(signedValue, func([]byte) []byte {
+			return append([]byte{0x30, 0x83, 0x7f, 0xff, 0xfe}, bytes.Repeat([]byte{5, 0}, 0x7fffff/2)...)
+		}),
+		"data of megabytes": with("Doc_0/Attachs/attachment_1", func([]byte) []byte { return bytes.Repeat([]byte(`{"fields":`), 900_000) }),
+		"files that look like signatures": func() []byte {
+			p := new(ofd.Package)
+			names, contents := entriesOf(t, file)
+			for i := range names {
+				p.Add(names[i], contents[i])
+			}
+			for i := range 100 {
+				p.Add("x"+string(rune('a'+i/26))+string(rune('a'+i%26)), []byte(strings.Repeat("<!-- SignedInfo ", 6000)))
+			}
+			return p.Bytes()
+		}(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			r := Judge(file, theOffice().options())
+			runtime.ReadMemStats(&after)
+			if r.Verdict != Altered && r.Verdict != Unreadable {
+				t.Errorf("verdict %s", r.Verdict)
+			}
+			// All that was ever allocated, so more than was held at a time.
+			if mb := (after.TotalAlloc - before.TotalAlloc) >> 20; mb > 64 {
+				t.Errorf("%d MB for a file of %d KB", mb, len(file)>>10)
+			}
+		})
+	}
+}
+
+// A file judged genuine says what the kept one says, whatever was done to its
+// bytes.
+func FuzzJudgeSealed(f *testing.F) {
+	const kept = "../seal/testdata/"
+	file, err := os.ReadFile(kept + "stamped.ofd")
+	if err != nil {
+		f.Fatal(err)
+	}
+	pem, err := os.ReadFile(kept + "root.pem")
+	if err != nil {
+		f.Fatal(err)
+	}
+	roots, err := gm.ParsePEM(pem)
+	if err != nil {
+		f.Fatal(err)
+	}
+	o := Options{Trust: gm.Trust{Roots: roots, Cache: gm.NewCache()}, Now: noon}
+	if r := Judge(file, o); r.Verdict != Genuine {
+		f.Fatal(r.Verdict)
+	}
+	names, contents := entriesOf(f, file)
+	f.Add(file)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if r := Judge(data, o); r.Verdict != Genuine {
+			return
+		}
+		pkg, err := ofd.Open(data)
+		if err != nil {
+			t.Fatal("genuine and unreadable")
+		}
+		if len(pkg.Entries) != len(names) {
+			t.Error("genuine with other files")
+		}
+		for i, name := range names {
+			e := pkg.Find(name)
+			if e == nil || !bytes.Equal(e.Data, contents[i]) && !strings.HasSuffix(name, "SignedValue.dat") {
+				t.Errorf("genuine with another %s", name)
+			}
+		}
+	})
+}
+
 // With a cache the second document of a seal costs its own two signatures only.
 func BenchmarkVerifyCached(b *testing.B) {
 	file, o := stamped(b)
@@ -238,4 +341,25 @@ func BenchmarkVerifyCached(b *testing.B) {
 			b.Fatal(r.Verdict)
 		}
 	}
+	reportInVerifications(b)
+}
+
+// reportInVerifications gives the time of an operation as a multiple of one SM2
+// verification in the same run.
+func reportInVerifications(b *testing.B) {
+	b.Helper()
+	each := float64(b.Elapsed()) / float64(b.N)
+	k, msg := theOffice().key, make([]byte, 300)
+	sig, err := k.SignSM2(msg)
+	if err != nil {
+		b.Fatal(err)
+	}
+	const n = 2000
+	from := time.Now()
+	for range n {
+		if !gm.Verify(k.Public(), msg, sig) {
+			b.Fatal("the signature does not hold")
+		}
+	}
+	b.ReportMetric(each*n/float64(time.Since(from)), "SM2verify/op")
 }

@@ -95,8 +95,10 @@ func parseSealValue(der []byte, cache *gm.Cache) (*value, error) {
 	return v, err
 }
 
-// oldTime reads the time of version 1, which is a UTCTime by the standard and
-// text of several forms in fact; zero if it is neither (it may be a time stamp).
+// oldTime reads the time of version 1, which is a UTCTime or a time stamp by the
+// standard and text of several forms in fact; zero if it is none of them. What a
+// time stamp is of the standard does not say, so that its time is taken as the
+// signer's claim.
 func oldTime(e element) time.Time {
 	body, err := e.bits()
 	if err != nil {
@@ -105,6 +107,9 @@ func oldTime(e element) time.Time {
 	if list, err := split(body); err == nil && len(list) == 1 {
 		if t, err := list[0].time(); err == nil {
 			return t
+		}
+		if token, err := gm.ParseToken(body); err == nil {
+			return token.Time
 		}
 	}
 	for _, form := range []string{time.RFC3339, "2006-01-02 15:04:05", "20060102150405Z", "20060102150405"} {

@@ -71,6 +71,9 @@ const (
 	maxStamps     = 500 // of one signature; a seal across the edges of pages has one a page
 )
 
+// offPage is how far a picture may stand off its page, in mm.
+const offPage = 0.1
+
 // clockSkew is how far a signer's clock may be ahead.
 const clockSkew = 5 * time.Minute
 
@@ -483,7 +486,7 @@ func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 		}
 		v.pages = pages
 	}
-	good := len(stamps) <= maxStamps
+	good, beyond := len(stamps) <= maxStamps, false
 	for _, e := range stamps[:min(len(stamps), maxStamps)] {
 		box, ok := parseBox(e.Attr("Boundary"))
 		page := slices.IndexFunc(v.pages, func(p ofd.PageBox) bool { return p.ID == e.Attr("PageRef") })
@@ -491,16 +494,36 @@ func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 			good = false
 			continue
 		}
-		// Pages may be larger than the document's own size says: only what begins
-		// off the page is wrong for certain.
-		if box.X < -0.1 || box.Y < -0.1 || box.W <= 0 || box.H <= 0 {
+		if box.X < -offPage || box.Y < -offPage || box.W <= 0 || box.H <= 0 {
 			good = false
 		}
-		s.Stamps = append(s.Stamps, Placed{v.pages[page].ID, box})
+		p := v.pages[page]
+		// One with a Clip is a slice of a seal across the edges of several pages.
+		beyond = beyond || e.Attr("Clip") == "" && v.beyond(p, box)
+		s.Stamps = append(s.Stamps, Placed{p.ID, box})
+	}
+	if good && beyond {
+		s.note(cStamp, s.File, say{"印章图形有一部分在页面之外。", "A part of the seal's picture stands off its page."})
+		return
 	}
 	s.either(cStamp, Trust, good, s.File,
 		say{"印章图形位于文档页面之内。", "The picture of the seal stands within a page."},
 		say{"印章图形过多、所在的页面不存在，或位置在页面之外。", "There are too many pictures of the seal, or one stands on no page."})
+}
+
+// beyond tells whether a box ends off its page, of which the size is in the page
+// itself if it differs from the document's.
+func (v *verifier) beyond(p ofd.PageBox, b Box) bool {
+	w, h := p.W, p.H
+	if b.X+b.W <= w+offPage && b.Y+b.H <= h+offPage {
+		return false
+	}
+	if page, err := v.f.XML(p.File); err == nil {
+		if own, ok := parseBox(page.Child("Area").Child("PhysicalBox").Value()); ok {
+			w, h = own.W, own.H
+		}
+	}
+	return b.X+b.W > w+offPage || b.Y+b.H > h+offPage
 }
 
 func parseBox(text string) (Box, bool) {

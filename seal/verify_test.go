@@ -319,6 +319,8 @@ func TestForgedAndUnusual(t *testing.T) {
 		{name: "the seal's file left out", edit: func(f *forgery) { f.leave = fileSeal }, fails: []string{"coverage"}},
 		{name: "picture off the page", edit: func(f *forgery) { f.box.X = -20 }, fails: []string{cStamp}, kind: Trust},
 
+		{name: "picture partly off the page", edit: func(f *forgery) { f.box.X, f.stamp = 70, p.stampAt(t, signedAt) }, notes: []string{cStamp}},
+
 		{name: "revoked before", edit: func(f *forgery) { f.stamp = p.stampAt(t, signedAt) }, with: withLists(p.list(t, p.signer, before, gm.ReasonSuperseded)),
 			fails: []string{cSignerRevocation}, kind: Trust},
 		{name: "revoked after", edit: func(f *forgery) { f.stamp = p.stampAt(t, signedAt) }, with: withLists(p.list(t, p.signer, after, gm.ReasonSuperseded)),
