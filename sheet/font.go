@@ -31,7 +31,8 @@ type Font struct {
 	cmap       []byte
 	cmapFormat uint16 // 0 without a usable cmap
 
-	packer packer
+	packer   packer
+	drawings drawings
 }
 
 var errFont = errors.New("not a usable TrueType font")
@@ -281,6 +282,7 @@ func (f *Font) HasOutline(g GlyphID) bool {
 const (
 	maxComponents = 64 // glyphs a composite glyph may be made of, all levels
 	maxDepth      = 5
+	maxSteps      = 1 << 16 // of one outline; the richest characters take a thirtieth
 )
 
 // Outline returns the shape of a glyph in font units, y up. It is empty for
@@ -293,7 +295,7 @@ func (f *Font) Outline(g GlyphID) []Segment {
 func (f *Font) outline(dst []Segment, g GlyphID, m Matrix, depth int, budget *int) []Segment {
 	data := f.glyphData(g)
 	*budget--
-	if data == nil || *budget < 0 || depth > maxDepth {
+	if data == nil || *budget < 0 || depth > maxDepth || len(dst) > maxSteps {
 		return dst
 	}
 	if i16(data, 0) >= 0 {

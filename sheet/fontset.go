@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"unicode"
 )
 
@@ -22,11 +24,14 @@ const (
 func (s Style) Known() bool { return s == Song || s == Hei || s == Kai || s == Title }
 
 // FontSet is the fonts a document is set in. Each style falls back on the other
-// fonts for characters it has no outline for.
+// fonts for characters it has no outline for. The fonts must not be exchanged
+// once Pick was called. Safe for concurrent use.
 type FontSet struct {
 	Song, Hei *Font
 	Kai       *Font // may be nil: Song stands for it
 	Rare      *Font // characters of names and places the others lack; may be nil
+
+	known [3]picks // of Song, Hei and Kai
 }
 
 // ErrNoFonts says that the Chinese fonts the platform needs are not installed.
@@ -43,22 +48,44 @@ func (e *MissingGlyphError) Error() string {
 // is only mapped, to an empty glyph, counts as missing unless it is a blank;
 // *MissingGlyphError names it.
 func (s *FontSet) Pick(style Style, r rune) (*Font, GlyphID, error) {
-	chain := [4]*Font{s.Song, s.Rare, s.Hei}
+	chain, known := [4]*Font{s.Song, s.Rare, s.Hei}, &s.known[0]
 	switch style {
 	case Hei:
-		chain = [4]*Font{s.Hei, s.Song, s.Rare}
+		chain, known = [4]*Font{s.Hei, s.Song, s.Rare}, &s.known[1]
 	case Kai:
-		chain = [4]*Font{s.Kai, s.Song, s.Rare, s.Hei}
+		chain, known = [4]*Font{s.Kai, s.Song, s.Rare, s.Hei}, &s.known[2]
 	}
-	for _, f := range chain {
+	var seen *atomic.Uint32
+	if uint32(r) < 1<<16 {
+		seen = known.of(r)
+		if v := seen.Load(); v != 0 {
+			return chain[v>>16-1], GlyphID(v), nil
+		}
+	}
+	for i, f := range chain {
 		if f == nil {
 			continue
 		}
 		if g := f.Glyph(r); g != 0 && (f.HasOutline(g) || unicode.Is(unicode.Zs, r)) {
+			if seen != nil {
+				seen.Store(uint32(i+1)<<16 | uint32(g))
+			}
 			return f, g, nil
 		}
 	}
 	return nil, 0, &MissingGlyphError{r}
+}
+
+// picks remembers where characters of the basic plane were found: the number of
+// the font in its chain, from 1, and the glyph. It is made when it is needed.
+type picks struct {
+	once  sync.Once
+	found *[1 << 16]atomic.Uint32
+}
+
+func (p *picks) of(r rune) *atomic.Uint32 {
+	p.once.Do(func() { p.found = new([1 << 16]atomic.Uint32) })
+	return &p.found[r]
 }
 
 // NewFontSet parses the fonts; kai and rare may be nil.

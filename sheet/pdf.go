@@ -648,7 +648,7 @@ func (w *pdfWriter) outlines(b []byte, t *Text) ([]byte, error) {
 	x := t.X
 	for i, g := range t.Glyphs {
 		outline := t.Font.Outline(g)
-		if w.steps += len(outline); w.steps > maxOutlines {
+		if w.steps += len(outline); w.steps > maxOutlines/2 { // with curves of three points
 			return b, ErrPDFLarge
 		}
 		if len(outline) > 0 {

@@ -8,50 +8,62 @@ import (
 
 // QR returns a QR code (GB/T 18284, error correction level M) as one path whose
 // dark modules fill a square of the given side in mm with its upper left corner
-// at (x, y). The quiet zone around it is the caller's.
+// at (x, y). Modules that touch are one shape, so that no light shines through
+// between them. The quiet zone around it is the caller's.
 func QR(text string, x, y, side float64) (*Path, error) {
 	code, err := qr.Encode(text, qr.M)
 	if err != nil {
 		return nil, fmt.Errorf("QR code: %w", err)
 	}
 	module := side / float64(code.Size)
-	type block struct{ x, y, w, h int }
-	blocks := make([]block, 0, 256)
-	done := make([]bool, code.Size*code.Size)
-	dark := func(col, row int) bool {
-		return col < code.Size && row < code.Size && code.Black(col, row) && !done[row*code.Size+col]
-	}
-	for row := range code.Size {
-		for col := range code.Size {
-			if !dark(col, row) {
-				continue
-			}
-			w, h := 1, 1
-			for dark(col+w, row) {
-				w++
-			}
-			for darkRow(dark, col, w, row+h) {
-				h++
-			}
-			for i := range w * h {
-				done[(row+i/w)*code.Size+col+i%w] = true
-			}
-			blocks = append(blocks, block{col, row, w, h})
-		}
-	}
 	// In whole modules, which are short to write.
-	p := &Path{Fill: true, Color: Black, Matrix: &Matrix{module, 0, 0, module, x, y}, Segments: make([]Segment, 0, 5*len(blocks))}
-	for _, b := range blocks {
-		p.Segments = appendRect(p.Segments, float64(b.x), float64(b.y), float64(b.w), float64(b.h))
-	}
-	return p, nil
+	return &Path{Fill: true, Color: Black, Matrix: &Matrix{module, 0, 0, module, x, y}, Segments: outlineModules(code.Size, code.Black)}, nil
 }
 
-func darkRow(dark func(col, row int) bool, col, w, row int) bool {
-	for i := range w {
-		if !dark(col+i, row) {
-			return false
+// outlineModules walks around the dark modules of a square of n by n, those on
+// its right, the light ones on its left.
+func outlineModules(n int, black func(x, y int) bool) []Segment {
+	dark := make([]bool, (n+2)*(n+2)) // with a light border
+	for y := range n {
+		for x := range n {
+			dark[(y+1)*(n+2)+x+1] = black(x, y)
 		}
 	}
-	return true
+	at := func(x, y int) bool { return dark[(y+1)*(n+2)+x+1] }
+	// The steps to the right, down, left and up, and the modules ahead of a corner
+	// on both sides of them.
+	steps := [4]struct{ dx, dy, rx, ry, lx, ly int }{
+		{1, 0, 0, 0, 0, -1}, {0, 1, -1, 0, 0, 0}, {-1, 0, -1, -1, -1, 0}, {0, -1, 0, -1, -1, -1},
+	}
+	list := make([]Segment, 0, n*n*3/4)
+	passed := make([]bool, n*n) // upper sides of modules
+	for y := range n {
+		for x := range n {
+			if !at(x, y) || at(x, y-1) || passed[y*n+x] {
+				continue
+			}
+			list = append(list, Segment{Op: Move, P: [3]Point{{float64(x), float64(y)}}})
+			for px, py, d := x, y, 0; ; {
+				if d == 0 {
+					passed[py*n+px] = true
+				}
+				s := &steps[d]
+				px, py = px+s.dx, py+s.dy
+				if px == x && py == y {
+					break
+				}
+				switch {
+				case !at(px+s.rx, py+s.ry):
+					d = (d + 1) % 4
+				case at(px+s.lx, py+s.ly):
+					d = (d + 3) % 4
+				default:
+					continue
+				}
+				list = append(list, Segment{Op: Line, P: [3]Point{{float64(px), float64(py)}}})
+			}
+			list = append(list, Segment{Op: Close})
+		}
+	}
+	return list
 }

@@ -145,16 +145,14 @@ func (*Path) item()  {}
 func (*Image) item() {}
 
 // Rect returns the outline of a rectangle.
-func Rect(x, y, w, h float64) []Segment { return appendRect(nil, x, y, w, h) }
-
-func appendRect(list []Segment, x, y, w, h float64) []Segment {
-	return append(list,
-		Segment{Op: Move, P: [3]Point{{x, y}}},
-		Segment{Op: Line, P: [3]Point{{x + w, y}}},
-		Segment{Op: Line, P: [3]Point{{x + w, y + h}}},
-		Segment{Op: Line, P: [3]Point{{x, y + h}}},
-		Segment{Op: Close},
-	)
+func Rect(x, y, w, h float64) []Segment {
+	return []Segment{
+		{Op: Move, P: [3]Point{{x, y}}},
+		{Op: Line, P: [3]Point{{x + w, y}}},
+		{Op: Line, P: [3]Point{{x + w, y + h}}},
+		{Op: Line, P: [3]Point{{x, y + h}}},
+		{Op: Close},
+	}
 }
 
 // Rule returns a straight line.
@@ -217,6 +215,9 @@ func then(first *Matrix, next Matrix) *Matrix {
 // AppendNumber writes v with at most three decimals, which is a thousandth of a
 // millimetre, in the shortest form; what is no number is 0.
 func AppendNumber(dst []byte, v float64) []byte {
+	if i := int(v); float64(i) == v && i >= 0 && i < 1e6 { // most are whole
+		return strconv.AppendInt(dst, int64(i), 10)
+	}
 	if math.IsNaN(v) || math.Abs(v) > 1e9 {
 		return append(dst, '0')
 	}

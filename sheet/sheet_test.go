@@ -1,6 +1,8 @@
 package sheet
 
 import (
+	"bytes"
+	"compress/flate"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -222,6 +224,47 @@ func TestPlaceMultipliesOpacity(t *testing.T) {
 	}
 }
 
+func TestModulesAreOutlined(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 12).Draw(t, "n")
+		dark := rapid.SliceOfN(rapid.Bool(), n*n, n*n).Draw(t, "dark")
+		list := outlineModules(n, func(x, y int) bool { return dark[y*n+x] })
+		// A module is dark if the walk winds around its middle.
+		winding := make([]int, n*n)
+		var at, start Point
+		side := func(to Point) {
+			for y := min(at.Y, to.Y); at.X == to.X && y < max(at.Y, to.Y); y++ {
+				for x := int(at.X); x < n; x++ {
+					if to.Y > at.Y {
+						winding[int(y)*n+x]--
+					} else {
+						winding[int(y)*n+x]++
+					}
+				}
+			}
+			if at.X != to.X && at.Y != to.Y {
+				t.Errorf("a slanting side from %v to %v", at, to)
+			}
+			at = to
+		}
+		for _, s := range list {
+			switch s.Op {
+			case Move:
+				at, start = s.P[0], s.P[0]
+			case Line:
+				side(s.P[0])
+			case Close:
+				side(start)
+			}
+		}
+		for i, w := range winding {
+			if (w != 0) != dark[i] || w < 0 || w > 1 {
+				t.Fatalf("module %d, %d: wound around %d times, dark %v", i%n, i/n, w, dark[i])
+			}
+		}
+	})
+}
+
 func TestQRTooLong(t *testing.T) {
 	if _, err := QR(strings.Repeat("x", 4000), 0, 0, 20); err == nil {
 		t.Error("4,000 characters made a QR code")
@@ -279,6 +322,21 @@ func FuzzParseFont(f *testing.F) {
 		if sub, err := font.Subset(runes, "T"); err == nil {
 			if _, err := ParseFont(sub.Data); err != nil {
 				t.Errorf("a subset can't be parsed: %v", err)
+			}
+			if got, err := io.ReadAll(flate.NewReader(bytes.NewReader(sub.Deflated()))); err != nil || !bytes.Equal(got, sub.Data) {
+				t.Errorf("a subset is packed wrong: %v", err)
+			}
+		}
+		x := textOf(t, font, string(runes))
+		x.Bold = 0.1
+		foreign := textOf(t, font, "A证")
+		foreign.Glyphs = []GlyphID{1, 2}
+		s := Sheet{W: 100, H: 100, Items: []Item{x, foreign}}
+		s.SVG()
+		if _, err := PDF([]Sheet{s}, PDFInfo{}); err != nil && !errors.Is(err, ErrPDFLarge) && len(runes) > 0 {
+			var missing *MissingGlyphError
+			if !errors.As(err, &missing) {
+				t.Logf("PDF: %v", err)
 			}
 		}
 	})

@@ -40,7 +40,7 @@ const (
 	maxSubset = 30000
 	// maxGlyf bounds the bytes of their outlines: a damaged font may let all its
 	// glyphs point at one large description.
-	maxGlyf = 8 << 20
+	maxGlyf = 4 << 20
 )
 
 // Subset cuts out the characters of runes, which must be in ascending order
@@ -201,9 +201,12 @@ func assembleFont(tables []fontTable) (file []byte, glyfAt int) {
 	out = be.AppendUint16(out, uint16(log))
 	out = be.AppendUint16(out, uint16(16*(len(tables)-pow)))
 	at, headAt := 12+16*len(tables), 0
+	sum := uint32(0) // of all tables
 	for _, t := range tables {
+		n := tableSum(t.data)
+		sum += n
 		out = append(out, t.tag...)
-		out = be.AppendUint32(out, tableSum(t.data))
+		out = be.AppendUint32(out, n)
 		out = be.AppendUint32(out, uint32(at))
 		out = be.AppendUint32(out, uint32(len(t.data)))
 		switch t.tag {
@@ -220,14 +223,19 @@ func assembleFont(tables []fontTable) (file []byte, glyfAt int) {
 			out = append(out, 0)
 		}
 	}
-	be.PutUint32(out[headAt+8:], 0xb1b0afba-tableSum(out))
+	be.PutUint32(out[headAt+8:], 0xb1b0afba-sum-tableSum(out[:12+16*len(tables)]))
 	return out, glyfAt
 }
 
 func tableSum(b []byte) uint32 {
-	var sum uint32
-	for ; len(b) >= 4; b = b[4:] {
-		sum += binary.BigEndian.Uint32(b)
+	var hi, lo uint32 // two sums at once
+	for ; len(b) >= 8; b = b[8:] {
+		v := binary.BigEndian.Uint64(b)
+		hi, lo = hi+uint32(v>>32), lo+uint32(v)
+	}
+	sum := hi + lo
+	if len(b) >= 4 {
+		sum, b = sum+binary.BigEndian.Uint32(b), b[4:]
 	}
 	var last [4]byte
 	copy(last[:], b)

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -14,7 +15,7 @@ import (
 // identifiers in it begin with the font's and so can't clash with another
 // picture's unless they mean the same shape.
 func (s *Sheet) SVG() []byte {
-	b := make([]byte, 0, 16<<10)
+	b := make([]byte, 0, 64<<10)
 	b = append(b, `<svg xmlns="http://www.w3.org/2000/svg" role="img" width="`...)
 	b = AppendNumber(b, s.W)
 	b = append(b, `mm" height="`...)
@@ -52,8 +53,8 @@ type glyphKey struct {
 }
 
 // maxOutlines bounds the steps of all outlines in one picture: many glyphs of a
-// damaged font may share one huge outline. A page of Chinese takes a tenth.
-const maxOutlines = 1_000_000
+// damaged font may share one huge outline. A full page of Chinese takes 50,000.
+const maxOutlines = 250_000
 
 // appendDefs writes each glyph's outline once, in font units.
 func (s *Sheet) appendDefs(b []byte) []byte {
@@ -71,19 +72,52 @@ func (s *Sheet) appendDefs(b []byte) []byte {
 				continue
 			}
 			seen[key] = true
-			outline := t.Font.Outline(g)
-			steps += len(outline)
-			if len(outline) == 0 {
+			d, n := t.Font.pathData(g)
+			steps += n
+			if n == 0 {
 				continue
 			}
 			b = append(b, `<path id="`...)
 			b = key.appendID(b)
 			b = append(b, `" d="`...)
-			b = appendPathData(b, outline)
+			b = append(b, d...)
 			b = append(b, `"/>`...)
 		}
 	}
 	return append(b, "</defs>"...)
+}
+
+// drawings are the outlines of a font's glyphs as SVG writes them, kept up to a
+// bound: a page of Chinese has a hundred and more, most of them on the next too.
+type drawings struct {
+	mu    sync.RWMutex
+	of    map[GlyphID]drawing
+	bytes int
+}
+
+type drawing struct {
+	data  []byte
+	steps int
+}
+
+const maxDrawings = 8 << 20 // bytes, of one font
+
+func (f *Font) pathData(g GlyphID) (data []byte, steps int) {
+	f.drawings.mu.RLock()
+	d, known := f.drawings.of[g]
+	f.drawings.mu.RUnlock()
+	if known {
+		return d.data, d.steps
+	}
+	outline := f.Outline(g)
+	d = drawing{appendPathData(nil, outline), len(outline)}
+	f.drawings.mu.Lock()
+	defer f.drawings.mu.Unlock()
+	if f.drawings.bytes += len(d.data) + 64; f.drawings.bytes > maxDrawings || f.drawings.of == nil {
+		f.drawings.of, f.drawings.bytes = map[GlyphID]drawing{}, len(d.data)+64
+	}
+	f.drawings.of[g] = d
+	return d.data, d.steps
 }
 
 func (k glyphKey) appendID(b []byte) []byte {
