@@ -25,7 +25,8 @@ const (
 	// is something in the package no signature protects.
 	Altered = "altered"
 	// NotSigned: nothing in the file tells who made it: it has no signature, or
-	// only ones without a certificate, which prove nothing about anybody.
+	// only ones without a certificate or of another kind than SM2, which prove
+	// nothing here about anybody.
 	NotSigned = "not-signed"
 	// Unreadable: the file is no OFD package, is damaged, or breaks a bound that
 	// protects its readers.

@@ -138,6 +138,52 @@ func TestTimeStamp(t *testing.T) {
 	})
 }
 
+// Authorities elsewhere write what ours leaves out.
+func TestTokensOfOtherForms(t *testing.T) {
+	root := newAuthority(t)
+	a := newTimeAuthority(t, root, day)
+	sig := []byte("a signature")
+	token, err := a.Stamp(sig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("SignedData of GB/T 35275", func(t *testing.T) {
+		i := indexOf(token, derSignedData)
+		tok, err := ParseToken(appendTLV(nil, 0x30, derSignedDataGB, token[i+len(derSignedData):]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tok.Verify(sig, &Trust{Roots: []*Certificate{root.Root}}); err != nil {
+			t.Error(err)
+		}
+	})
+	sum := Sum(sig)
+	imprint := appendTLV(nil, 0x30, appendTLV(nil, 0x30, derSM3, nullParameters), appendTLV(nil, 0x04, sum[:]))
+	begin := concat(sequenceOfTSTBegin, []byte{0x06, 0x03, 0x2a, 0x03, 0x04}, imprint, []byte{0x02, 0x01, 0x07})
+	at := func(s string) []byte { return appendTLV(nil, 0x18, []byte(s)) }
+	for _, tc := range []struct {
+		name string
+		rest [][]byte
+		ok   bool
+	}{
+		{"nothing more", [][]byte{at("20260302040000Z")}, true},
+		{"fractions of a second", [][]byte{at("20260302040000.25Z")}, true},
+		{"accuracy, order, nonce and name", [][]byte{at("20260302040000Z"), {0x30, 0x03, 0x02, 0x01, 0x01}, {0x01, 0x01, 0xff}, {0x02, 0x01, 0x05}, {0xa0, 0x02, 0x82, 0x00}}, true},
+		{"an extension nobody has to know", [][]byte{at("20260302040000Z"), {0xa1, 0x09, 0x30, 0x07, 0x06, 0x03, 0x2a, 0x03, 0x04, 0x04, 0x00}}, true},
+		{"a critical extension", [][]byte{at("20260302040000Z"), {0xa1, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x2a, 0x03, 0x04, 0x01, 0x01, 0xff, 0x04, 0x00}}, false},
+		{"local time", [][]byte{at("20260302120000+0800")}, false},
+		{"no time", nil, false},
+		{"a date that is none", [][]byte{at("20260230040000Z")}, false},
+		{"something after", [][]byte{at("20260302040000Z"), {0x05, 0x00}}, false},
+	} {
+		var tok Token
+		ok := tok.parseInfo(appendTLV(nil, 0x30, concat(begin, concat(tc.rest...))))
+		if ok != tc.ok || ok && (!tok.Time.Truncate(time.Second).Equal(day) || !tok.Covers(sig) || tok.Serial != "7" || tok.Policy != "1.2.3.4") {
+			t.Errorf("%s: %v, %+v", tc.name, ok, tok)
+		}
+	}
+}
+
 func TestStampRequest(t *testing.T) {
 	root := newAuthority(t)
 	a := newTimeAuthority(t, root, day)
