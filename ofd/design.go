@@ -17,26 +17,34 @@ import (
 //
 // One value serves all documents of a design and nothing else; its zero value is
 // ready. It is told nothing beforehand: Write compares the fixed items of a
-// document with those it has met, by address first, by content otherwise, so
-// that a document never gets another's ground. What a document becomes does not
-// depend on which ones came before: fonts, templates and images of a design get
-// the lowest IDs, in the order in which the document's own pages need them.
-// Items it was given must not be changed afterwards. Safe for concurrent use.
+// document, and its other texts that are marked as labels, with those it has met,
+// by address first, by content otherwise, so that a document never gets another's
+// ground. What a document becomes does not depend on which ones came before:
+// fonts, templates and images of a design get the lowest IDs, in the order in
+// which the document's own pages need them. Items it was given must not be
+// changed afterwards. Safe for concurrent use.
 type Design struct {
 	mu    sync.Mutex
 	plans []*plan
 }
 
-// maxPlans bounds how many combinations of fixed parts a design keeps: one page,
-// with continuation pages, original and duplicate.
-const maxPlans = 32
+// maxPlans bounds how many combinations of fixed parts and labels a design keeps:
+// one page, with continuation pages, original and duplicate, optional rows.
+const maxPlans = 64
 
-// plan is what documents share whose pages have the same fixed parts.
+// plan is what documents share whose pages have the same fixed parts and labels.
 type plan struct {
 	parts  []part
+	labels []label // that are not among the fixed items, each once
 	fonts  []*fontUse
 	images []imageUse
 	lastID int
+}
+
+// label is a text that is the same in many documents but not always in one place.
+type label struct {
+	font *sheet.Font
+	text string
 }
 
 // part is the fixed items of a page and the template page made of them.
@@ -85,11 +93,19 @@ func sameData(a, b []byte) bool {
 // page, the number of its part, -1 for pages without fixed items.
 func (d *Design) plan(doc *Document) (*plan, []int, error) {
 	var parts []part
+	var labels []label
 	use := make([]int, len(doc.Pages))
 	for i := range doc.Pages {
 		s := &doc.Pages[i]
 		if s.Fixed < 0 || s.Fixed > len(s.Items) {
 			return nil, nil, fmt.Errorf("page %d has %d fixed items of %d", i+1, s.Fixed, len(s.Items))
+		}
+		for _, it := range s.Items[s.Fixed:] {
+			if t, ok := it.(*sheet.Text); ok && t.Label {
+				if l := (label{t.Font, t.Text}); !slices.Contains(labels, l) {
+					labels = append(labels, l)
+				}
+			}
 		}
 		use[i] = -1
 		if s.Fixed == 0 {
@@ -105,11 +121,11 @@ func (d *Design) plan(doc *Document) (*plan, []int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range d.plans {
-		if slices.EqualFunc(p.parts, parts, func(a, b part) bool { return a.same(&b) }) {
+		if slices.Equal(p.labels, labels) && slices.EqualFunc(p.parts, parts, func(a, b part) bool { return a.same(&b) }) {
 			return p, use, nil
 		}
 	}
-	p := &plan{parts: parts}
+	p := &plan{parts: parts, labels: labels}
 	if err := p.make(doc); err != nil {
 		return nil, nil, err
 	}
@@ -139,6 +155,15 @@ func (p *plan) make(doc *Document) error {
 			for _, r := range t.Text {
 				f.runes = append(f.runes, r)
 			}
+		}
+	}
+	for _, l := range p.labels {
+		if l.font == nil {
+			return fmt.Errorf("text %.20q has no font", l.text)
+		}
+		f := w.fontOf(l.font, true)
+		for _, r := range l.text {
+			f.runes = append(f.runes, r)
 		}
 	}
 	for _, f := range w.fonts {

@@ -125,6 +125,19 @@ func TestDesign(t *testing.T) {
 			t.Errorf("page = %s", page)
 		}
 	})
+	t.Run("labels that move are cut once too", func(t *testing.T) {
+		moving := func(holder string) *Document {
+			doc := designed(t, &d, holder, 0)
+			l := run(sheettest.Fonts(t).Kai, "备注", "", 20, 70+float64(len(holder)))
+			l.Label = true
+			doc.Pages[0].Items = append(doc.Pages[0].Items, l)
+			return doc
+		}
+		a, b := write(t, moving("甲")), write(t, moving("乙丙丁"))
+		if f := entry(a, "Doc_0/Res/font_3.ttf"); f == nil || f != entry(b, "Doc_0/Res/font_3.ttf") {
+			t.Error("the font of labels outside of the template is not shared")
+		}
+	})
 	t.Run("what came before makes no difference", func(t *testing.T) {
 		for more := range 3 {
 			var fresh Design

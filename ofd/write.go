@@ -27,8 +27,8 @@ type Document struct {
 
 	// Design is what is kept of earlier documents of the same design. With it the
 	// first Fixed items of each page become a template page, the texts among them
-	// are the labels whatever they are marked as, and values are set in the
-	// labels' font where that holds all their characters. nil writes everything
+	// are labels whatever they are marked as, and values are set in the labels'
+	// font where that holds all their characters. nil writes everything
 	// into the pages, as if nothing were fixed.
 	Design *Design
 

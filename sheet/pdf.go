@@ -30,10 +30,9 @@ type PDFInfo struct {
 	// becomes a list.
 	Custom [][2]string
 
-	// Labels returns the subset for the fixed texts of the pages, or for those
-	// marked as labels where nothing is fixed; usually one made before. It may hold
-	// more than the runes, which are in ascending order. nil cuts one font for
-	// labels and values together.
+	// Labels returns the subset for the fixed texts of the pages and those marked
+	// as labels; usually one made before. It may hold more than the runes, which
+	// are in ascending order. nil cuts one font for labels and values together.
 	Labels func(f *Font, runes []rune) (*Subset, error)
 }
 
@@ -270,7 +269,7 @@ func (w *pdfWriter) gather(pages []Sheet) error {
 				w.sources = append(w.sources, s)
 			}
 			into := &s.values
-			if (k < fixed || fixed == 0 && t.Label) && w.info.Labels != nil {
+			if (k < fixed || t.Label) && w.info.Labels != nil {
 				into = &s.labels
 			}
 			for _, r := range t.Text {
