@@ -14,6 +14,7 @@ const (
 	DutyChange    Duty = "change"    // 状态变更: enter the events of Art. 10
 	DutyWindow    Duty = "window"    // 窗口: open cases and use licenses in them
 	DutyTypes     Duty = "types"     // 电子政务管理: check and publish license types
+	DutySeals     Duty = "seals"     // 印章管理: make, file, enable electronic seals
 	DutyAccounts  Duty = "accounts"  // 人员与岗位
 	DutySupervise Duty = "supervise" // 监督检查
 	DutyAudit     Duty = "audit"     // 安全审计: the record and its proofs
@@ -22,7 +23,7 @@ const (
 
 var dutyWords = map[Duty]string{
 	DutyRegister: "类别登记", DutyDraft: "制证", DutyReview: "审核签章", DutyChange: "状态变更",
-	DutyWindow: "窗口收件", DutyTypes: "类别审核", DutyAccounts: "人员管理",
+	DutyWindow: "窗口收件", DutyTypes: "类别审核", DutySeals: "印章管理", DutyAccounts: "人员管理",
 	DutySupervise: "监督检查", DutyAudit: "安全审计", DutySubmit: "业务系统接入",
 }
 

@@ -26,16 +26,17 @@ var law = map[string]string{
 	"store":        "elicense gm tlog",
 	"jobs":         "store elicense",
 	"notice":       "jobs store elicense",
-	"org":          "store gm seal elicense",
+	"org":          "store gm elicense",
 	"access":       "org store elicense",
+	"sealing":      "gm seal " + domain,
 	"catalog":      "face sheet " + domain,
 	"cases":        "catalog " + domain,
 	"verification": "document " + domain,
-	"issuance":     "catalog cases document verification " + domain,
+	"issuance":     "catalog cases document sealing verification " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
 	"sharing":      "catalog cases verification document " + domain,
 	"archive":      "cases sharing verification document " + domain,
-	"oversight":    "catalog cases issuance lifecycle verification tlog " + domain,
+	"oversight":    "catalog cases issuance lifecycle sealing verification tlog " + domain,
 	"httpapi":      edge,
 	"web":          edge,
 	"demo":         edge,
@@ -43,7 +44,7 @@ var law = map[string]string{
 
 const (
 	domain = "access notice jobs store workday org elicense"
-	edge   = "catalog cases issuance lifecycle sharing verification archive oversight org access notice workday elicense"
+	edge   = "catalog cases issuance lifecycle sealing sharing verification archive oversight org access notice workday elicense"
 )
 
 func TestImportLaw(t *testing.T) {

@@ -79,6 +79,10 @@ const (
 	ChangeReview  Act = "change.review"
 	TypePropose   Act = "type.propose"
 	TypePublish   Act = "type.publish"
+	SealApply     Act = "seal.apply"
+	SealManage    Act = "seal.manage" // make, import, file, enable; import what seals are judged by
+	SealStop      Act = "seal.stop"   // disable, cancel
+	SealRead      Act = "seal.read"
 	RecordRead    Act = "record.read"
 	Check         Act = "check"
 )

@@ -23,6 +23,7 @@ var (
 	}}
 	neighbor = &elicense.Actor{Kind: elicense.Staff, Account: "a7", Person: "p7", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}
 	machine  = &elicense.Actor{Kind: elicense.System, Account: "s1", Unit: "u1", Duties: []elicense.Duty{elicense.DutySubmit}}
+	keeper   = &elicense.Actor{Kind: elicense.Staff, Account: "a10", Person: "p10", Unit: "u9", Duties: []elicense.Duty{elicense.DutySeals}}
 	holder   = &elicense.Actor{Kind: elicense.Holder, Account: "h1", Person: "p8", Holder: "k1"}
 	anyone   = elicense.Anyone("r1")
 )
@@ -112,6 +113,19 @@ var lawCases = []lawCase{
 	{"the administration publishes", admin, TypePublish, Attr{"proposer": "p1"}, nil, "type-publish", true},
 	{"the unit itself does not", clerk, TypePublish, Attr{"proposer": "p3"}, nil, "type-administration", false},
 	{"nor the proposer as administrator", both, TypePublish, Attr{"proposer": "p1"}, nil, "type-other-person", false},
+
+	{"a unit applies for its seal", reviewer, SealApply, Attr{"unit": "u1"}, nil, "seal-apply", true},
+	{"not for another unit's", stranger, SealApply, Attr{"unit": "u1"}, nil, "seal-apply-own", false},
+	{"a window clerk applies for none", neighbor, SealApply, Attr{"unit": "u1"}, nil, "seal-apply-own", false},
+	{"the administration makes it", keeper, SealManage, Attr{"applicant": "p1"}, nil, "seal-manage", true},
+	{"the unit itself does not", reviewer, SealManage, Attr{"unit": "u1", "applicant": "p1"}, nil, "seal-administration", false},
+	{"nor the applicant as administrator", keeper, SealManage, Attr{"unit": "u1", "applicant": "p10"}, nil, "seal-other-person", false},
+	{"its own unit stops it", reviewer, SealStop, Attr{"unit": "u1"}, nil, "seal-stop", true},
+	{"the administration stops it", keeper, SealStop, Attr{}, nil, "seal-stop", true},
+	{"another unit does not", stranger, SealStop, Attr{"unit": "u1"}, nil, "seal-stop-who", false},
+	{"its own unit reads its log", reviewer, SealRead, Attr{"unit": "u1"}, nil, "seal-read", true},
+	{"the auditor reads its log", admin, SealRead, Attr{}, nil, "seal-read", true},
+	{"a window clerk does not", neighbor, SealRead, Attr{"unit": "u1"}, nil, "seal-read-who", false},
 
 	{"the auditor reads the record", admin, RecordRead, Attr{}, nil, "record-read", true},
 	{"a clerk does not", clerk, RecordRead, Attr{}, nil, "record-post", false},

@@ -26,6 +26,7 @@ import (
 	"elicense/issuance"
 	"elicense/lifecycle"
 	"elicense/org"
+	"elicense/sealing"
 )
 
 //go:embed data/license_types.yaml
@@ -43,7 +44,7 @@ const Password = "fujian-2017"
 // Platform is what the demo is loaded into.
 type Platform struct {
 	Org       *org.Org
-	Seals     *org.Seals
+	Seals     *sealing.Register
 	Catalog   *catalog.Catalog
 	Cases     *cases.Cases
 	Issuer    *issuance.Issuer
@@ -393,9 +394,45 @@ func MakeSeals(ctx context.Context, p Platform) error {
 				continue
 			}
 			done = append(done, u)
-			if err := p.Seals.Make(ctx, d.Unit(u)); err != nil {
+			if err := d.makeSeal(ctx, p, u); err != nil {
 				return fmt.Errorf("seal of %s: %w", u, err)
 			}
+		}
+	}
+	return nil
+}
+
+// makeSeal brings a unit's seal to its use, unless it has one: the unit applies,
+// the administration makes, files and enables it.
+func (d *Data) makeSeal(ctx context.Context, p Platform, unit string) error {
+	if err := p.Seals.Establish(ctx); err != nil {
+		return err
+	}
+	list, err := p.Seals.All(ctx, d.Unit(unit))
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(list, func(s *sealing.Seal) bool { return s.State == sealing.Enabled }) {
+		return nil
+	}
+	applicant, err := p.Org.ActorByLogin(ctx, "check-"+unit, "demo")
+	if err != nil {
+		return err
+	}
+	admin, err := p.Org.ActorByLogin(ctx, "seals", "demo")
+	if err != nil {
+		return err
+	}
+	s, err := p.Seals.Apply(ctx, applicant, sealing.Application{Line: "电子证照专用章"})
+	if err != nil {
+		return err
+	}
+	if err := p.Seals.Make(ctx, admin, s.ID); err != nil {
+		return err
+	}
+	for _, state := range []sealing.State{sealing.Filed, sealing.Enabled} {
+		if err := p.Seals.Move(ctx, admin, s.ID, state, ""); err != nil {
+			return err
 		}
 	}
 	return nil

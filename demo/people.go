@@ -39,6 +39,7 @@ func Accounts() []Account {
 		{"窗口", "window2-gl", "王窗口", "福州市鼓楼区烟草专卖局", "同一单位的另一位经办人，看不到郑窗口的办件"},
 		{"窗口", "window-food", "刘窗口", "福州市鼓楼区市场监督管理局", "食品经营许可窗口"},
 		{"管理", "admin", "方管理", "福建省数据管理局", "核对和发布证照类别"},
+		{"管理", "seals", "郑印章", "福建省数据管理局", "制作、备案和启用电子印章"},
 		{"管理", "audit", "吴审计", "福建省大数据中心", "查看访问记录和证明"},
 		{"管理", "inspect", "谢督查", "福建省机关效能建设领导小组办公室", "监督检查"},
 	}
@@ -66,6 +67,7 @@ func (d *Data) staff() []org.Staff {
 		d.member("window2-gl", "王窗口", "yc-gl", 103, elicense.DutyWindow),
 		d.member("window-food", "刘窗口", "scjg-gl", 104, elicense.DutyWindow),
 		d.member("admin", "方管理", "dsj-fj", 105, elicense.DutyTypes, elicense.DutyAccounts),
+		d.member("seals", "郑印章", "dsj-fj", 108, elicense.DutySeals),
 		d.member("audit", "吴审计", "zc-fj", 106, elicense.DutyAudit),
 		d.member("inspect", "谢督查", "xn-fj", 107, elicense.DutySupervise),
 		{Login: System, Secret: SystemSecret, Kind: elicense.System, Unit: d.Unit("scjg-gl"), Name: "鼓楼区市场监管审批系统",

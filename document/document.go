@@ -217,6 +217,9 @@ type Stamp struct {
 	Cert     *gm.Certificate // of the signer, named by the seal
 	Time     time.Time
 	Provider string // the program that seals; the maker's name if empty
+	// Stamper has the time of the signature confirmed; nil leaves it the signer's
+	// own claim.
+	Stamper gm.TimeStamper
 }
 
 // ErrUsed says that a prepared license was sealed before, or that its sealing
@@ -228,7 +231,7 @@ var ErrUsed = errors.New("this prepared license was sealed already")
 // usable; after any other, and after success, it gives ErrUsed.
 func (p *Prepared) Seal(s Stamp) ([]byte, error) {
 	use := seal.Use{
-		Seal: s.Seal, Signer: s.Signer, Cert: s.Cert, Time: s.Time, Provider: s.Provider,
+		Seal: s.Seal, Signer: s.Signer, Cert: s.Cert, Time: s.Time, Provider: s.Provider, Stamper: s.Stamper,
 		PageID: p.pkg.PageIDs[p.places[0].Page], Box: box(s.Seal, p.places[0]),
 	}
 	if use.Provider == "" {

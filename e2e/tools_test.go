@@ -44,7 +44,7 @@ func TestFacesAreSealedAndVerifyOffline(t *testing.T) {
 		t.Errorf("without a root: exit %d: %s", code, out)
 	}
 	altered := filepath.Join(dir, "altered.ofd")
-	alter(t, samples[0], altered, "Content.xml")
+	alter(t, samples[0], altered, "Page_0/Content.xml")
 	out, code := tool(t, "verify", "--json", "--root", root, altered, samples[1])
 	var all []struct {
 		File, Verdict string
@@ -53,7 +53,7 @@ func TestFacesAreSealedAndVerifyOffline(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &all); err != nil || code != 1 || len(all) != 2 {
 		t.Fatalf("exit %d, %v: %s", code, err, out)
 	}
-	if all[0].Verdict != "altered" || len(all[0].Altered) != 1 || !strings.HasSuffix(all[0].Altered[0], "Content.xml") || all[1].Verdict != "genuine" {
+	if all[0].Verdict != "altered" || len(all[0].Altered) != 1 || !strings.HasSuffix(all[0].Altered[0], "Page_0/Content.xml") || all[1].Verdict != "genuine" {
 		t.Errorf("verdicts %+v", all)
 	}
 }

@@ -26,7 +26,7 @@ import (
 	"elicense/catalog"
 	"elicense/document"
 	"elicense/jobs"
-	"elicense/org"
+	"elicense/sealing"
 	"elicense/store"
 	"elicense/workday"
 )
@@ -158,7 +158,7 @@ type Config struct {
 	DB       *store.DB
 	Guard    *access.Guard
 	Catalog  *catalog.Catalog
-	Seals    *org.Seals
+	Seals    *sealing.Register
 	Maker    *document.Maker // nil without fonts: drafts wait
 	Jobs     *jobs.Queue
 	Compare  Comparer

@@ -143,6 +143,10 @@ func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *us
 	if err != nil {
 		return nil, err
 	}
+	stamper, err := i.Seals.TimeStamper(ctx)
+	if err != nil {
+		return nil, err
+	}
 	u := &use{
 		id: elicense.NewID[string](d.Reviewed), draft: d.ID, seal: stamp.ID, face: d.Digest, state: useStarted,
 		file: fmt.Sprintf("%s-%03d.ofd", d.License, d.Version), digest: []byte{},
@@ -159,7 +163,7 @@ func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *us
 		return nil, err
 	}
 	store.CrashPoint("issuance.intent")
-	file, err := p.Seal(document.Stamp{Seal: stamp.Seal, Signer: stamp.Signer, Cert: stamp.Cert, Time: d.Reviewed})
+	file, err := p.Seal(document.Stamp{Seal: stamp.Seal, Signer: stamp.Signer, Cert: stamp.Cert, Time: d.Reviewed, Stamper: stamper})
 	if err != nil {
 		return nil, fmt.Errorf("seal draft %s: %w", d.ID, err)
 	}

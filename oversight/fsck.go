@@ -16,6 +16,7 @@ import (
 	"elicense/issuance"
 	"elicense/lifecycle"
 	"elicense/org"
+	"elicense/sealing"
 	"elicense/store"
 	"elicense/verification"
 )
@@ -274,7 +275,7 @@ func (c *checker) rows(ctx context.Context) error {
 			name string
 			each func(*store.Tx, func(id string, err error) error) error
 		}{
-			{"account", org.EachAccount}, {"seal", org.EachSeal}, {"draft", issuance.EachDraft},
+			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType},
 		} {
 			err := room.each(tx, func(id string, err error) error {

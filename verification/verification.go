@@ -64,13 +64,16 @@ const checksPerMinute = 60
 type Verifier struct {
 	db    *store.DB
 	guard *access.Guard
-	trust document.Options
+	trust Trust
 	limit *org.Limiter
 	now   func() time.Time
 }
 
-// New returns a verifier that trusts seals and signers under trust's roots.
-func New(db *store.DB, guard *access.Guard, trust document.Options, now func() time.Time) *Verifier {
+// Trust tells what certificates are judged by at the moment.
+type Trust func(context.Context) (document.Options, error)
+
+// New returns a verifier that judges by what trust tells.
+func New(db *store.DB, guard *access.Guard, trust Trust, now func() time.Time) *Verifier {
 	return &Verifier{db, guard, trust, org.NewLimiter(now, checksPerMinute, time.Minute), now}
 }
 
@@ -138,7 +141,11 @@ func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from strin
 	if err := v.within(from); err != nil {
 		return nil, err
 	}
-	report := judge(file, v.trust, v.now())
+	trust, err := v.trust(ctx)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	report := judge(file, trust, v.now())
 	a := &Answer{Verdict: string(report.Verdict), Report: &report}
 	rec, err := v.guard.Read(ctx, v.request(actor, "file"), func(tx *store.Tx, p *access.Permit) error {
 		p.Note.Detail["verdict"] = a.Verdict

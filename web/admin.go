@@ -12,6 +12,7 @@ import (
 	"elicense/catalog"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/sealing"
 )
 
 type overviewPage struct {
@@ -281,7 +282,7 @@ func (s *server) units(v *visit) error {
 }
 
 type sealRow struct {
-	*org.Seal
+	*sealing.Seal
 	UnitName string
 	Days     int
 }

@@ -38,7 +38,7 @@ var (
 	}
 	admin = &desk{
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
-		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
+		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
 		nav: []link{
 			{"/admin", "总览", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/types", "证照类别", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},

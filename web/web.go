@@ -22,6 +22,7 @@ import (
 	"elicense/notice"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/verification"
 	"elicense/workday"
@@ -30,7 +31,7 @@ import (
 // Config is what the pages answer from; all of it is required but the demo's.
 type Config struct {
 	Org       *org.Org
-	Seals     *org.Seals
+	Seals     *sealing.Register
 	Sessions  *org.Sessions
 	Typed     *org.Typed
 	Guard     *access.Guard

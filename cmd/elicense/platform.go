@@ -22,6 +22,7 @@ import (
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/seal"
+	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/sheet"
 	"elicense/store"
@@ -47,7 +48,7 @@ type platform struct {
 	guard     *access.Guard
 	law       *access.Law
 	org       *org.Org
-	seals     *org.Seals
+	seals     *sealing.Register
 	catalog   *catalog.Catalog
 	cases     *cases.Cases
 	issuer    *issuance.Issuer
@@ -157,12 +158,12 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	}
 	p.guard = access.NewGuard(p.db, p.law)
 	p.org = org.New(p.db, now)
-	p.seals = &org.Seals{DB: p.db, Keys: p.keys, Now: now}
+	p.seals = &sealing.Register{DB: p.db, Guard: p.guard, Keys: p.keys, Now: now}
 	var maker *document.Maker
 	if p.fonts != nil {
 		maker = document.NewMaker(p.fonts)
-		p.seals.Draw = func(unit string) ([]byte, int, error) {
-			b, err := seal.Draw(seal.Drawing{Name: unit, Line: "电子证照专用章", Diameter: sealDiameter}, p.fonts)
+		p.seals.Draw = func(unit, line string) ([]byte, int, error) {
+			b, err := seal.Draw(seal.Drawing{Name: unit, Line: line, Diameter: sealDiameter}, p.fonts)
 			return b, sealDiameter, err
 		}
 	}
@@ -188,11 +189,20 @@ const sealDiameter = 42
 // trustRoots reads the roots seals must chain to; called again when they have
 // been made.
 func (p *platform) trustRoots(ctx context.Context) (err error) {
-	if p.trust.Roots, err = p.seals.Roots(ctx); err != nil {
-		return fmt.Errorf("root certificates: %w", err)
+	if p.trust, err = p.judgeBy(ctx); err != nil {
+		return err
 	}
-	p.verifier = verification.New(p.db, p.guard, p.trust, p.clock.Now)
+	p.verifier = verification.New(p.db, p.guard, p.judgeBy, p.clock.Now)
 	return nil
+}
+
+// judgeBy tells what seals, signers and time stamps are judged by now.
+func (p *platform) judgeBy(ctx context.Context) (document.Options, error) {
+	t, err := p.seals.Trust(ctx)
+	if err != nil {
+		return document.Options{}, fmt.Errorf("trusted certificates: %w", err)
+	}
+	return document.Options{Trust: *t}, nil
 }
 
 func (p *platform) close() error { return p.db.Close() }

@@ -22,6 +22,7 @@ import (
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/seal"
+	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/sheet/sheettest"
 	"elicense/store"
@@ -50,7 +51,8 @@ type World struct {
 	DB        *store.DB
 	Clock     *storetest.Clock
 	Org       *org.Org
-	Seals     *org.Seals
+	Seals     *sealing.Register
+	Seal      elicense.SealID // of the issuing unit, enabled
 	Guard     *access.Guard
 	Catalog   *catalog.Catalog
 	Cases     *cases.Cases
@@ -103,6 +105,14 @@ func Each(t *testing.T, f func(t *testing.T, w *World)) {
 	})
 }
 
+// OnSQLite makes a new world for a test that asks nothing of the engine.
+func OnSQLite(t *testing.T) *World {
+	t.Helper()
+	cfg, clock := storetest.Config(t), storetest.NewClock()
+	cfg.Now = clock.Now
+	return New(t, cfg, clock)
+}
+
 // New makes a world on the database of cfg.
 func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	t.Helper()
@@ -115,8 +125,8 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	must(t, err)
 	w.Guard = access.NewGuard(w.DB, law)
 	w.Org = org.New(w.DB, clock.Now)
-	w.Seals = &org.Seals{DB: w.DB, Keys: keys, Now: clock.Now, Draw: func(unit string) ([]byte, int, error) {
-		b, err := seal.Draw(seal.Drawing{Name: unit, Diameter: 42}, set)
+	w.Seals = &sealing.Register{DB: w.DB, Guard: w.Guard, Keys: keys, Now: clock.Now, Draw: func(unit, line string) ([]byte, int, error) {
+		b, err := seal.Draw(seal.Drawing{Name: unit, Line: line, Diameter: 42}, set)
 		return b, 42, err
 	}}
 	w.Catalog = catalog.New(w.DB, w.Guard)
@@ -131,10 +141,11 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	})
 	w.people(t)
 	must(t, w.Seals.Establish(ctx))
-	must(t, w.Seals.Make(ctx, Issuer))
-	w.trust.Roots, err = w.Seals.Roots(ctx)
+	w.Seal = w.MakeSeal(t, "")
+	trust, err := w.Seals.Trust(ctx)
 	must(t, err)
-	w.Verifier = verification.New(w.DB, w.Guard, w.trust, clock.Now)
+	w.trust.Trust = *trust
+	w.Verifier = verification.New(w.DB, w.Guard, w.Trust, clock.Now)
 	must(t, w.Catalog.Propose(ctx, w.Drafter, FoodType()))
 	must(t, w.Catalog.Decide(ctx, w.Admin, Type, 1, true, ""))
 	must(t, w.Cases.Install(ctx, []*cases.Matter{{
@@ -206,7 +217,7 @@ func (w *World) people(t testing.TB) {
 		{&w.Reviewer, org.Staff{Login: "review", Unit: Issuer, Person: id("350200197809250155", "黄演示"), Duties: []elicense.Duty{elicense.DutyReview}}},
 		{&w.Window, org.Staff{Login: "window", Unit: Office, Person: id("35010019930830004X", "郑窗口"), Duties: []elicense.Duty{elicense.DutyWindow}}},
 		{&w.Colleague, org.Staff{Login: "window2", Unit: Office, Person: id("350100194802010213", "吴老样"), Duties: []elicense.Duty{elicense.DutyWindow}}},
-		{&w.Admin, org.Staff{Login: "admin", Unit: "11350000FJDEM0021G", Person: id("11010519491231002X", "方管理"), Duties: []elicense.Duty{elicense.DutyTypes}}},
+		{&w.Admin, org.Staff{Login: "admin", Unit: "11350000FJDEM0021G", Person: id("11010519491231002X", "方管理"), Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals}}},
 		{&w.Auditor, org.Staff{Login: "audit", Unit: "11350000FJDEM0021G", Person: id("35010020240518003X", "吴审计"), Duties: []elicense.Duty{elicense.DutyAudit}}},
 		{&w.Holder, org.Staff{Login: "holder", Kind: elicense.Holder, Person: Person, Holder: Firm, Name: Firm.Name}},
 	}
@@ -224,6 +235,27 @@ func (w *World) people(t testing.TB) {
 		must(t, err)
 		*x.who = who
 	}
+}
+
+// MakeSeal brings a seal of the issuing unit to its use, as the desks do.
+func (w *World) MakeSeal(t testing.TB, line string) elicense.SealID {
+	t.Helper()
+	ctx := t.Context()
+	s, err := w.Seals.Apply(ctx, w.Reviewer, sealing.Application{Line: line})
+	must(t, err)
+	must(t, w.Seals.Make(ctx, w.Admin, s.ID))
+	must(t, w.Seals.Move(ctx, w.Admin, s.ID, sealing.Filed, ""))
+	must(t, w.Seals.Move(ctx, w.Admin, s.ID, sealing.Enabled, ""))
+	return s.ID
+}
+
+// Trust is what seals are judged by.
+func (w *World) Trust(ctx context.Context) (document.Options, error) {
+	t, err := w.Seals.Trust(ctx)
+	if err != nil {
+		return document.Options{}, err
+	}
+	return document.Options{Trust: *t}, nil
 }
 
 // Password is the password of every account of the world.
