@@ -8,7 +8,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"flag"
 	"math/big"
+	"os"
 	"runtime"
 	"sync"
 	"testing"
@@ -433,11 +435,76 @@ func TestCacheIsBounded(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "make testdata anew")
+
+// keptFiles are what fuzz targets begin with. They are kept in testdata, because a
+// target runs in several processes that must have the same keys.
+type keptFiles struct {
+	root, owner *Certificate
+	list        *RevocationList
+	token       []byte // of "a signature"
+}
+
+func kept(t testing.TB) *keptFiles {
+	t.Helper()
+	names := []string{"testdata/root.pem", "testdata/owner.pem", "testdata/list.pem", "testdata/token.der"}
+	if *update {
+		root := newAuthority(t)
+		c := owner(t, root)
+		token, err := newTimeAuthority(t, root, day).Stamp([]byte("a signature"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		for i, data := range [][]byte{root.Root.PEM(), c.PEM(), listOf(t, root, day, revoke(t, c, day.AddDate(0, 1, 0), ReasonKeyCompromise)).PEM(), token} {
+			if err := os.WriteFile(names[i], data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var data [4][]byte
+	for i, name := range names {
+		var err error
+		if data[i], err = os.ReadFile(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k := &keptFiles{token: data[3]}
+	for i, into := range []**Certificate{&k.root, &k.owner} {
+		list, err := ParsePEM(data[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		*into = list[0]
+	}
+	var err error
+	if k.list, err = ParseRevocationList(data[2]); err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestKeptFilesHold(t *testing.T) {
+	k := kept(t)
+	tr := &Trust{Roots: []*Certificate{k.root}, Lists: []*RevocationList{k.list}}
+	if st, err := tr.Check(k.owner, day, UsageSign); err != nil || st.Revocation != RevokedLater {
+		t.Errorf("Check = %+v, %v", st, err)
+	}
+	tok, err := ParseToken(k.token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tok.Verify([]byte("a signature"), tr); err != nil {
+		t.Error(err)
+	}
+}
+
 func FuzzCertificate(f *testing.F) {
-	root := newAuthority(f)
-	c := owner(f, root)
-	f.Add(c.DER)
-	f.Add(c.PEM())
+	k := kept(f)
+	f.Add(k.owner.DER)
+	f.Add(k.owner.PEM())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		ParsePEM(data)
 		got, err := ParseCertificate(data)
@@ -445,26 +512,24 @@ func FuzzCertificate(f *testing.F) {
 			return
 		}
 		got.Subject()
-		tr := &Trust{Roots: []*Certificate{root.Root}, Intermediates: []*Certificate{got}}
-		if _, err := tr.Check(got, day, UsageSign); err == nil && !got.Equal(c) {
+		tr := &Trust{Roots: []*Certificate{k.root}, Intermediates: []*Certificate{got}}
+		if _, err := tr.Check(got, day, UsageSign); err == nil && !got.Equal(k.owner) {
 			t.Error("a changed certificate is trusted")
 		}
 	})
 }
 
 func FuzzRevocationList(f *testing.F) {
-	root := newAuthority(f)
-	c := owner(f, root)
-	l := listOf(f, root, day, revoke(f, c, day, ReasonKeyCompromise))
-	f.Add(l.DER)
-	f.Add(l.PEM())
+	k := kept(f)
+	f.Add(k.list.DER)
+	f.Add(k.list.PEM())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := ParseRevocationList(data)
 		if err != nil {
 			return
 		}
-		got.find(c)
-		if got.SignedBy(root.Root) && !bytes.Equal(got.DER, l.DER) {
+		got.find(k.owner)
+		if got.SignedBy(k.root) && !bytes.Equal(got.DER, k.list.DER) {
 			t.Error("a changed list is the authority's")
 		}
 	})

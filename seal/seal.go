@@ -73,7 +73,10 @@ type Spec struct {
 	W, H    int    // mm
 }
 
-// Make signs a new seal of version 4 as its maker.
+// Make signs a new seal of version 4 as its maker. Errors are found before the key
+// is used, but for its own: the maker's certificate is not of the key
+// (ErrWrongKey) or not good for signing when the seal is created, or the seal
+// says what none may say.
 func Make(s Spec, maker gm.Signer, cert *gm.Certificate) (*Seal, error) {
 	switch {
 	case !ascii(s.ID) || !ascii(s.Vendor):
@@ -81,7 +84,12 @@ func Make(s Spec, maker gm.Signer, cert *gm.Certificate) (*Seal, error) {
 	case len(s.Signers) == 0:
 		return nil, fmt.Errorf("make seal %s: nobody may use it", s.Name)
 	case !cert.Key.Equal(maker.Public()):
-		return nil, fmt.Errorf("make seal %s: the certificate is not of the maker's key", s.Name)
+		return nil, fmt.Errorf("make seal %s: %w", s.Name, ErrWrongKey)
+	case s.To.Before(s.From):
+		return nil, fmt.Errorf("make seal %s: it ends before it begins", s.Name)
+	}
+	if err := cert.CheckUse(s.Created, gm.UsageSign); err != nil {
+		return nil, fmt.Errorf("make seal %s: %w", s.Name, err)
 	}
 	var list [][]byte
 	for _, c := range s.Signers {

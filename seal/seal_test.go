@@ -115,6 +115,8 @@ func TestMake(t *testing.T) {
 		"an identifier that is not ASCII": func(s *Spec) *gm.Certificate { s.ID = "章"; return p.maker },
 		"nobody to use it":                func(s *Spec) *gm.Certificate { s.Signers = nil; return p.maker },
 		"a certificate of another key":    func(s *Spec) *gm.Certificate { return p.signer },
+		"an end before its begin":         func(s *Spec) *gm.Certificate { s.To = begin.Add(-time.Second); return p.maker },
+		"a maker whose certificate ended": func(s *Spec) *gm.Certificate { s.Created = begin.AddDate(6, 0, 0); return p.maker },
 		"a picture without extent":        func(s *Spec) *gm.Certificate { s.W = 0; return p.maker },
 	} {
 		spec := p.spec

@@ -186,8 +186,10 @@ func (v *verifier) now(s *Signature, val *value, tr *gm.Trust, chained bool, nam
 		s.later(cSignerNow, name, say{"签章人证书现在已过期，签章时有效。", "The signer's certificate, or one above it, has expired since; it was valid at signing."})
 	case err != nil:
 		s.later(cSignerNow, name, say{"签章人证书现在不可信：" + chainReason(err).zh, "The signer's certificate is not trusted now. " + chainReason(err).en})
+	case st.Revocation == gm.RevocationUnknown:
+		s.pass(cSignerNow, say{"签章人证书现在仍在有效期内，没有检查吊销。", "The signer's certificate has not expired now; revocation was not looked at."})
 	default:
-		s.pass(cSignerNow, say{"签章人证书现在仍有效。", "The signer's certificate is still valid now."})
+		s.pass(cSignerNow, say{"签章人证书现在仍有效，没有被吊销。", "The signer's certificate is still valid now and not revoked."})
 	}
 	if sl := val.seal; sl != nil {
 		if sl.ValidAt(v.o.Now) {
