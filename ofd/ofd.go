@@ -142,7 +142,7 @@ func (b *Blob) compress() {
 // are packed pictures and signatures. In a sample of random bytes two are equal
 // in one case of 256; in text or fonts in ten times as many.
 func random(data []byte) bool {
-	const sample = 1024
+	const sample = 512
 	if len(data) < sample {
 		return false
 	}

@@ -53,19 +53,19 @@ func (s *Subset) deflate() []byte {
 	w := bitWriter{out: make([]byte, 0, len(s.Data)*3/4+1024)}
 	w.put(p.codes.header)
 	glyf := s.Data[s.glyfAt:]
-	p.codes.pack(&w, s.Data[:s.glyfAt])
+	p.codes.pack(&w, s.Data[:s.glyfAt], tableTries)
 	for i, old := range s.glyphs {
 		data := glyf[s.loca[i]:s.loca[i+1]]
 		if len(data) == 0 {
 			continue
 		}
 		if i16(data, 0) < 0 { // parts of composites have other numbers in each subset
-			p.codes.pack(&w, data)
+			p.codes.pack(&w, data, tableTries)
 			continue
 		}
 		w.put(p.glyph(old, data))
 	}
-	p.codes.pack(&w, glyf[s.loca[len(s.loca)-1]:])
+	p.codes.pack(&w, glyf[s.loca[len(s.loca)-1]:], tableTries)
 	w.symbol(p.codes.literals[endOfBlock])
 	return w.finish()
 }
@@ -79,7 +79,7 @@ func (p *packer) glyph(g GlyphID, data []byte) bitString {
 		return b
 	}
 	var w bitWriter
-	p.codes.pack(&w, data)
+	p.codes.pack(&w, data, glyphTries)
 	b = w.bits()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,7 +97,7 @@ func (p *packer) prepare(f *Font) {
 		var freq deflateFrequencies
 		for g := 0; g < f.numGlyphs; g += step {
 			if data := f.glyphData(GlyphID(g)); len(data) > 0 && len(data) <= maxPiece && i16(data, 0) > 0 {
-				m.tokens(&p.codes, data, freq.count)
+				m.tokens(&p.codes, data, glyphTries, freq.count)
 			}
 		}
 		p.codes = freq.codes()
@@ -169,8 +169,9 @@ func (c *deflateCodes) write(w *bitWriter, t token) {
 	w.write(uint64(extra), int(n))
 }
 
-// pack writes data with repetitions of what is in data only.
-func (c *deflateCodes) pack(w *bitWriter, data []byte) {
+// pack writes data with repetitions of what is in data only, looking for each
+// byte at so many places before it.
+func (c *deflateCodes) pack(w *bitWriter, data []byte, tries int) {
 	if len(data) > maxPiece {
 		for _, v := range data {
 			w.symbol(c.literals[v])
@@ -179,7 +180,7 @@ func (c *deflateCodes) pack(w *bitWriter, data []byte) {
 	}
 	m := matchers.Get().(*matcher)
 	defer matchers.Put(m)
-	m.tokens(c, data, func(t token) { c.write(w, t) })
+	m.tokens(c, data, tries, func(t token) { c.write(w, t) })
 }
 
 // matcher finds repetitions.
@@ -191,13 +192,14 @@ type matcher struct {
 var matchers = sync.Pool{New: func() any { return new(matcher) }}
 
 const (
-	maxTries   = 48 // earlier places looked at for each
+	glyphTries = 48 // once for each glyph of a font
+	tableTries = 4  // for each document
 	longEnough = 16 // not to look for a longer repetition
 )
 
 // tokens calls emit with data as literals and those repetitions that take fewer
 // bits.
-func (m *matcher) tokens(c *deflateCodes, data []byte, emit func(token)) {
+func (m *matcher) tokens(c *deflateCodes, data []byte, tries int, emit func(token)) {
 	clear(m.heads[:])
 	hash := func(i int) uint32 {
 		return (uint32(data[i]) | uint32(data[i+1])<<8 | uint32(data[i+2])<<16) * 0x9e3779b1 >> 22
@@ -206,7 +208,7 @@ func (m *matcher) tokens(c *deflateCodes, data []byte, emit func(token)) {
 		best, gain := token{literal: data[i]}, 0
 		if i+3 <= len(data) {
 			at := int(m.heads[hash(i)]) - 1
-			for range maxTries {
+			for range tries {
 				if at < 0 {
 					break
 				}

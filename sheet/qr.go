@@ -1,9 +1,11 @@
 package sheet
 
 import (
+	"errors"
 	"fmt"
+	"sync"
 
-	"rsc.io/qr"
+	"rsc.io/qr/coding"
 )
 
 // QR returns a QR code (GB/T 18284, error correction level M) as one path whose
@@ -11,13 +13,43 @@ import (
 // at (x, y). Modules that touch are one shape, so that no light shines through
 // between them. The quiet zone around it is the caller's.
 func QR(text string, x, y, side float64) (*Path, error) {
-	code, err := qr.Encode(text, qr.M)
+	code, err := encodeQR(text)
 	if err != nil {
 		return nil, fmt.Errorf("QR code: %w", err)
 	}
 	module := side / float64(code.Size)
 	// In whole modules, which are short to write.
 	return &Path{Fill: true, Color: Black, Matrix: &Matrix{module, 0, 0, module, x, y}, Segments: outlineModules(code.Size, code.Black)}, nil
+}
+
+// qrPlans are where each version of the code has its parts, by its number; made
+// once, for that takes longer than to fill one in.
+var qrPlans [coding.MaxVersion + 1]struct {
+	once sync.Once
+	plan *coding.Plan
+	err  error
+}
+
+// encodeQR makes the smallest code that holds the text.
+func encodeQR(text string) (*coding.Code, error) {
+	var e coding.Encoding = coding.String(text)
+	if coding.Num(text).Check() == nil {
+		e = coding.Num(text)
+	} else if coding.Alpha(text).Check() == nil {
+		e = coding.Alpha(text)
+	}
+	for v := coding.Version(coding.MinVersion); v <= coding.MaxVersion; v++ {
+		if e.Bits(v) > v.DataBytes(coding.M)*8 {
+			continue
+		}
+		p := &qrPlans[v]
+		p.once.Do(func() { p.plan, p.err = coding.NewPlan(v, coding.M, 0) })
+		if p.err != nil {
+			return nil, p.err
+		}
+		return p.plan.Encode(e)
+	}
+	return nil, errors.New("text too long")
 }
 
 // outlineModules walks around the dark modules of a square of n by n, those on

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+	"rsc.io/qr"
 )
 
 var loadFonts = sync.OnceValues(SystemFonts)
@@ -221,6 +222,19 @@ func TestPlaceMultipliesOpacity(t *testing.T) {
 	}
 	if !slices.Equal(got, []float64{0.25, 0.5, 0.125, 0.5, 0, 0.25}) {
 		t.Errorf("opacities = %v", got)
+	}
+}
+
+func TestQRIsTheLibrarys(t *testing.T) {
+	for _, text := range []string{"", "0123456789", "HTTP://A.B", "https://example.invalid/c/0123456789abcdef", strings.Repeat("证", 300)} {
+		want, err := qr.Encode(text, qr.M)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := encodeQR(text)
+		if err != nil || got.Size != want.Size || !bytes.Equal(got.Bitmap, want.Bitmap) {
+			t.Errorf("the code of %.20q differs, %v", text, err)
+		}
 	}
 }
 
