@@ -47,40 +47,40 @@ type Check struct {
 // OK tells whether the check found no fault.
 func (c Check) OK() bool { return c.State != Fail }
 
+// Checks are those of one signature, seal or package.
+type Checks []Check
+
 // Sound tells whether none of the checks failed.
-func Sound(checks []Check) bool {
-	return !slices.ContainsFunc(checks, func(c Check) bool { return !c.OK() })
+func (l Checks) Sound() bool {
+	return !slices.ContainsFunc(l, func(c Check) bool { return !c.OK() })
 }
 
 // say is a sentence in Chinese and English.
 type say struct{ zh, en string }
 
-// checks collects those of one signature or seal.
-type checks []Check
-
-func (l *checks) add(c Check, s say) {
+func (l *Checks) add(c Check, s say) {
 	c.Reason, c.ReasonEn = s.zh, s.en
 	*l = append(*l, c)
 }
 
-func (l *checks) pass(name string, s say) { l.add(Check{Name: name, State: Pass}, s) }
+func (l *Checks) pass(name string, s say) { l.add(Check{Name: name, State: Pass}, s) }
 
-func (l *checks) na(name string, s say) { l.add(Check{Name: name, State: NotApplicable}, s) }
+func (l *Checks) na(name string, s say) { l.add(Check{Name: name, State: NotApplicable}, s) }
 
-func (l *checks) note(name, file string, s say) {
+func (l *Checks) note(name, file string, s say) {
 	l.add(Check{Name: name, State: Note, Kind: Trust, File: file}, s)
 }
 
 // later notes what is not good any more.
-func (l *checks) later(name, file string, s say) {
+func (l *Checks) later(name, file string, s say) {
 	l.add(Check{Name: name, State: Note, Kind: Later, File: file}, s)
 }
 
-func (l *checks) fail(name string, kind Kind, file string, s say) {
+func (l *Checks) fail(name string, kind Kind, file string, s say) {
 	l.add(Check{Name: name, State: Fail, Kind: kind, File: file}, s)
 }
 
-func (l *checks) either(name string, kind Kind, ok bool, file string, good, bad say) {
+func (l *Checks) either(name string, kind Kind, ok bool, file string, good, bad say) {
 	if ok {
 		l.pass(name, good)
 	} else {
@@ -127,7 +127,7 @@ var order = []string{
 }
 
 // complete names the checks that were not reached and puts all in order.
-func (l *checks) complete() {
+func (l *Checks) complete() {
 	found := map[string]bool{}
 	for _, c := range *l {
 		found[c.Name] = true

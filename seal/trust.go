@@ -22,18 +22,18 @@ func (v *verifier) trust(s *Signature, val *value, name string) {
 		when = v.o.Now
 	}
 	if sl := val.seal; sl != nil {
-		s.either(cAuthorized, Integrity, sl.Authorizes(val.cert), name,
+		s.Checks.either(cAuthorized, Integrity, sl.Authorizes(val.cert), name,
 			say{"签章人在印章列明的用章人之中。", "The signer is one of those the seal names."},
 			say{"签章人不在印章列明的用章人之中。", "The signer is not one of those the seal names."})
-		s.either(cSealTerm, Trust, sl.ValidAt(when), name,
+		s.Checks.either(cSealTerm, Trust, sl.ValidAt(when), name,
 			say{"印章在签章时有效。", "The seal was in its term when it was used."},
 			say{"签章时不在印章的有效期内。", "The seal was used outside its term."})
-		makerStanding(&s.checks, sl, name, v.o, s.Stamped)
+		makerStanding(&s.Checks, sl, name, v.o, s.Stamped)
 	}
 	tr := v.o.Trust
 	tr.Intermediates = append(tr.Intermediates[:len(tr.Intermediates):len(tr.Intermediates)], val.certs...)
 	st, err := tr.Check(val.cert, when, gm.UsageSign)
-	chained := standing(&s.checks, cSignerCertificate, cSignerRevocation, "签章人", "The signer's", st, err, !s.Stamped.IsZero(), name)
+	chained := standing(&s.Checks, cSignerCertificate, cSignerRevocation, "签章人", "The signer's", st, err, !s.Stamped.IsZero(), name)
 	v.now(s, val, &tr, chained, name)
 }
 
@@ -41,30 +41,30 @@ func (v *verifier) trust(s *Signature, val *value, name string) {
 // one to rely on. Without, the signer's word stands.
 func (v *verifier) timeStamp(s *Signature, val *value, name string) {
 	if val.stamp == nil {
-		s.note(cTimeStamp, "", say{"没有时间戳，签章时间只是签章人自己写明的。", "There is no time stamp: the time of signing is only what the signer claims."})
-		s.na(cTimeAuthority, say{"没有时间戳。", "There is no time stamp."})
-		s.na(cTimeOrder, say{"没有时间戳。", "There is no time stamp."})
+		s.Checks.note(cTimeStamp, "", say{"没有时间戳，签章时间只是签章人自己写明的。", "There is no time stamp: the time of signing is only what the signer claims."})
+		s.Checks.na(cTimeAuthority, say{"没有时间戳。", "There is no time stamp."})
+		s.Checks.na(cTimeOrder, say{"没有时间戳。", "There is no time stamp."})
 		return
 	}
-	token, err := checkStamp(&s.checks, cTimeStamp, val.stamp, val.signature, name, v.o)
+	token, err := checkStamp(&s.Checks, cTimeStamp, val.stamp, val.signature, name, v.o)
 	if token == nil {
 		return
 	}
 	s.TimeAuthority = token.Cert
 	if err != nil {
-		s.note(cTimeAuthority, name, say{
+		s.Checks.note(cTimeAuthority, name, say{
 			"时间戳机构不可信，签章时间按签章人写明的判断：" + chainReason(err).zh,
 			"The time authority is not trusted; the time the signer claims is gone by. " + chainReason(err).en})
 	} else {
 		s.Stamped = token.Time
-		s.pass(cTimeAuthority, say{"时间戳机构可信。", "The time authority is trusted."})
+		s.Checks.pass(cTimeAuthority, say{"时间戳机构可信。", "The time authority is trusted."})
 	}
 	if val.time.IsZero() {
-		s.na(cTimeOrder, say{"签名没有写明时间。", "The signature claims no time."})
+		s.Checks.na(cTimeOrder, say{"签名没有写明时间。", "The signature claims no time."})
 		return
 	}
 	// A token may have fractions of a second, a signature has none.
-	s.either(cTimeOrder, Trust, !val.time.After(token.Time), name,
+	s.Checks.either(cTimeOrder, Trust, !val.time.After(token.Time), name,
 		say{"写明的签章时间不晚于时间戳。", "The time claimed is not later than the time stamp."},
 		say{"写明的签章时间晚于时间戳，时间不可信。", "The time claimed is later than the time stamp."})
 }
@@ -72,7 +72,7 @@ func (v *verifier) timeStamp(s *Signature, val *value, name string) {
 // checkStamp checks that a token is of the signature. The error tells why its
 // authority is not trusted; there is no token if it is not a genuine one of this
 // signature.
-func checkStamp(l *checks, check string, der, signature []byte, name string, o Options) (*gm.Token, error) {
+func checkStamp(l *Checks, check string, der, signature []byte, name string, o Options) (*gm.Token, error) {
 	token, err := o.Cache.ParseToken(der)
 	if err == nil {
 		_, err = token.Verify(signature, &o.Trust)
@@ -99,17 +99,17 @@ var beijing = time.FixedZone("UTC+8", 8*60*60)
 // time checks the time of signing against now.
 func (v *verifier) time(s *Signature, when time.Time, name string) {
 	if when.IsZero() {
-		s.fail(cTime, Trust, name, say{"签名没有写明时间，无法判断证书当时是否有效。", "The signature states no time, so that it can't be told whether its certificate was valid."})
+		s.Checks.fail(cTime, Trust, name, say{"签名没有写明时间，无法判断证书当时是否有效。", "The signature states no time, so that it can't be told whether its certificate was valid."})
 		return
 	}
-	s.either(cTime, Trust, v.o.Now.IsZero() || !when.After(v.o.Now.Add(clockSkew)), name,
+	s.Checks.either(cTime, Trust, v.o.Now.IsZero() || !when.After(v.o.Now.Add(clockSkew)), name,
 		say{"签名时间不晚于现在。", "The time of signing is not later than now."},
 		say{"签名时间晚于现在。", "The time of signing is later than now."})
 }
 
 // makerStanding checks the seal maker's certificate when the seal was made; proved
 // is when the seal is known to have existed, zero if it is not.
-func makerStanding(l *checks, sl *Seal, name string, o Options, proved time.Time) {
+func makerStanding(l *Checks, sl *Seal, name string, o Options, proved time.Time) {
 	if sl.TimeStamp == nil {
 		l.na(cSealTimeStamp, say{"印章上没有时间戳。", "The seal has no time stamp."})
 	} else if token, err := checkStamp(l, cSealTimeStamp, sl.TimeStamp, sl.signature, name, o); token != nil {
@@ -130,7 +130,7 @@ func makerStanding(l *checks, sl *Seal, name string, o Options, proved time.Time
 // standing tells how a certificate stood. trusted says that the time asked about
 // does not rest on the word of who had the key. It returns whether the chain is
 // good.
-func standing(l *checks, certificate, revocation, whoZh, whoEn string, st gm.Standing, err error, trusted bool, name string) bool {
+func standing(l *Checks, certificate, revocation, whoZh, whoEn string, st gm.Standing, err error, trusted bool, name string) bool {
 	revoked := errors.Is(err, gm.ErrRevoked)
 	if err != nil && !revoked {
 		reason := chainReason(err)
@@ -170,32 +170,32 @@ func (v *verifier) now(s *Signature, val *value, tr *gm.Trust, chained bool, nam
 		if !chained {
 			why = say{"签章时的证书就不可信。", "The certificate was not trusted at signing already."}
 		}
-		s.na(cSignerNow, why)
+		s.Checks.na(cSignerNow, why)
 		if val.seal != nil {
-			s.na(cSealNow, why)
+			s.Checks.na(cSealNow, why)
 		}
 		return
 	}
 	st, err := tr.Check(val.cert, v.o.Now, gm.UsageSign)
 	switch {
 	case errors.Is(err, gm.ErrRevoked):
-		s.later(cSignerNow, name, say{
+		s.Checks.later(cSignerNow, name, say{
 			"签章人证书现在已被吊销（" + st.Revoked.Time.In(beijing).Format("2006-01-02") + "）。",
 			"The signer's certificate is revoked now (" + st.Revoked.Time.UTC().Format(time.DateOnly) + ")."})
 	case errors.Is(err, gm.ErrExpired):
-		s.later(cSignerNow, name, say{"签章人证书现在已过期，签章时有效。", "The signer's certificate, or one above it, has expired since; it was valid at signing."})
+		s.Checks.later(cSignerNow, name, say{"签章人证书现在已过期，签章时有效。", "The signer's certificate, or one above it, has expired since; it was valid at signing."})
 	case err != nil:
-		s.later(cSignerNow, name, say{"签章人证书现在不可信：" + chainReason(err).zh, "The signer's certificate is not trusted now. " + chainReason(err).en})
+		s.Checks.later(cSignerNow, name, say{"签章人证书现在不可信：" + chainReason(err).zh, "The signer's certificate is not trusted now. " + chainReason(err).en})
 	case st.Revocation == gm.RevocationUnknown:
-		s.pass(cSignerNow, say{"签章人证书现在仍在有效期内，没有检查吊销。", "The signer's certificate has not expired now; revocation was not looked at."})
+		s.Checks.pass(cSignerNow, say{"签章人证书现在仍在有效期内，没有检查吊销。", "The signer's certificate has not expired now; revocation was not looked at."})
 	default:
-		s.pass(cSignerNow, say{"签章人证书现在仍有效，没有被吊销。", "The signer's certificate is still valid now and not revoked."})
+		s.Checks.pass(cSignerNow, say{"签章人证书现在仍有效，没有被吊销。", "The signer's certificate is still valid now and not revoked."})
 	}
 	if sl := val.seal; sl != nil {
 		if sl.ValidAt(v.o.Now) {
-			s.pass(cSealNow, say{"印章现在仍在有效期内。", "The seal is still in its term now."})
+			s.Checks.pass(cSealNow, say{"印章现在仍在有效期内。", "The seal is still in its term now."})
 		} else {
-			s.later(cSealNow, name, say{"印章现在不在有效期内。", "The seal is not in its term now."})
+			s.Checks.later(cSealNow, name, say{"印章现在不在有效期内。", "The seal is not in its term now."})
 		}
 	}
 }
@@ -223,9 +223,10 @@ func chainReason(err error) say {
 // Inspect tells whether a seal, which may have been made elsewhere, can be taken
 // into use at o.Now: that its maker signed it and is trusted, that it is of a
 // version still used and in its term, names valid certificates of those who may
-// use it, and has a picture that can be drawn. Use Sound on the answer.
-func Inspect(s *Seal, o Options) []Check {
-	var l checks
+// use it, and has a picture that can be drawn. Signers a seal lists only by
+// digest have to be looked at when their certificate comes.
+func Inspect(s *Seal, o Options) Checks {
+	var l Checks
 	l.either(cVersion, Trust, s.Version == 4 || s.Version == 5, "",
 		say{fmt.Sprintf("印章为第 %d 版。", s.Version), fmt.Sprintf("The seal is of version %d.", s.Version)},
 		say{"印章的版本已不再使用。", "The seal is of a version that is no longer used."})
@@ -241,7 +242,7 @@ func Inspect(s *Seal, o Options) []Check {
 }
 
 // inspectSigners asks for at least one who can use the seal now.
-func inspectSigners(l *checks, s *Seal, o Options) {
+func inspectSigners(l *Checks, s *Seal, o Options) {
 	const name = "signers"
 	err := gm.ErrMalformed
 	for _, der := range s.Certificates {

@@ -29,9 +29,8 @@ type Signature struct {
 	TimeAuthority *gm.Certificate // nil without a time stamp that says
 	Provider      string
 	Stamps        []Placed
-	Checks        []Check
+	Checks        Checks
 
-	checks
 	covered map[string]bool
 	own     []string // its files that it can't cover
 	unknown bool     // what it protects, for Signature.xml is not what was signed or can't be read
@@ -58,11 +57,9 @@ type Options struct {
 type Result struct {
 	Signatures []Signature
 	// Checks are those of the package as a whole.
-	Checks []Check
+	Checks Checks
 	// Uncovered are the files no signature protects, those of signatures apart.
 	Uncovered []string
-
-	checks
 }
 
 // Bounds on the work a package can ask for.
@@ -112,11 +109,8 @@ func Verify(f *ofd.File, o Options) (*Result, error) {
 		res.coverage(f, lists)
 	}
 	for i := range res.Signatures {
-		s := &res.Signatures[i]
-		s.complete()
-		s.Checks = s.checks
+		res.Signatures[i].Checks.complete()
 	}
-	res.Checks = res.checks
 	return res, nil
 }
 
@@ -132,25 +126,25 @@ func (r *Result) list(f *ofd.File, lists map[string]bool) {
 	for i := range r.Signatures {
 		s := &r.Signatures[i]
 		if s.File != "" && listed[s.File] {
-			r.fail(name, Integrity, file, say{"签名列表中有重复的签名。", "The list of signatures names one twice."})
+			r.Checks.fail(name, Integrity, file, say{"签名列表中有重复的签名。", "The list of signatures names one twice."})
 			return
 		}
 		listed[s.File] = true
 		for k := i + 1; k < len(r.Signatures); k++ {
 			if s.covered[r.Signatures[k].File] {
-				r.fail(name, Integrity, file, say{"签名列表的顺序与签名的先后不符。", "The list of signatures is not in the order they were made."})
+				r.Checks.fail(name, Integrity, file, say{"签名列表的顺序与签名的先后不符。", "The list of signatures is not in the order they were made."})
 				return
 			}
 		}
 	}
 	for _, e := range f.Entries {
 		if !listed[e.Name] && !lists[e.Name] && isSignature(e) {
-			r.fail(name, Integrity, file, say{
+			r.Checks.fail(name, Integrity, file, say{
 				fmt.Sprintf("签名 %s 不在签名列表中，可能被去掉了。", e.Name), fmt.Sprintf("The signature %s is not in the list of signatures; it may have been dropped.", e.Name)})
 			return
 		}
 	}
-	r.pass(name, say{
+	r.Checks.pass(name, say{
 		fmt.Sprintf("签名列表与文件包内的 %d 个签名一致。", len(r.Signatures)), fmt.Sprintf("The list agrees with the signatures in the package (%d).", len(r.Signatures))})
 }
 
@@ -222,16 +216,16 @@ func (r *Result) coverage(f *ofd.File, lists map[string]bool) {
 	switch {
 	case slices.ContainsFunc(r.Signatures, func(s Signature) bool { return s.unknown }):
 		r.Uncovered = nil
-		r.na(name, say{"有签名没有通过检查，无法判断它保护哪些文件。", "A signature failed, so that it can't be told which files it protects."})
+		r.Checks.na(name, say{"有签名没有通过检查，无法判断它保护哪些文件。", "A signature failed, so that it can't be told which files it protects."})
 	case len(r.Uncovered) > 0:
 		files := strings.Join(r.Uncovered, "、")
-		r.fail(name, Integrity, r.Uncovered[0], say{
+		r.Checks.fail(name, Integrity, r.Uncovered[0], say{
 			fmt.Sprintf("以下文件不受任何签名保护，可能是签名后加入的：%s。", files),
 			fmt.Sprintf("No signature protects these files, which may have been added afterwards: %s.", strings.Join(r.Uncovered, ", "))})
 	case !whole:
-		r.fail(name, Integrity, "", say{"没有一个签名保护整个文件。", "There is no signature that protects the whole file."})
+		r.Checks.fail(name, Integrity, "", say{"没有一个签名保护整个文件。", "There is no signature that protects the whole file."})
 	default:
-		r.pass(name, say{"签名覆盖了文件包内的全部文件。", "The signatures cover every file in the package."})
+		r.Checks.pass(name, say{"签名覆盖了文件包内的全部文件。", "The signatures cover every file in the package."})
 	}
 }
 
@@ -239,13 +233,13 @@ func (r *Result) coverage(f *ofd.File, lists map[string]bool) {
 func (s *Signature) covers(enough bool) {
 	switch {
 	case s.Whole():
-		s.pass(cCovers, say{"这个签名保护文件包内的全部文件。", "This signature protects every file in the package."})
+		s.Checks.pass(cCovers, say{"这个签名保护文件包内的全部文件。", "This signature protects every file in the package."})
 	case enough:
-		s.note(cCovers, "", say{
+		s.Checks.note(cCovers, "", say{
 			"这个签名允许后续追加签名，没有保护签名列表和后来的签名。",
 			"This signature allows others to be added: it does not protect the list of signatures and those made later."})
 	default:
-		s.note(cCovers, s.Uncovered[0], say{
+		s.Checks.note(cCovers, s.Uncovered[0], say{
 			fmt.Sprintf("这个签名没有保护 %d 个文件。", len(s.Uncovered)), fmt.Sprintf("This signature leaves out %d files.", len(s.Uncovered))})
 	}
 }
@@ -266,7 +260,7 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 	name, err := ofd.Resolve(list, e.Attr("BaseLoc"))
 	if err != nil {
 		s.unknown = true
-		s.fail(cStructure, Integrity, list, say{"签名列表中的路径不合规。", "The list of signatures holds a path that is not allowed."})
+		s.Checks.fail(cStructure, Integrity, list, say{"签名列表中的路径不合规。", "The list of signatures holds a path that is not allowed."})
 		return s
 	}
 	s.File = name
@@ -278,10 +272,10 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 	}
 	if err != nil {
 		s.unknown = true
-		s.fail(cStructure, Integrity, name, say{"签名文件不是合规的 XML。", "The signature's file is not well-formed XML."})
+		s.Checks.fail(cStructure, Integrity, name, say{"签名文件不是合规的 XML。", "The signature's file is not well-formed XML."})
 		return s
 	}
-	s.pass(cStructure, say{"签名文件格式合规。", "The signature's file is well-formed."})
+	s.Checks.pass(cStructure, say{"签名文件格式合规。", "The signature's file is well-formed."})
 	info := xml.Child("SignedInfo")
 	s.Provider = info.Child("Provider").Attr("ProviderName")
 	v.signedValue(&s, xml)
@@ -298,9 +292,9 @@ func (v *verifier) signature(list string, e *ofd.Element) Signature {
 // have been tampered with.
 func (s *Signature) missing(check, name, from string) {
 	s.unknown = true
-	s.fail(check, Integrity, name, say{
+	s.Checks.fail(check, Integrity, name, say{
 		fmt.Sprintf("%s 指向的文件 %s 不存在。", from, name), fmt.Sprintf("%s points to the file %s, which does not exist.", from, name)})
-	s.fail(check, Integrity, from, say{fmt.Sprintf("%s 指向不存在的文件。", from), fmt.Sprintf("%s points to a file that does not exist.", from)})
+	s.Checks.fail(check, Integrity, from, say{fmt.Sprintf("%s 指向不存在的文件。", from), fmt.Sprintf("%s points to a file that does not exist.", from)})
 }
 
 // isSM3 tells whether a CheckMethod means SM3. The default, MD5, and SHA1 are
@@ -317,16 +311,16 @@ func isSM3(method string) bool {
 func (v *verifier) references(s *Signature, groups []*ofd.Element) {
 	for _, g := range groups {
 		if !isSM3(g.Attr("CheckMethod")) {
-			s.fail(cDigestMethod, Integrity, s.File, say{"签名使用的摘要算法不是 SM3，不予认可。", "The signature's digests are not SM3, which is not accepted."})
+			s.Checks.fail(cDigestMethod, Integrity, s.File, say{"签名使用的摘要算法不是 SM3，不予认可。", "The signature's digests are not SM3, which is not accepted."})
 			return
 		}
 	}
-	s.pass(cDigestMethod, say{"文件摘要使用 SM3 算法。", "The digests of files are SM3."})
+	s.Checks.pass(cDigestMethod, say{"文件摘要使用 SM3 算法。", "The digests of files are SM3."})
 	n, good := 0, true
 	for _, g := range groups {
 		for _, r := range g.All("Reference") {
 			if n++; n > ofd.MaxEntries {
-				s.fail(cReferences, Integrity, s.File, say{"签名引用的文件过多，不予核验。", "The signature names too many files."})
+				s.Checks.fail(cReferences, Integrity, s.File, say{"签名引用的文件过多，不予核验。", "The signature names too many files."})
 				return
 			}
 			if !v.reference(s, r) {
@@ -335,9 +329,9 @@ func (v *verifier) references(s *Signature, groups []*ofd.Element) {
 		}
 	}
 	if n == 0 {
-		s.fail(cReferences, Integrity, s.File, say{"签名没有保护任何文件。", "The signature protects no file."})
+		s.Checks.fail(cReferences, Integrity, s.File, say{"签名没有保护任何文件。", "The signature protects no file."})
 	} else if good {
-		s.pass(cReferences, say{fmt.Sprintf("受保护的 %d 个文件与签名时一致。", n), fmt.Sprintf("The %d protected files are as they were signed.", n)})
+		s.Checks.pass(cReferences, say{fmt.Sprintf("受保护的 %d 个文件与签名时一致。", n), fmt.Sprintf("The %d protected files are as they were signed.", n)})
 	}
 }
 
@@ -345,12 +339,12 @@ func (v *verifier) reference(s *Signature, r *ofd.Element) bool {
 	loc := r.Attr("FileRef")
 	name, err := ofd.Resolve(s.File, loc)
 	if err != nil {
-		s.fail(cReferences, Integrity, s.File, say{"签名文件中的引用路径不合规。", "The signature names a path that is not allowed."})
+		s.Checks.fail(cReferences, Integrity, s.File, say{"签名文件中的引用路径不合规。", "The signature names a path that is not allowed."})
 		return false
 	}
 	entry := v.f.Find(name)
 	if entry == nil {
-		s.fail(cReferences, Integrity, name, say{
+		s.Checks.fail(cReferences, Integrity, name, say{
 			fmt.Sprintf("受签名保护的文件 %s 已被删除。", name), fmt.Sprintf("The file %s, which was signed, has been removed.", name)})
 		return false
 	}
@@ -358,7 +352,7 @@ func (v *verifier) reference(s *Signature, r *ofd.Element) bool {
 	want, err := base64.StdEncoding.DecodeString(r.Child("CheckValue").Value())
 	sum := entry.Digest(gm.Sum)
 	if err != nil || !bytes.Equal(want, sum[:]) {
-		s.fail(cReferences, Integrity, name, say{
+		s.Checks.fail(cReferences, Integrity, name, say{
 			fmt.Sprintf("文件 %s 在签名后被改动。", name), fmt.Sprintf("The file %s was changed after it was signed.", name)})
 		return false
 	}
@@ -370,7 +364,7 @@ func (v *verifier) signedValue(s *Signature, xml *ofd.Element) {
 	name, err := ofd.Resolve(s.File, xml.Child("SignedValue").Value())
 	if err != nil {
 		s.unknown = true
-		s.fail(cSignedValue, Integrity, s.File, say{"签名文件没有指明签名值。", "The signature's file does not say where its value is."})
+		s.Checks.fail(cSignedValue, Integrity, s.File, say{"签名文件没有指明签名值。", "The signature's file does not say where its value is."})
 		return
 	}
 	s.own = append(s.own, name)
@@ -386,39 +380,39 @@ func (v *verifier) signedValue(s *Signature, xml *ofd.Element) {
 	val, err := parse(entry.Data, v.o.Cache)
 	switch {
 	case errors.Is(err, errNoCertificate):
-		s.fail(cCertificate, Unverifiable, name, say{"签名值内没有证书，无法验证是谁签的。", "The signature holds no certificate; it can't be told who made it."})
+		s.Checks.fail(cCertificate, Unverifiable, name, say{"签名值内没有证书，无法验证是谁签的。", "The signature holds no certificate; it can't be told who made it."})
 		return
 	case errors.Is(err, gm.ErrNotSM2):
-		s.fail(cAlgorithm, Unverifiable, name, say{"签名或印章的证书不是 SM2 证书，不予核验。", "A certificate of the signature is not of an SM2 key; it can't be verified."})
+		s.Checks.fail(cAlgorithm, Unverifiable, name, say{"签名或印章的证书不是 SM2 证书，不予核验。", "A certificate of the signature is not of an SM2 key; it can't be verified."})
 		return
 	case err != nil:
-		s.fail(cSignedValue, Integrity, name, say{"签名值已损坏或不是合规的电子签章数据。", "The signature value is damaged or not of the standard's form."})
+		s.Checks.fail(cSignedValue, Integrity, name, say{"签名值已损坏或不是合规的电子签章数据。", "The signature value is damaged or not of the standard's form."})
 		return
 	}
-	s.pass(cSignedValue, say{"签名值格式合规。", "The signature value is well-formed."})
-	s.pass(cCertificate, say{"签名值内有签名人的证书。", "The signature holds its signer's certificate."})
+	s.Checks.pass(cSignedValue, say{"签名值格式合规。", "The signature value is well-formed."})
+	s.Checks.pass(cCertificate, say{"签名值内有签名人的证书。", "The signature holds its signer's certificate."})
 	s.Seal, s.Cert, s.Time, s.Version = val.seal, val.cert, val.time, val.version
 	if !val.known() {
-		s.fail(cAlgorithm, Integrity, name, say{"签名算法标识与 SM2 证书不符。", "The signature's algorithm is not that of its SM2 certificate."})
+		s.Checks.fail(cAlgorithm, Integrity, name, say{"签名算法标识与 SM2 证书不符。", "The signature's algorithm is not that of its SM2 certificate."})
 		return
 	}
-	s.pass(cAlgorithm, say{"签名算法与证书一致，为 SM2 和 SM3。", "The algorithm agrees with the certificate: SM2 with SM3."})
+	s.Checks.pass(cAlgorithm, say{"签名算法与证书一致，为 SM2 和 SM3。", "The algorithm agrees with the certificate: SM2 with SM3."})
 	if !val.holds() {
-		s.fail(cSignature, Integrity, name, say{
+		s.Checks.fail(cSignature, Integrity, name, say{
 			"签名值不成立：签名后被改动，或不是证书所有者所签。", "The signature does not hold: it was changed, or not made by the owner of the certificate."})
 		return
 	}
-	s.pass(cSignature, say{"签名值由证书对应的密钥作出。", "The signature was made with the key of the certificate."})
+	s.Checks.pass(cSignature, say{"签名值由证书对应的密钥作出。", "The signature was made with the key of the certificate."})
 	sum := gm.Sum(v.f.Find(s.File).Data)
 	s.unknown = !bytes.Equal(val.hash, sum[:])
-	s.either(cSignedFile, Integrity, !s.unknown, s.File,
+	s.Checks.either(cSignedFile, Integrity, !s.unknown, s.File,
 		say{"签名文件与签名时一致。", "The signature's file is the one that was signed."},
 		say{fmt.Sprintf("%s 不是当时所签的文件，签名后被改动。", s.File), fmt.Sprintf("%s is not what was signed; it was changed afterwards.", s.File)})
 	if val.seal != nil {
 		v.sealOf(s, val, name, xml.Child("SignedInfo").Child("Seal").Child("BaseLoc").Value())
 	} else {
 		for _, c := range []string{cSignedPath, cVersion, cExtensions, cSealFile, cSealSignature, cSealTimeStamp, cMakerCertificate, cMakerRevocation, cSealTerm, cAuthorized, cSealNow} {
-			s.na(c, say{"这是不带印章的数字签名，没有这一项。", "This is a digital signature without a seal."})
+			s.Checks.na(c, say{"这是不带印章的数字签名，没有这一项。", "This is a digital signature without a seal."})
 		}
 	}
 	v.trust(s, val, name)
@@ -427,27 +421,27 @@ func (v *verifier) signedValue(s *Signature, xml *ofd.Element) {
 // sealOf checks the seal used.
 func (v *verifier) sealOf(s *Signature, val *value, name, loc string) {
 	path := strings.TrimPrefix(val.property, "/")
-	s.either(cSignedPath, Integrity, path == s.File, s.File,
+	s.Checks.either(cSignedPath, Integrity, path == s.File, s.File,
 		say{"签章指明了所保护的签名文件。", "The seal signature names the file it protects."},
 		say{"签章指明的签名文件不是本文件，签章可能是从别处移来的。", "The seal signature names another file; it may have been taken from elsewhere."})
-	s.either(cVersion, Integrity, val.version == val.seal.Version, name,
+	s.Checks.either(cVersion, Integrity, val.version == val.seal.Version, name,
 		say{fmt.Sprintf("签章与印章的版本一致，为第 %d 版。", val.version), fmt.Sprintf("Signature and seal are of the same version, %d.", val.version)},
 		say{"签章与印章的版本不一致。", "Signature and seal are of different versions."})
-	checkExtensions(&s.checks, append(val.seal.Extensions[:len(val.seal.Extensions):len(val.seal.Extensions)], val.extensions...), name)
+	checkExtensions(&s.Checks, append(val.seal.Extensions[:len(val.seal.Extensions):len(val.seal.Extensions)], val.extensions...), name)
 	if loc == "" {
-		s.na(cSealFile, say{"文件包内没有单独的印章文件。", "The package has no file of the seal by itself."})
+		s.Checks.na(cSealFile, say{"文件包内没有单独的印章文件。", "The package has no file of the seal by itself."})
 	} else {
 		file, err := ofd.Resolve(s.File, loc)
 		entry := v.f.Find(file)
-		s.either(cSealFile, Integrity, err == nil && entry != nil && bytes.Equal(entry.Data, val.sealDER), file,
+		s.Checks.either(cSealFile, Integrity, err == nil && entry != nil && bytes.Equal(entry.Data, val.sealDER), file,
 			say{"印章文件与签章内的印章一致。", "The seal's file is the seal in the signature."},
 			say{"印章文件与签章内的印章不一致。", "The seal's file is not the seal in the signature."})
 	}
-	checkMaker(&s.checks, val.seal, name, v.o.Cache)
+	checkMaker(&s.Checks, val.seal, name, v.o.Cache)
 }
 
 // checkExtensions looks for additions that a reader must know.
-func checkExtensions(l *checks, list []Extension, name string) {
+func checkExtensions(l *Checks, list []Extension, name string) {
 	if len(list) == 0 {
 		l.na(cExtensions, say{"没有扩展数据。", "There are no extensions."})
 		return
@@ -462,7 +456,7 @@ func checkExtensions(l *checks, list []Extension, name string) {
 }
 
 // checkMaker checks the seal maker's signature.
-func checkMaker(l *checks, sl *Seal, name string, cache *gm.Cache) {
+func checkMaker(l *Checks, sl *Seal, name string, cache *gm.Cache) {
 	l.either(cSealSignature, Integrity, sl.genuine(cache), name,
 		say{"印章由其制章人签名。", "The seal was signed by its maker."},
 		say{"印章的制章人签名不成立，印章不是原来的印章。", "The maker's signature does not hold; the seal is not what was made."})
@@ -471,7 +465,7 @@ func checkMaker(l *checks, sl *Seal, name string, cache *gm.Cache) {
 // stamps checks that each picture stands on a page of the document.
 func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 	if len(stamps) == 0 {
-		s.na(cStamp, say{"签名没有在页面上放置图形。", "The signature puts no picture on a page."})
+		s.Checks.na(cStamp, say{"签名没有在页面上放置图形。", "The signature puts no picture on a page."})
 		return
 	}
 	if v.pages == nil {
@@ -481,7 +475,7 @@ func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 			if fe := (*ofd.FileError)(nil); errors.As(err, &fe) {
 				at = fe.Name
 			}
-			s.fail(cStamp, Integrity, at, say{"文档的页面无法读取。", "The document's pages can't be read."})
+			s.Checks.fail(cStamp, Integrity, at, say{"文档的页面无法读取。", "The document's pages can't be read."})
 			return
 		}
 		v.pages = pages
@@ -503,10 +497,10 @@ func (v *verifier) stamps(s *Signature, stamps []*ofd.Element) {
 		s.Stamps = append(s.Stamps, Placed{p.ID, box})
 	}
 	if good && beyond {
-		s.note(cStamp, s.File, say{"印章图形有一部分在页面之外。", "A part of the seal's picture stands off its page."})
+		s.Checks.note(cStamp, s.File, say{"印章图形有一部分在页面之外。", "A part of the seal's picture stands off its page."})
 		return
 	}
-	s.either(cStamp, Trust, good, s.File,
+	s.Checks.either(cStamp, Trust, good, s.File,
 		say{"印章图形位于文档页面之内。", "The picture of the seal stands within a page."},
 		say{"印章图形过多、所在的页面不存在，或位置在页面之外。", "There are too many pictures of the seal, or one stands on no page."})
 }

@@ -111,8 +111,8 @@ func verify(t testing.TB, file []byte, o Options) *Result {
 }
 
 // all lists the checks of a package and its signatures.
-func (r *Result) all() []Check {
-	var list []Check
+func (r *Result) all() Checks {
+	var list Checks
 	for i := range r.Signatures {
 		list = append(list, r.Signatures[i].Checks...)
 	}
@@ -935,7 +935,7 @@ func TestInspect(t *testing.T) {
 			tc.o(&o)
 		}
 		got := Inspect(tc.s, o)
-		if fails := inState(got, Fail); !slices.Equal(fails, tc.fails) || Sound(got) != (tc.fails == nil) {
+		if fails := inState(got, Fail); !slices.Equal(fails, tc.fails) || got.Sound() != (tc.fails == nil) {
 			t.Errorf("%s: fails %v, want %v", tc.name, fails, tc.fails)
 		}
 	}
@@ -988,7 +988,7 @@ func kept(t testing.TB) (file []byte, o Options) {
 
 func TestKeptPackageIsSound(t *testing.T) {
 	file, o := kept(t)
-	if res := verify(t, file, o); !Sound(res.all()) || !res.Signatures[0].Stamped.Equal(signedAt) {
+	if res := verify(t, file, o); !res.all().Sound() || !res.Signatures[0].Stamped.Equal(signedAt) {
 		t.Errorf("checks = %+v", res.all())
 	}
 }
@@ -1020,7 +1020,7 @@ func FuzzVerify(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if Sound(res.all()) && (!bytes.Equal(newXML, xml) || !bytes.Equal(newValue, value)) {
+		if res.all().Sound() && (!bytes.Equal(newXML, xml) || !bytes.Equal(newValue, value)) {
 			// Without its time stamp the value is another, and claims its time.
 			if !res.Signatures[0].Stamped.IsZero() || !bytes.Equal(newXML, xml) {
 				t.Error("a changed signature is sound")
