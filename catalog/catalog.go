@@ -132,6 +132,9 @@ type Type struct {
 	Annual   string              `json:"annual,omitempty"`  // yearly inspection duty, Art. 11(2)
 	Sharing  string              `json:"sharing,omitempty"` // 无条件共享, 有条件共享, 不予共享
 	Open     bool                `json:"open"`              // 非涉密确认, Art. 2
+	// Qualification is the type of license a third party must hold in force to
+	// issue this one (取得法定资质的第三方机构, Art. 2); empty asks for none.
+	Qualification elicense.TypeCode `json:"qualification,omitempty"`
 
 	State    State             `json:"-"`
 	Proposer elicense.PersonID `json:"-"`

@@ -222,6 +222,9 @@ func (d *Data) Types() []*catalog.Type {
 				c.Validity = catalog.Validity{Kind: "years", Years: n, Text: m[1] + "年"}
 			}
 		}
+		if t.Code == "T26" {
+			c.Qualification = d.TypeCode("T24")
+		}
 		if c.Mode.Made() {
 			c.Face = d.faces[t.Code]
 		}

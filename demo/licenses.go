@@ -128,6 +128,13 @@ func (g *generator) add(short, unit string, day int, holder elicense.HolderRef, 
 func (g *generator) next() int { g.seq++; return g.seq }
 
 func (g *generator) organizations() {
+	// The testing body must hold its own qualification before it issues a report.
+	body := g.d.unit["jcjg-qz"]
+	since := g.date(historyDays)
+	g.add("T24", "scjg-fj", historyDays, elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: body.USCC, Name: body.Name}, map[string]string{
+		"holder_name": body.Name, "uscc": body.USCC, "address": "泉州市丰泽区示例路18号", "cert_no": "251300000001", "scope": "公共场所空气|GB/T 18204.2-2014||",
+		"issue_date": string(since), "valid_to": string(since.AddYears(6, true)),
+	})
 	scope := "餐饮服务；食品销售（仅销售预包装食品）；餐饮管理；会议及展览服务；日用百货销售；食用农产品零售；企业管理咨询；广告制作；停车场服务。" +
 		"（除依法须经批准的项目外，凭营业执照依法自主开展经营活动）"
 	for i, c := range g.d.companies() {

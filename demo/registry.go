@@ -32,6 +32,9 @@ func NewRegistry(d *Data, now func() time.Time) *Registry {
 		r.names[string(e.ref.CodeType)+e.ref.Code] = e.ref.Name
 		r.legal[e.ref.Code] = e.legal
 	}
+	for _, o := range d.orgs.Orgs { // third parties hold licenses themselves
+		r.names[string(elicense.CodeUSCC)+o.USCC] = o.Name
+	}
 	return r
 }
 

@@ -296,6 +296,33 @@ func (i *Issuer) Discard(ctx context.Context, actor *elicense.Actor, id elicense
 	})
 }
 
+// qualified sees that a third party that issues holds the license its
+// qualification rests on, in force today (Art. 2).
+func qualified(tx *store.Tx, unit elicense.UnitCode, t *catalog.Type) error {
+	u, err := org.UnitOf(tx, unit)
+	if err != nil || t.Qualification == "" || u.Kind != org.ThirdParty {
+		return err
+	}
+	lapsed := elicense.E(elicense.Forbidden, "不能签发：本单位没有有效的法定资质").Under("第二条").Then("请先延续或取得资质证照，再签发")
+	holder, err := tx.Holder(elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: string(unit)}, false)
+	if elicense.IsKind(err, elicense.NotFound) {
+		return lapsed
+	}
+	if err != nil {
+		return err
+	}
+	list, err := tx.LicensesOf(holder, t.Qualification)
+	if err != nil {
+		return err
+	}
+	for _, l := range list {
+		if l.StatusAt(tx.Now()).Usable() {
+			return nil
+		}
+	}
+	return lapsed
+}
+
 // Approve is the reviewer's act (审核, Art. 7(1)): another real person than the
 // drafter confirms that the face is right. What he saw, by its digest, is what
 // will be sealed; sealing and publishing follow in the background. reason is
@@ -324,6 +351,9 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 			return err
 		}
 		d.Comparison = comparison
+		if err := qualified(tx, d.Unit, r.TypeEntry); err != nil {
+			return err
+		}
 		if d.Blocked() {
 			return elicense.E(elicense.Invalid, "不能通过：还有检查没有过").Under("第九条").Then("请退回更正")
 		}

@@ -152,6 +152,10 @@ func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *us
 		file: fmt.Sprintf("%s-%03d.ofd", d.License, d.Version), digest: []byte{},
 	}
 	err = i.DB.Update(ctx, func(tx *store.Tx) error {
+		// The qualification must hold on the day of sealing.
+		if err := qualified(tx, d.Unit, t); err != nil {
+			return err
+		}
 		if before != nil {
 			if err := before.end(tx, useAbandoned); err != nil {
 				return err
@@ -281,7 +285,7 @@ func (i *Issuer) Resume(ctx context.Context) error {
 func (i *Issuer) wait(ctx context.Context, d *Draft, cause error) {
 	trouble := "签章没有办成，会自动再试"
 	var e *elicense.Error
-	if errors.As(cause, &e) && slices.Contains([]elicense.Kind{elicense.Unavailable, elicense.Invalid, elicense.Conflict, elicense.NotFound}, e.Kind) {
+	if errors.As(cause, &e) && slices.Contains([]elicense.Kind{elicense.Unavailable, elicense.Invalid, elicense.Conflict, elicense.NotFound, elicense.Forbidden}, e.Kind) {
 		trouble = e.Message()
 	}
 	err := i.DB.Update(ctx, func(tx *store.Tx) error {

@@ -38,6 +38,10 @@ type Unit struct {
 	Roles      []string // issue, apply, egov, supervise, …
 }
 
+// ThirdParty is the kind of units that issue by a legal qualification (取得法定
+// 资质的第三方机构, Art. 2).
+const ThirdParty = "third_party"
+
 // Account is a way to sign in for one unit, or as a holder.
 type Account struct {
 	ID       elicense.AccountID
