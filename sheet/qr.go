@@ -55,47 +55,47 @@ func encodeQR(text string) (*coding.Code, error) {
 // outlineModules walks around the dark modules of a square of n by n, those on
 // its right, the light ones on its left.
 func outlineModules(n int, black func(x, y int) bool) []Segment {
-	dark := make([]bool, (n+2)*(n+2)) // with a light border
+	// With a border of light ones; a corner has the number of the module right
+	// below it.
+	w := n + 2
+	dark, passed := make([]bool, w*(w+1)), make([]bool, w*w) // passed are upper sides
 	for y := range n {
 		for x := range n {
-			dark[(y+1)*(n+2)+x+1] = black(x, y)
+			dark[(y+1)*w+x+1] = black(x, y)
 		}
 	}
-	at := func(x, y int) bool { return dark[(y+1)*(n+2)+x+1] }
-	// The steps to the right, down, left and up, and the modules ahead of a corner
+	// Steps to the right, down, left and up, and the modules ahead of the corner
 	// on both sides of them.
-	steps := [4]struct{ dx, dy, rx, ry, lx, ly int }{
-		{1, 0, 0, 0, 0, -1}, {0, 1, -1, 0, 0, 0}, {-1, 0, -1, -1, -1, 0}, {0, -1, 0, -1, -1, -1},
+	steps := [4]struct{ move, right, left int }{{1, 0, -w}, {w, -1, 0}, {-1, -w - 1, -1}, {-w, -w, -w - 1}}
+	place := func(corner int) [3]Point {
+		return [3]Point{{float64(corner%w - 1), float64(corner/w - 1)}}
 	}
-	list := make([]Segment, 0, n*n*3/4)
-	passed := make([]bool, n*n) // upper sides of modules
-	for y := range n {
-		for x := range n {
-			if !at(x, y) || at(x, y-1) || passed[y*n+x] {
+	list := make([]Segment, 0, n*n*5/8+16)
+	for first, d := range dark {
+		if !d || dark[first-w] || passed[first] {
+			continue
+		}
+		list = append(list, Segment{Op: Move, P: place(first)})
+		for at, d := first, 0; ; {
+			if d == 0 {
+				passed[at] = true
+			}
+			s := &steps[d]
+			at += s.move
+			switch {
+			case !dark[at+s.right]:
+				d = (d + 1) % 4
+			case dark[at+s.left]:
+				d = (d + 3) % 4
+			default:
 				continue
 			}
-			list = append(list, Segment{Op: Move, P: [3]Point{{float64(x), float64(y)}}})
-			for px, py, d := x, y, 0; ; {
-				if d == 0 {
-					passed[py*n+px] = true
-				}
-				s := &steps[d]
-				px, py = px+s.dx, py+s.dy
-				if px == x && py == y {
-					break
-				}
-				switch {
-				case !at(px+s.rx, py+s.ry):
-					d = (d + 1) % 4
-				case at(px+s.lx, py+s.ly):
-					d = (d + 3) % 4
-				default:
-					continue
-				}
-				list = append(list, Segment{Op: Line, P: [3]Point{{float64(px), float64(py)}}})
+			if at == first && d == 0 { // a walk may touch its first corner on the way
+				break
 			}
-			list = append(list, Segment{Op: Close})
+			list = append(list, Segment{Op: Line, P: place(at)})
 		}
+		list = append(list, Segment{Op: Close})
 	}
 	return list
 }

@@ -58,13 +58,22 @@ func (f *Font) Subset(runes []rune, name string) (*Subset, error) {
 		}
 		glyphs = append(glyphs, g)
 	}
-	b := subsetter{font: f, glyphs: glyphs, number: map[GlyphID]GlyphID{}}
+	scratch := glyfBuffers.Get().(*[]byte)
+	b := subsetter{font: f, glyphs: glyphs, number: map[GlyphID]GlyphID{}, glyf: (*scratch)[:0]}
+	defer func() {
+		if *scratch = b.glyf; cap(b.glyf) <= 256<<10 {
+			glyfBuffers.Put(scratch)
+		}
+	}()
 	if err := b.copyGlyphs(); err != nil {
 		return nil, err
 	}
 	data, glyfAt := b.assemble(runes, name)
 	return &Subset{Name: name, Data: data, runes: runes, source: f, glyphs: b.glyphs, loca: b.loca, glyfAt: glyfAt}, nil
 }
+
+// glyfBuffers are for the outlines of a subset until they are in its file.
+var glyfBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 type subsetter struct {
 	font   *Font
@@ -78,7 +87,6 @@ type subsetter struct {
 // copyGlyphs fills glyf and loca, appending parts of composites to glyphs as
 // they are met.
 func (b *subsetter) copyGlyphs() error {
-	b.glyf = make([]byte, 0, 400*len(b.glyphs))
 	for i := 0; i < len(b.glyphs); i++ {
 		if len(b.glyphs) > 2*maxSubset || len(b.glyf) > maxGlyf {
 			return fontError("the subset is too large")
