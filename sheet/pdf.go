@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/adler32"
 	"hash/crc32"
 	"math"
 	"slices"
@@ -389,7 +387,7 @@ type zipper struct {
 
 var zippers = sync.Pool{New: func() any {
 	d := new(zipper)
-	d.w, _ = zlib.NewWriterLevel(&d.buf, 2) // the level is valid
+	d.w, _ = zlib.NewWriterLevel(&d.buf, 5) // the level is valid
 	return d
 }}
 
@@ -735,7 +733,7 @@ func (w *pdfWriter) font(s *pdfSource, f *pdfFont) {
 	w.begin(f.object + 3)
 	w.str("<</Filter/FlateDecode/Length1 ")
 	w.int(len(sub.Data))
-	w.stream(zlibOf(sub))
+	w.stream(sub.zlib())
 
 	w.begin(f.object + 4)
 	w.str("<</Filter/FlateDecode")
@@ -744,13 +742,15 @@ func (w *pdfWriter) font(s *pdfSource, f *pdfFont) {
 	d.free()
 }
 
-// zlibOf wraps a packed font (RFC 1950).
-func zlibOf(s *Subset) []byte {
-	deflated := s.Deflated()
-	b := make([]byte, 0, len(deflated)+6)
-	b = append(b, 0x78, 0x01)
-	b = append(b, deflated...)
-	return binary.BigEndian.AppendUint32(b, adler32.Checksum(s.Data))
+// zlib returns the font packed for a PDF, which is done once for each subset. PDF
+// files are seldom and may take their time to be small.
+func (s *Subset) zlib() []byte {
+	s.packPDF.Do(func() {
+		d := zip(s.Data)
+		s.packedPDF = bytes.Clone(d.buf.Bytes())
+		d.free()
+	})
+	return s.packedPDF
 }
 
 // fontName writes a subset's name after the six letters PDF wants before it.

@@ -22,8 +22,8 @@ type Subset struct {
 	loca   []int     // where their descriptions are in the glyf table
 	glyfAt int       // where that is in Data
 
-	pack   sync.Once
-	packed []byte
+	pack, packPDF     sync.Once
+	packed, packedPDF []byte
 }
 
 // Glyph returns the number of a character's glyph in the subset, 0 if the
