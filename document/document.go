@@ -201,6 +201,15 @@ func drawAll(pages []sheet.Sheet) [][]byte {
 	return out
 }
 
+// marks are where a seal goes on the pages of the package.
+func (p *Prepared) marks(s *seal.Seal) []seal.Mark {
+	list := make([]seal.Mark, len(p.places))
+	for i, at := range p.places {
+		list[i] = seal.Mark{PageID: p.pkg.PageIDs[at.Page], Box: box(s, at)}
+	}
+	return list
+}
+
 // box is where a seal goes, in its real size.
 func box(s *seal.Seal, at face.Place) seal.Box {
 	return seal.Box{X: at.X - s.W/2, Y: at.Y - s.H/2, W: s.W, H: s.H}
@@ -232,7 +241,7 @@ var ErrUsed = errors.New("this prepared license was sealed already")
 func (p *Prepared) Seal(s Stamp) ([]byte, error) {
 	use := seal.Use{
 		Seal: s.Seal, Signer: s.Signer, Cert: s.Cert, Time: s.Time, Provider: s.Provider, Stamper: s.Stamper,
-		PageID: p.pkg.PageIDs[p.places[0].Page], Box: box(s.Seal, p.places[0]),
+		Marks: p.marks(s.Seal),
 	}
 	if use.Provider == "" {
 		use.Provider = creator

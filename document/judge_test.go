@@ -59,7 +59,7 @@ var stampedFood = sync.OnceValue(func() (out struct {
 func (p *Prepared) sealStamped(o *office, by gm.TimeStamper) ([]byte, error) {
 	pkg := &ofd.Package{Entries: slices.Clip(p.pkg.Entries), PageIDs: p.pkg.PageIDs}
 	err := seal.Sign(pkg, seal.Use{
-		Seal: o.seal, Signer: o.key, Cert: o.cert, Time: noon, Provider: creator, PageID: pkg.PageIDs[p.places[0].Page], Box: box(o.seal, p.places[0]), Stamper: by,
+		Seal: o.seal, Signer: o.key, Cert: o.cert, Time: noon, Provider: creator, Marks: p.marks(o.seal), Stamper: by,
 	})
 	return pkg.Bytes(), err
 }

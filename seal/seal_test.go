@@ -260,7 +260,7 @@ func sealedPackage(t testing.TB, p *parties, at time.Time) ([]byte, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = Sign(pkg, Use{Seal: p.seal(t), Signer: p.signerKey, Cert: p.signer, Time: at, Provider: "t", PageID: pkg.PageIDs[0], Box: Box{50, 50, 42, 42}})
+	err = Sign(pkg, Use{Seal: p.seal(t), Signer: p.signerKey, Cert: p.signer, Time: at, Provider: "t", Marks: []Mark{{pkg.PageIDs[0], Box{50, 50, 42, 42}}}})
 	return pkg.Bytes(), err
 }
 

@@ -19,10 +19,15 @@ type Use struct {
 	Cert     *gm.Certificate // of the signer
 	Time     time.Time
 	Provider string // the program that seals
-	PageID   int    // page the picture goes on
-	Box      Box    // where on it
+	Marks    []Mark // where its picture goes: at least one place
 	// Stamper confirms the time of the signature; nil leaves it claimed.
 	Stamper gm.TimeStamper
+}
+
+// Mark is a place a seal's picture goes.
+type Mark struct {
+	PageID int
+	Box    Box
 }
 
 // Reasons why a seal can't be used. They are found before the key is.
@@ -30,6 +35,7 @@ var (
 	ErrNotAuthorized = errors.New("the seal does not name this signer")
 	ErrNotValid      = errors.New("the seal is not valid at this time")
 	ErrWrongKey      = errors.New("the certificate is not of this key")
+	ErrMarks         = errors.New("the seal has no place on the document, or too many")
 	ErrVersion       = errors.New("the seal is of a version that is no longer used")
 )
 
@@ -37,25 +43,36 @@ var (
 var ErrStamp = errors.New("the time stamp is not of this signature or of an earlier time")
 
 const (
-	dirSign           = "Doc_0/Signs/Sign_0/"
-	fileSeal          = dirSign + "Seal.esl"
-	fileSignature     = dirSign + "Signature.xml"
-	fileSignedValue   = dirSign + "SignedValue.dat"
-	xmlHead           = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
-	xmlns             = ` xmlns:ofd="` + ofd.Namespace + `"`
-	dateTimeForm      = "20060102150405Z"
-	signaturesContent = xmlHead + `<ofd:Signatures` + xmlns + `><ofd:MaxSignId>s002</ofd:MaxSignId>` +
-		`<ofd:Signature ID="s001" Type="Seal" BaseLoc="/` + fileSignature + `"/></ofd:Signatures>`
+	dirSign         = "Doc_0/Signs/Sign_0/"
+	fileSeal        = dirSign + "Seal.esl"
+	fileSignature   = dirSign + "Signature.xml"
+	fileSignedValue = dirSign + "SignedValue.dat"
+	xmlHead         = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
+	xmlns           = ` xmlns:ofd="` + ofd.Namespace + `"`
+	dateTimeForm    = "20060102150405Z"
+	maxMarks        = 200
 )
 
-// listBlob is the list of the one signature; it is the same in every package.
-var listBlob = ofd.NewBlob([]byte(signaturesContent))
+// lists are the lists of the one signature by the number of its marks, which have
+// IDs after its own: they are the same in every package.
+var lists = func() (blobs [maxMarks + 1]*ofd.Blob) {
+	for n := range blobs {
+		blobs[n] = ofd.NewBlob([]byte(xmlHead + `<ofd:Signatures` + xmlns + `><ofd:MaxSignId>` + markID(n-1) + `</ofd:MaxSignId>` +
+			`<ofd:Signature ID="s001" Type="Seal" BaseLoc="/` + fileSignature + `"/></ofd:Signatures>`))
+	}
+	return blobs
+}()
+
+// markID is the ID of a signature's mark.
+func markID(i int) string { return fmt.Sprintf("s%03d", i+2) }
 
 // Check finds out whether the seal may be used as u says, without using a key.
 // Errors are one of the reasons above, or wrap gm.ErrMalformed,
 // gm.ErrNotYetValid, gm.ErrExpired or gm.ErrUsage for the signer's certificate.
 func (u *Use) Check() error {
 	switch {
+	case len(u.Marks) == 0 || len(u.Marks) > maxMarks:
+		return ErrMarks
 	case u.Seal.Version < 4:
 		return ErrVersion
 	case !u.Cert.Key.Equal(u.Signer.Public()):
@@ -78,7 +95,7 @@ func Sign(p *ofd.Package, u Use) error {
 	}
 	p.Entries = append(p.Entries,
 		ofd.Entry{Name: fileSeal, Blob: u.Seal.blob},
-		ofd.Entry{Name: ofd.SignaturesFile, Blob: listBlob})
+		ofd.Entry{Name: ofd.SignaturesFile, Blob: lists[len(u.Marks)]})
 	signature := u.signatureXML(p.Entries)
 	hash := gm.Sum(signature)
 	tbs := sequence(
@@ -132,15 +149,21 @@ func (u *Use) signatureXML(entries []ofd.Entry) []byte {
 		b = base64.StdEncoding.AppendEncode(b, sum[:])
 		b = append(b, `</ofd:CheckValue></ofd:Reference>`...)
 	}
-	b = append(b, `</ofd:References><ofd:StampAnnot ID="s002" PageRef="`...)
-	b = strconv.AppendInt(b, int64(u.PageID), 10)
-	b = append(b, `" Boundary="`...)
-	for i, v := range []float64{u.Box.X, u.Box.Y, u.Box.W, u.Box.H} {
-		if i > 0 {
-			b = append(b, ' ')
+	b = append(b, `</ofd:References>`...)
+	for i, m := range u.Marks {
+		b = append(b, `<ofd:StampAnnot ID="`...)
+		b = append(b, markID(i)...)
+		b = append(b, `" PageRef="`...)
+		b = strconv.AppendInt(b, int64(m.PageID), 10)
+		b = append(b, `" Boundary="`...)
+		for k, v := range [4]float64{m.Box.X, m.Box.Y, m.Box.W, m.Box.H} {
+			if k > 0 {
+				b = append(b, ' ')
+			}
+			b = sheet.AppendNumber(b, v)
 		}
-		b = sheet.AppendNumber(b, v)
+		b = append(b, `"/>`...)
 	}
-	return append(b, `"/><ofd:Seal><ofd:BaseLoc>/`+fileSeal+`</ofd:BaseLoc></ofd:Seal></ofd:SignedInfo><ofd:SignedValue>/`+
+	return append(b, `<ofd:Seal><ofd:BaseLoc>/`+fileSeal+`</ofd:BaseLoc></ofd:Seal></ofd:SignedInfo><ofd:SignedValue>/`+
 		fileSignedValue+`</ofd:SignedValue></ofd:Signature>`...)
 }

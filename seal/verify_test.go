@@ -59,8 +59,8 @@ func (p *parties) forge(t testing.TB, edit func(*forgery)) []byte {
 	}
 	edit(f)
 	pkg.Add(fileSeal, f.seal)
-	pkg.Entries = append(pkg.Entries, ofd.Entry{Name: ofd.SignaturesFile, Blob: listBlob})
-	u := Use{Time: f.at, Provider: "t", PageID: pkg.PageIDs[0], Box: f.box}
+	pkg.Entries = append(pkg.Entries, ofd.Entry{Name: ofd.SignaturesFile, Blob: lists[1]})
+	u := Use{Time: f.at, Provider: "t", Marks: []Mark{{pkg.PageIDs[0], f.box}}}
 	signature := u.signatureXML(slices.DeleteFunc(slices.Clone(pkg.Entries), func(e ofd.Entry) bool { return e.Name == f.leave }))
 	pkg.Add(fileSignature, signature)
 	hash := gm.Sum(signature)
@@ -413,7 +413,7 @@ func (p *parties) plainly(t testing.TB, key gm.Signer, attrs bool, unsigned func
 			pkg.Add(e.Name, e.Data)
 		}
 	}
-	u := Use{Time: signedAt, Provider: "t", PageID: 1, Box: Box{50, 50, 42, 42}}
+	u := Use{Time: signedAt, Provider: "t", Marks: []Mark{{1, Box{50, 50, 42, 42}}}}
 	signature := bytes.Replace(u.signatureXML(pkg.Entries), []byte("<ofd:Seal><ofd:BaseLoc>/"+fileSeal+"</ofd:BaseLoc></ofd:Seal>"), nil, 1)
 	hash := gm.Sum(signature)
 	content, signed := sequence(oid("1.2.156.10197.6.1.4.2.1"), encode(tContext0, encode(tOctets, hash[:]))), hash[:]
@@ -838,7 +838,7 @@ func TestUseCheck(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.spec.Signers = append(p.spec.Signers, short)
-	rightful := Use{Seal: p.seal(t), Signer: p.signerKey, Cert: p.signer, Time: signedAt}
+	rightful := Use{Seal: p.seal(t), Signer: p.signerKey, Cert: p.signer, Time: signedAt, Marks: []Mark{{1, Box{50, 50, 42, 42}}}}
 	for _, tc := range []struct {
 		name string
 		edit func(*Use)
@@ -851,6 +851,7 @@ func TestUseCheck(t *testing.T) {
 		{"after the seal's term", func(u *Use) { u.Time = p.spec.To.Add(time.Second) }, ErrNotValid},
 		{"an expired certificate", func(u *Use) { u.Cert = short }, gm.ErrExpired},
 		{"a seal of the old standard", func(u *Use) { u.Seal = old }, ErrVersion},
+		{"no place for its picture", func(u *Use) { u.Marks = nil }, ErrMarks},
 	} {
 		u := rightful
 		tc.edit(&u)
