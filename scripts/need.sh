@@ -2,7 +2,8 @@
 # Installs what the platform or its tests need beyond Go, on Debian.
 #
 #   need.sh fonts   Chinese TrueType fonts, for making licenses
-#   need.sh tests   the fonts, PostgreSQL 15, Chromium and gcc for race tests
+#   need.sh tests   the fonts, PostgreSQL 15, Chromium, openssl and gcc for race
+#                   tests
 #
 # Says in one line what it does. Without root or sudo it says what is missing and
 # fails; the platform then still serves, queries and verifies.
@@ -20,6 +21,7 @@ if [ "${1:-}" = tests ]; then
 	need /usr/lib/postgresql/15/bin/initdb postgresql-15
 	need /usr/bin/chromium chromium
 	need /usr/bin/pdftoppm poppler-utils
+	need /usr/bin/openssl openssl
 	command -v gcc >/dev/null || missing="$missing gcc libc6-dev"
 fi
 [ -n "$missing" ] || exit 0
