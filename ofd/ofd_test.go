@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -478,6 +479,48 @@ func TestForeignFilesAreRead(t *testing.T) {
 		if err != nil || len(pages) != 1 || !bytes.Contains(pages[0].Sheet.SVG(), []byte("兹证明编号100001的款项")) {
 			t.Errorf("%s: %d pages, %v", name, len(pages), err)
 		}
+	}
+}
+
+func TestPacking(t *testing.T) {
+	noise := make([]byte, 4<<10)
+	rand.NewChaCha8([32]byte{1}).Read(noise)
+	text := bytes.Repeat([]byte("<ofd:TextCode>营业执照 0123</ofd:TextCode>"), 100)
+	packed := NewBlob([]byte("the font as it is"))
+	packed.Deflated = func() []byte { return []byte{1, 2, 3} }
+	for name, tc := range map[string]struct {
+		blob *Blob
+		want uint16
+	}{
+		"text":                        {NewBlob(text), deflated},
+		"little text":                 {NewBlob(text[:500]), stored},
+		"what is random":              {NewBlob(noise), stored},
+		"mostly random, as seals are": {NewBlob(append(bytes.Clone(text[:300]), noise...)), stored},
+		"half of it random":           {NewBlob(append(bytes.Clone(text), noise...)), deflated},
+		"what is said to be packed":   {&Blob{Data: text, Dense: true}, stored},
+		"what comes packed":           {packed, deflated},
+	} {
+		tc.blob.compress()
+		if tc.blob.method != tc.want {
+			t.Errorf("%s: method %d, want %d", name, tc.blob.method, tc.want)
+		}
+	}
+	if string(packed.packed) != "\x01\x02\x03" {
+		t.Error("what came packed was packed again")
+	}
+}
+
+// A document of a design that was met before.
+func BenchmarkWriteDesigned(b *testing.B) {
+	var d Design
+	doc := designed(b, &d, "福州市鼓楼区榕荫里小吃店", 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		p, err := Write(doc)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.Bytes()
 	}
 }
 
