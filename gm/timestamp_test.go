@@ -157,6 +157,27 @@ func TestTokensOfOtherForms(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("signed attributes that do not say what they must", func(t *testing.T) {
+		head := bytes.Clone(a.attrsHead)
+		contentType := 2 + int(head[1])
+		other := bytes.Clone(head)
+		other[contentType-1] ^= 1 // last number of the content type
+		for name, attrs := range map[string][]byte{
+			"no content type":      head[contentType:],
+			"another content type": other,
+			"the same twice":       concat(head[:contentType], head),
+		} {
+			b := *a
+			b.attrsHead = attrs
+			token, err := b.Stamp(sig)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := ParseToken(token); !errors.Is(err, ErrStampFormat) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
 	sum := Sum(sig)
 	imprint := appendTLV(nil, 0x30, appendTLV(nil, 0x30, derSM3, nullParameters), appendTLV(nil, 0x04, sum[:]))
 	begin := concat(sequenceOfTSTBegin, []byte{0x06, 0x03, 0x2a, 0x03, 0x04}, imprint, []byte{0x02, 0x01, 0x07})

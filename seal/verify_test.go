@@ -270,6 +270,10 @@ func TestForgedAndUnusual(t *testing.T) {
 			p.spec.Created = begin
 		}, fails: []string{cSealTimeStamp}, kind: Trust},
 		{name: "time stamp on a seal of version 4", edit: func(f *forgery) { f.seal = p.remake(t, 4, nil, p.stampAt(t, begin)) }, fails: []string{cSignedValue}},
+		{name: "more than a seal has", edit: func(f *forgery) {
+			m, _ := members(p.remake(t, 5, nil, p.stampAt(t, begin)))
+			f.version, f.seal = 5, sequence(m[0].full, m[1].full, m[2].full, m[3].full, m[4].full, m[4].full)
+		}, fails: []string{cSignedValue}},
 		{name: "another key", edit: func(f *forgery) { f.key = otherKey }, fails: []string{cSignature}},
 		{name: "a signer the seal does not name", edit: func(f *forgery) { f.cert, f.key = notNamed, otherKey }, fails: []string{cAuthorized}},
 		{name: "another root", edit: func(f *forgery) { f.cert, f.key, f.seal = stranger.signer, stranger.signerKey, stranger.seal(t).DER },
@@ -630,6 +634,32 @@ func TestForgedPackages(t *testing.T) {
 			t.Errorf("the package passes %v", got)
 		}
 	})
+}
+
+// Files that only several signatures together protect are not a whole anybody
+// signed.
+func TestCoverageIsOneSignaturesMatter(t *testing.T) {
+	f := &ofd.File{Entries: []ofd.Entry{{Name: "OFD.xml"}, {Name: "A.xml"}, {Name: "list"}, {Name: "1"}, {Name: "2"}}}
+	for _, tc := range []struct {
+		first, second []string
+		want          State
+	}{
+		{[]string{"OFD.xml", "A.xml"}, []string{"OFD.xml", "A.xml", "1"}, Pass},
+		{[]string{"OFD.xml", "A.xml"}, []string{"1"}, Pass},
+		{[]string{"OFD.xml"}, []string{"A.xml", "1"}, Fail},
+		{[]string{"OFD.xml"}, []string{"OFD.xml", "1"}, Fail},
+	} {
+		r := &Result{Signatures: []Signature{{own: []string{"1"}, covered: map[string]bool{}}, {own: []string{"2"}, covered: map[string]bool{}}}}
+		for i, names := range [][]string{tc.first, tc.second} {
+			for _, n := range names {
+				r.Signatures[i].covered[n] = true
+			}
+		}
+		r.coverage(f, map[string]bool{"list": true})
+		if c := r.Checks[len(r.Checks)-1]; c.Name != "coverage" || c.State != tc.want {
+			t.Errorf("%v and %v: %+v", tc.first, tc.second, c)
+		}
+	}
 }
 
 func entry(t testing.TB, file []byte, name string) []byte {
