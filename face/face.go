@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"elicense/sheet"
@@ -23,13 +24,17 @@ type Template struct {
 	Title  string `json:"title"`            // what the license is called; also names the picture
 	Number string `json:"number,omitempty"` // key of the field with the number, repeated on added pages
 	Notice string `json:"notice,omitempty"` // the notice or rule the wording and layout follow
-	Pages  []Page `json:"pages"`
+	// Form is the form a license is sealed in where there are several: the
+	// original (正本) or a duplicate (副本). Both are of equal effect and of one
+	// status; the others can be drawn of the same data at any time.
+	Form  string `json:"form,omitempty"`
+	Pages []Page `json:"pages"`
 }
 
-// Page is one page of a face. The original (正本) and the duplicate (副本) of a
-// license are pages of one face: they are sealed together and have one status.
+// Page is one page of a face.
 type Page struct {
-	Name     string      `json:"name,omitempty"` // 正本, 副本, 第2页 …
+	Form     string      `json:"form,omitempty"` // the form it belongs to; of every form if empty
+	Name     string      `json:"name,omitempty"` // 第2页, 附表 …
 	W        float64     `json:"w"`
 	H        float64     `json:"h"`
 	With     string      `json:"with,omitempty"`  // key: the page is there only if this field has a value
@@ -225,6 +230,7 @@ type Data struct {
 	Identifier string                // 证照标识
 	QR         string                // text of the QR code; empty for none
 	Sample     bool                  // print 样本 across the pages
+	Form       string                // the form asked for; the face's own if empty
 
 	// Withheld are fields a copy for one use leaves out: their places say so, and
 	// required ones may be among them.
@@ -388,6 +394,9 @@ func (t *Template) Check() error {
 	if imported > maxTemplate {
 		return fmt.Errorf("face %q: pictures of %d bytes", t.Title, imported)
 	}
+	if forms := t.Forms(); len(forms) > 0 && !slices.Contains(forms, t.Form) {
+		return fmt.Errorf("face %q: no page is of the form %q", t.Title, t.Form)
+	}
 	if t.Number != "" && !keyForm.MatchString(t.Number) {
 		return fmt.Errorf("face %q: key %q can't name an element", t.Title, t.Number)
 	}
@@ -500,6 +509,18 @@ func (p *Page) checkPicture(c *Picture) error {
 		return errors.New("a picture was imported without the legal basis of its use")
 	}
 	return checkImage(c.MIME, c.Data)
+}
+
+// Forms lists the forms a face has, in the order of its pages; none if it has
+// only one.
+func (t *Template) Forms() []string {
+	var list []string
+	for i := range t.Pages {
+		if f := t.Pages[i].Form; f != "" && !slices.Contains(list, f) {
+			list = append(list, f)
+		}
+	}
+	return list
 }
 
 // Keys lists the fields a template shows, in the order they are met.

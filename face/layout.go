@@ -99,9 +99,13 @@ type Pages struct {
 // added pages. What a face has no place for is left out. Errors are *FieldError.
 func (d *Design) Layout(data Data) (Pages, error) {
 	l := &layout{design: d, data: &data}
+	form := data.Form
+	if form == "" {
+		form = d.Template.Form
+	}
 	for i := range d.Template.Pages {
 		p := &d.Template.Pages[i]
-		if p.With != "" && !data.has(p.With) {
+		if p.With != "" && !data.has(p.With) || p.Form != "" && p.Form != form {
 			continue
 		}
 		if err := l.page(i); err != nil {
@@ -163,8 +167,10 @@ func (l *layout) page(i int) error {
 	p := &l.design.Template.Pages[i]
 	fixed := l.design.fixed[i]
 	title := l.design.Template.Title
-	if p.Name != "" {
-		title += " " + p.Name
+	for _, name := range []string{p.Form, p.Name} {
+		if name != "" {
+			title += " " + name
+		}
 	}
 	l.begin(p.W, p.H, title, append(make([]sheet.Item, 0, len(fixed)+len(p.Texts)+8), fixed...), len(fixed))
 	for j := range p.Pictures {

@@ -90,8 +90,14 @@ func Lint(t *Template, facts []Fact, fonts *sheet.FontSet, trials ...Trial) []Pr
 	if !sealed {
 		l.add(0, "", "", NoSeal)
 	}
+	forms := t.Forms()
+	if len(forms) == 0 {
+		forms = []string{""}
+	}
 	for _, trial := range trials {
-		l.try(design, trial)
+		for _, trial.Data.Form = range forms {
+			l.try(design, trial)
+		}
 	}
 	return l.found
 }

@@ -23,6 +23,7 @@ type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the desks and the API."`
 	Verify  verifyCmd  `cmd:"" help:"Check license files offline: are they genuine, and by whom sealed?"`
 	Faces   facesCmd   `cmd:"" help:"Write one sealed sample of every license type the platform makes."`
+	Bench   benchCmd   `cmd:"" help:"Measure on this machine."`
 	Fsck    fsckCmd    `cmd:"" help:"Check everything that is stored: records, events, states, seals, files."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
