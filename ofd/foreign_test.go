@@ -69,6 +69,9 @@ func objectsOf(t testing.TB, layer, objects string) []string {
 			if it.Stroke {
 				s += fmt.Sprintf(" %g wide", it.Width)
 			}
+			if it.Clip != nil {
+				s += fmt.Sprintf(" within %s", appendSegments(nil, it.Clip))
+			}
 			list = append(list, fmt.Sprintf("%s %v", s, it.Color))
 		case *sheet.Text:
 			s := fmt.Sprintf("%s %s %g at %g %g %g", it.Text, it.Family, it.Size, it.X, it.Y, it.Advances)
@@ -109,6 +112,8 @@ func TestObjectsOfOtherMakers(t *testing.T) {
 		{"a filling without a colour is transparent", "", path(`Fill="true" Stroke="false"`, ""), nil},
 		{"a gradient by its first colour", "", path(`Fill="true" Stroke="false"`, `<FillColor><AxialShd><Segment><Color Value="9 8 7"/></Segment><Segment><Color Value="1 1 1"/></Segment></AxialShd></FillColor>`), []string{"M 10 10 L 15 15 filled {9 8 7}"}},
 		{"grey and CMYK", "", path("", `<StrokeColor Value="90"/>`) + path("", `<StrokeColor Value="0 255 0 51"/>`), []string{"M 10 10 L 15 15 0.353 wide {90 90 90}", "M 10 10 L 15 15 0.353 wide {204 0 204}"}},
+		{"a clip", "", path(`CTM="2 0 0 2 0 0"`, `<Clips><Clip><Area CTM="1 0 0 1 3 0"><Path Boundary="1 1 9 9"><AbbreviatedData>M 0 0 L 2 0 L 2 2 C</AbbreviatedData></Path></Area></Clip></Clips>`), []string{"M 0 0 L 5 5 by [2 0 0 2 10 10] 0.353 wide within M 18 12 L 22 12 L 22 16 C {0 0 0}"}},
+		{"a clip by text is none", "", path("", `<Clips><Clip><Area><Text/></Area></Clip></Clips>`), []string{"M 10 10 L 15 15 0.353 wide {0 0 0}"}},
 		{"what is hidden", "", path(`Visible="false"`, ""), nil},
 		{"a composite object", "", `<CompositeObject Boundary="30 40 9 9" CTM="2 0 0 2 1 0" ResourceID="20"/>`, []string{"M 1 2 L 2 2 L 2 3 C by [2 0 0 2 31 40] filled {0 0 255}"}},
 		{"one that holds itself", "", `<CompositeObject Boundary="0 0 9 9" ResourceID="21"/>`, nil},

@@ -182,6 +182,7 @@ func TestWriteRefuses(t *testing.T) {
 	for name, edit := range map[string]func(*Document){
 		"no pages":               func(d *Document) { d.Pages = nil },
 		"a tag that is no name":  func(d *Document) { d.Pages[0].Items[3].(*sheet.Text).Tag = "a b" },
+		"a clipped object":       func(d *Document) { d.Pages[0].Items[3].(*sheet.Text).Clip = sheet.Rect(0, 0, 1, 1) },
 		"a text without a font":  func(d *Document) { d.Pages[0].Items[3].(*sheet.Text).Font = nil },
 		"a character of no font": func(d *Document) { d.Pages[0].Items[3].(*sheet.Text).Text = "\U000f1234" },
 	} {

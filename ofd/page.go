@@ -338,6 +338,38 @@ func frameOf(e *Element) frame {
 	return fr
 }
 
+// clip reads what an object is clipped to, in its own space. Of several clips,
+// which would have to be cut with each other, the first counts; clips by text are
+// left out.
+func (r *pageReader) clip(e *Element, fr frame) sheet.Clip {
+	var out sheet.Clip
+	for _, area := range e.Child("Clips").Child("Clip").All("Area") {
+		path := area.Child("Path")
+		if path == nil {
+			return nil
+		}
+		in := frameOf(path)
+		m := *fr.matrix()
+		if ctm := numbers(area.Attr("CTM"), 6); len(ctm) == 6 {
+			m = sheet.Matrix(ctm).Then(m)
+		}
+		if in.ctm != nil {
+			m = in.ctm.Then(m)
+		}
+		list := segments(path.Child("AbbreviatedData").Value(), in.x, in.y)
+		if !r.spend(len(list)) {
+			return nil
+		}
+		for _, s := range list {
+			for k, p := range s.P {
+				s.P[k] = m.Apply(p)
+			}
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 // alphaOf is how opaque an object or a colour is, 0 meaning 1.
 func alphaOf(e *Element) float64 {
 	v := e.Attr("Alpha")
@@ -387,6 +419,7 @@ func (r *pageReader) text(s *sheet.Sheet, e *Element, st style) {
 	} else if weight := number(e.Attr("Weight")); weight >= 600 && weight <= 1000 && declared.Attr("Bold") != "true" {
 		t.Bold = size * (weight - 400) / 400 * 0.03
 	}
+	t.Clip = r.clip(e, fr)
 	run := textRun{ctm: fr.ctm, stretch: 1}
 	if v := number(e.Attr("HScale")); v > 0 && v < 100 {
 		run.stretch = v
@@ -544,6 +577,7 @@ func (r *pageReader) path(s *sheet.Sheet, e *Element, st style) {
 	if len(p.Segments) == 0 || !r.spend(len(p.Segments)+objectCost) {
 		return
 	}
+	p.Clip = r.clip(e, fr)
 	alpha := alphaOf(e)
 	fill, line := p, p                                                            // a path of a sheet has one colour
 	if color := st.child("FillColor"); e.Attr("Fill") == "true" && color != nil { // without a colour it is transparent
@@ -680,6 +714,7 @@ func (r *pageReader) image(s *sheet.Sheet, e *Element) {
 	} else if b := numbers(e.Attr("Boundary"), 4); len(b) == 4 {
 		im.Matrix = sheet.Matrix{b[2], 0, 0, b[3], b[0], b[1]}
 	}
+	im.Clip = r.clip(e, fr)
 	s.Items = append(s.Items, im)
 }
 

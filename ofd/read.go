@@ -187,8 +187,8 @@ type Page struct {
 
 // Pages reads the pages of the first document, which is the one that readers
 // show: texts, paths and images of the pages and their templates, annotations
-// and composite objects. Pages that would draw out of all proportion are
-// ErrTooLarge. Clips are not read: what they hide is drawn.
+// and composite objects, clipped by paths. Pages that would draw out of all
+// proportion are ErrTooLarge.
 func (f *File) Pages() ([]Page, error) {
 	r, err := f.newPageReader(&f.Bodies[0])
 	if err != nil {

@@ -110,6 +110,13 @@ func Write(d *Document) (*Package, error) {
 	if len(d.Pages) == 0 {
 		return nil, fmt.Errorf("write OFD: no pages")
 	}
+	for i := range d.Pages {
+		for _, it := range d.Pages[i].Items {
+			if sheet.ClipOf(it) != nil {
+				return nil, fmt.Errorf("write OFD: page %d has a clipped object", i+1)
+			}
+		}
+	}
 	w := &writer{doc: d, pkg: &Package{Entries: make([]Entry, 0, 16)}}
 	if d.Design != nil {
 		var err error

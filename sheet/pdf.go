@@ -346,6 +346,12 @@ func (w *pdfWriter) page(s *Sheet) (int, error) {
 	b = appendCM(b, Matrix{pointsPerMM, 0, 0, -pointsPerMM, 0, s.H * pointsPerMM})
 	for _, it := range s.Items {
 		var err error
+		before, clip := w.state, ClipOf(it)
+		if clip != nil {
+			b = append(b, "q "...)
+			b = appendPDFPath(b, clip)
+			b = append(b, "W n\n"...)
+		}
 		switch it := it.(type) {
 		case *Text:
 			b, err = w.text(b, it)
@@ -353,6 +359,10 @@ func (w *pdfWriter) page(s *Sheet) (int, error) {
 			b = w.path(b, it)
 		case *Image:
 			b, err = w.image(b, it)
+		}
+		if clip != nil {
+			b = append(b, "Q\n"...)
+			w.state = before
 		}
 		if err != nil {
 			return 0, err

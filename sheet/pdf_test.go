@@ -238,6 +238,7 @@ func TestPDFDrawsInk(t *testing.T) {
 		&Path{Segments: Rect(10, 10, 10, 10), Fill: true, Color: Red},
 		&Path{Segments: Rect(30, 10, 10, 10), Fill: true, Color: Black, Opacity: 0.5},
 		&Image{Data: picture(t, "png", true).Data, MIME: "image/png", Matrix: Matrix{20, 0, 0, 15, 10, 30}},
+		&Path{Segments: Rect(40, 30, 10, 10), Fill: true, Color: Red, Clip: Rect(0, 0, 45, 50)},
 	}}}, PDFInfo{})
 	raw := poppler(t, data, "pdftoppm", "-r", "50", "-png", "FILE")
 	img, err := png.Decode(strings.NewReader(raw))
@@ -249,6 +250,7 @@ func TestPDFDrawsInk(t *testing.T) {
 		want color.RGBA
 	}{
 		{15, 15, color.RGBA{0xe6, 0, 0x12, 255}}, {35, 15, color.RGBA{127, 127, 127, 255}}, {5, 5, color.RGBA{255, 255, 255, 255}},
+		{43, 35, color.RGBA{0xe6, 0, 0x12, 255}}, {47, 35, color.RGBA{255, 255, 255, 255}},
 		{12, 31, color.RGBA{24, 16, 90, 255}}, {29, 44, color.RGBA{241, 239, 172, 255}},
 	} {
 		c := color.RGBAModel.Convert(img.At(int(tc.x/25.4*50), int(tc.y/25.4*50))).(color.RGBA)

@@ -93,6 +93,7 @@ type Text struct {
 	Bold     float64 // mm the strokes of the characters are made wider by, in Color, with round joins
 	Opacity  float64 // 0 means 1
 	Matrix   *Matrix // applied to the run as a whole; nil is Identity
+	Clip     Clip
 
 	// Tag is the key of the field whose value (or a part of it) this is; "" for
 	// text that is no field's value.
@@ -130,6 +131,7 @@ type Path struct {
 	Color    Color
 	Opacity  float64 // 0 means 1
 	Matrix   *Matrix // nil is Identity
+	Clip     Clip
 }
 
 // Image is a picture in one of the formats browsers draw.
@@ -138,6 +140,39 @@ type Image struct {
 	MIME    string  // image/png, image/jpeg, image/bmp
 	Matrix  Matrix  // of the unit square to the page
 	Opacity float64 // 0 means 1
+	Clip    Clip
+}
+
+// Clip is an outline on the page: what of an object lies outside of it is not
+// drawn. nil draws everything. Only files of other makers have such.
+type Clip []Segment
+
+// through maps a clip.
+func (c Clip) through(m Matrix) Clip {
+	if c == nil {
+		return nil
+	}
+	out := make(Clip, len(c))
+	for i, s := range c {
+		out[i].Op = s.Op
+		for k, p := range s.P {
+			out[i].P[k] = m.Apply(p)
+		}
+	}
+	return out
+}
+
+// ClipOf returns the clip of an item.
+func ClipOf(it Item) Clip {
+	switch it := it.(type) {
+	case *Text:
+		return it.Clip
+	case *Path:
+		return it.Clip
+	case *Image:
+		return it.Clip
+	}
+	return nil
 }
 
 func (*Text) item()  {}
@@ -182,14 +217,17 @@ func (s *Sheet) Place(dst *Sheet, m Matrix, opacity float64) {
 		case *Text:
 			c := *it
 			c.Matrix, c.Opacity = then(it.Matrix, m), both(it.Opacity, opacity)
+			c.Clip = it.Clip.through(m)
 			dst.Items = append(dst.Items, &c)
 		case *Path:
 			c := *it
 			c.Matrix, c.Opacity = then(it.Matrix, m), both(it.Opacity, opacity)
+			c.Clip = it.Clip.through(m)
 			dst.Items = append(dst.Items, &c)
 		case *Image:
 			c := *it
 			c.Matrix, c.Opacity = it.Matrix.Then(m), both(it.Opacity, opacity)
+			c.Clip = it.Clip.through(m)
 			dst.Items = append(dst.Items, &c)
 		}
 	}

@@ -204,6 +204,16 @@ func TestBoldText(t *testing.T) {
 	}
 }
 
+func TestClip(t *testing.T) {
+	from := &Sheet{Items: []Item{&Path{Segments: Rect(0, 0, 9, 9), Fill: true, Clip: Rect(1, 1, 2, 2)}}}
+	to := Sheet{W: 10, H: 10}
+	from.Place(&to, Matrix{2, 0, 0, 2, 1, 0}, 0)
+	want := `"><path d="M3 2L7 2L7 6L3 6Z"/></clipPath><g clip-path="url(#c`
+	if svg := string(to.SVG()); !strings.Contains(svg, want) || !strings.Contains(svg, `"/></g></svg>`) {
+		t.Errorf("svg = %s", svg)
+	}
+}
+
 func TestPlaceMultipliesOpacity(t *testing.T) {
 	from := &Sheet{Items: []Item{&Path{Opacity: 0.5}, &Text{}, &Image{Opacity: 0.25}}}
 	var to Sheet

@@ -2,6 +2,7 @@ package sheet
 
 import (
 	"encoding/base64"
+	"hash/crc32"
 	"math"
 	"slices"
 	"strconv"
@@ -30,6 +31,10 @@ func (s *Sheet) SVG() []byte {
 	b = s.appendDefs(b)
 	b = append(b, `<rect width="100%" height="100%" fill="#fff"/>`...)
 	for _, it := range s.Items {
+		clip := ClipOf(it)
+		if clip != nil {
+			b = clip.appendSVG(b)
+		}
 		switch it := it.(type) {
 		case *Text:
 			if it.Font != nil {
@@ -42,8 +47,24 @@ func (s *Sheet) SVG() []byte {
 		case *Image:
 			b = it.appendSVG(b)
 		}
+		if clip != nil {
+			b = append(b, "</g>"...)
+		}
 	}
 	return append(b, "</svg>\n"...)
+}
+
+// appendSVG opens a group that is clipped. Its identifier is that of the shape.
+func (c Clip) appendSVG(b []byte) []byte {
+	d := appendPathData(nil, c)
+	id := strconv.AppendUint([]byte{'c'}, uint64(crc32.ChecksumIEEE(d)), 36)
+	b = append(b, `<clipPath id="`...)
+	b = append(b, id...)
+	b = append(b, `"><path d="`...)
+	b = append(b, d...)
+	b = append(b, `"/></clipPath><g clip-path="url(#`...)
+	b = append(b, id...)
+	return append(b, `)">`...)
 }
 
 // glyphKey is a shape a picture needs.
