@@ -46,3 +46,29 @@ func TestFacesBearExtremes(t *testing.T) {
 		})
 	}
 }
+
+// The same face is the same ink on paper and on screen: every object's ink lies
+// within 0.2 mm in the PDF and in the SVG, for every form of every type.
+func TestFacesAreTheSameInkInPDFAndSVG(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws every face twice")
+	}
+	fonts := sheettest.Fonts(t)
+	for _, x := range made(t) {
+		t.Run(x.Name, func(t *testing.T) {
+			forms := x.Face.Forms()
+			if len(forms) == 0 {
+				forms = []string{""}
+			}
+			for _, form := range forms {
+				data := x.SampleData(x.Sample(today), today)
+				data.Form = form
+				pages, err := face.Layout(x.Face, data, fonts)
+				if err != nil {
+					t.Fatal(err)
+				}
+				sheettest.SameInk(t, pages.Sheets)
+			}
+		})
+	}
+}

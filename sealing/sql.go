@@ -76,7 +76,9 @@ func happen(tx *store.Tx, actor *elicense.Actor, e *Seal) error {
 	return err
 }
 
-func eventRow(id elicense.SealID, seq int64) string { return string(id) + "/" + strconv.FormatInt(seq, 10) }
+func eventRow(id elicense.SealID, seq int64) string {
+	return string(id) + "/" + strconv.FormatInt(seq, 10)
+}
 
 func eventParts(s State, account elicense.AccountID, name, remark string, at time.Time) [][]byte {
 	return [][]byte{[]byte(s), []byte(account), []byte(name), []byte(remark), []byte(strconv.FormatInt(at.UnixMicro(), 10))}
