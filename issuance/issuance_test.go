@@ -9,6 +9,7 @@ import (
 
 	"elicense"
 	"elicense/catalog"
+	"elicense/document"
 	"elicense/e2e/world"
 	"elicense/issuance"
 )
@@ -341,6 +342,27 @@ func TestAbsurdCompletionsAreRefusedByField(t *testing.T) {
 			if !errors.As(err, &e) || e.Field != tc.field {
 				t.Errorf("%s: got %v, want field %s", name, err, tc.field)
 			}
+		}
+	})
+}
+
+// TestAFileNamesTheAddressOfItsStatus: who holds a file alone can ask for its
+// status with what the QR code on its face says.
+func TestAFileNamesTheAddressOfItsStatus(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		d := w.Publish(t, w.Completion("1"))
+		file, _, err := w.Sharing.File(t.Context(), w.Holder, d.License, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range document.Judge(file, document.Options{}).Metadata {
+			if p.Name == issuance.CheckAddress {
+				got = append(got, p.Value)
+			}
+		}
+		if len(got) != 1 || got[0] != "http://localhost/check/"+string(d.Code) {
+			t.Errorf("addresses in the file: %q", got)
 		}
 	})
 }

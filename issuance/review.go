@@ -190,7 +190,29 @@ func metadata(t *catalog.Type, d *Draft, issuer string) []document.Pair {
 	add("CZZTDM", t.Roles.HolderCode)
 	add("ZZYXQQSRQ", t.Roles.ValidFrom)
 	add("ZZYXQJZRQ", t.Roles.ValidTo)
+	if d.CheckURL != "" && showsCode(t) {
+		list = append(list, document.Pair{Name: CheckAddress, Value: d.CheckURL})
+	}
 	return list
+}
+
+// CheckAddress names, in a file's metadata, the address its status is asked at
+// (查验地址): an extension of GB/T 36903-2018, whose names begin with KZ_. It is
+// what the QR code on the face says.
+const CheckAddress = "KZ_CYDZ"
+
+func showsCode(t *catalog.Type) bool {
+	if t.Face == nil {
+		return false
+	}
+	for i := range t.Face.Pages {
+		for _, c := range t.Face.Pages[i].Codes {
+			if c.Kind == "qr" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Edit changes what a draft says and checks it anew; a clean draft goes to
