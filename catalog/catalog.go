@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -505,22 +506,72 @@ func replaceOlder(tx *store.Tx, t *Type) error {
 // Face is the design of a type's licenses.
 type Face = face.Template
 
+// maxFace bounds a face as JSON in bytes, with its imported pictures.
+const maxFace = 4 << 20
+
+var errTrailing = errors.New("something follows the template")
+
 // ParseFace reads a face as JSON. Unknown members are errors: what a design says
 // must not be lost silently.
 //
-// Errors: Invalid.
+// Errors: Invalid, naming the object and what is wrong with it; TooLarge.
 func ParseFace(data []byte) (*Face, error) {
+	if len(data) > maxFace {
+		return nil, elicense.E(elicense.TooLarge, "照面模板太大，最多%d MB", maxFace>>20).At("face").Then("请把导入的图片换成小一些的")
+	}
 	read := json.NewDecoder(bytes.NewReader(data))
 	read.DisallowUnknownFields()
 	t := new(Face)
 	err := read.Decode(t)
 	if err == nil {
-		err = t.Check()
+		if _, err = read.Token(); err == io.EOF { //nolint:errorlint // the decoder's own
+			return t, faceError(t.Check())
+		}
+		err = errTrailing
 	}
-	if err != nil {
-		return nil, elicense.E(elicense.Invalid, "照面模板有错，不能使用").At("face").Under("第六条").Then("请在照面编辑页修改").Because(err)
+	at := int(read.InputOffset())
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	cut := errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+	switch {
+	case cut:
+		at = len(data)
+	case errors.As(err, &syntax):
+		at = int(syntax.Offset)
+	case errors.As(err, &kind):
+		at = int(kind.Offset)
 	}
-	return t, nil
+	line := 1 + bytes.Count(data[:min(at, len(data))], []byte{'\n'})
+	if cut || syntax != nil || errors.Is(err, errTrailing) {
+		return nil, elicense.E(elicense.Invalid, "照面模板不是完整的JSON，第%d行附近有错", line).At("face").Under("第六条").Because(err)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		return nil, elicense.E(elicense.Invalid, "照面模板第%d行附近有不认识的一项：%s", line, name).At("face").Under("第六条").Because(err)
+	}
+	return nil, elicense.E(elicense.Invalid, "照面模板第%d行附近的值不对，看数字、颜色和括号", line).At("face").Under("第六条").Because(err)
+}
+
+// faceError says in a sentence which object of a face can't be laid out.
+func faceError(err error) error {
+	var d *face.Defect
+	if err == nil || !errors.As(err, &d) {
+		return err
+	}
+	bad := func(text string, args ...any) error {
+		return elicense.E(elicense.Invalid, text, args...).At("face").Under("第六条").Then("请在照面编辑页修改").Because(err)
+	}
+	switch what, thing := d.Flaw.Chinese(), d.Thing(); {
+	case d.Page == 0:
+		return bad("照面有错：%s", what)
+	case thing == "":
+		return bad("照面第%d页有错：%s", d.Page, what)
+	case d.Number() == 0:
+		return bad("照面第%d页的%s有错：%s", d.Page, thing, what)
+	case d.Name == "":
+		return bad("照面第%d页%s%d有错：%s", d.Page, thing, d.Number(), what)
+	default:
+		return bad("照面第%d页%s%d“%s”有错：%s", d.Page, thing, d.Number(), d.Name, what)
+	}
 }
 
 // DefaultFace is the plain design for a type that has no face of its own.

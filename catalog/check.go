@@ -66,8 +66,8 @@ func (t *Type) check() error {
 		return bad("face", "要有照面模板")
 	}
 	if t.Face != nil {
-		if err := t.Face.Check(); err != nil {
-			return elicense.E(elicense.Invalid, "照面模板有错，不能使用").At("face").Under("第六条").Then("请在照面编辑页修改后再登记").Because(err)
+		if err := faceError(t.Face.Check()); err != nil {
+			return err
 		}
 	}
 	for _, u := range t.Issuers {

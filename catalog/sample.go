@@ -108,6 +108,33 @@ func (t *Type) Extreme(today elicense.Date) map[string]string {
 	return fields
 }
 
+// Rare returns values with rare characters of names and places in them.
+func (t *Type) Rare(today elicense.Date) map[string]string {
+	fields, x := t.Sample(today), sampled.Extreme
+	for _, f := range t.Fields {
+		switch {
+		case f.Key == t.Roles.HolderName && t.Holders != Persons || f.Key == "owner":
+			fields[f.Key] = x["rareName"]
+		case f.Key == t.Roles.HolderName || f.Key == "legal_rep" || f.Key == "principal" || strings.HasPrefix(f.Key, "name"):
+			fields[f.Key] = x["rare"]
+		case strings.HasSuffix(f.Key, "address") || f.Key == "premises" || f.Key == "location" || f.Key == "domicile":
+			fields[f.Key] = x["rarePlace"]
+		}
+	}
+	return fields
+}
+
+// Bare returns usual values of the required fields and nothing in the others.
+func (t *Type) Bare(today elicense.Date) map[string]string {
+	fields := t.Sample(today)
+	for _, f := range t.Fields {
+		if !f.Required {
+			delete(fields, f.Key)
+		}
+	}
+	return fields
+}
+
 // repeated repeats a text up to n characters.
 func repeated(s string, n int) string {
 	one := []rune(s)
@@ -153,16 +180,18 @@ func portrait(two bool) string {
 	return "data:image/jpeg;base64," + base64.StdEncoding.EncodeToString(b.Bytes())
 }
 
-// Lint finds what is unwise about the type's face, tried with usual and with
-// extreme data.
+// Lint finds what is unwise about the type's face, tried with each kind of
+// invented data.
 func (t *Type) Lint(fonts *sheet.FontSet, today elicense.Date) []face.Problem {
 	facts := make([]face.Fact, len(t.Fields))
 	for i, f := range t.Fields {
 		facts[i] = face.Fact{Key: f.Key, Label: f.Label, Required: f.Required}
 	}
-	return face.Lint(t.Face, facts, fonts,
-		face.Trial{Name: "常用数据", Data: t.SampleData(t.Sample(today), today)},
-		face.Trial{Name: "极端数据", Data: t.SampleData(t.Extreme(today), today)})
+	var trials []face.Trial
+	for _, s := range Samples() {
+		trials = append(trials, face.Trial{Name: s.Chinese(), Data: t.SampleData(t.sample(s, today), today)})
+	}
+	return face.Lint(t.Face, facts, fonts, trials...)
 }
 
 // SampleData is what a face says with invented values.

@@ -373,76 +373,96 @@ const (
 	minPage     = 20.0    // mm
 	maxPage     = 600.0   // mm
 	maxText     = 2000    // bytes of one text
+	maxWaves    = 8       // guilloche borders on a page
+	minWave     = 1.0     // mm, width of a guilloche
 )
 
 // Check finds what makes a template impossible to lay out. What is possible and
-// unwise is Lint's business.
+// unwise is Lint's business. Errors are *Defect.
 func (t *Template) Check() error {
 	if len(t.Pages) == 0 || len(t.Pages) > maxPages {
-		return fmt.Errorf("face %q: %d pages", t.Title, len(t.Pages))
+		return flawed("", "", BadPages, nil)
 	}
 	imported := 0
 	for i := range t.Pages {
 		p := &t.Pages[i]
 		if err := p.check(); err != nil {
-			return fmt.Errorf("face %q page %d: %w", t.Title, i+1, err)
+			return onPage(err, i+1)
 		}
 		for _, pic := range p.Pictures {
 			imported += len(pic.Data)
 		}
 	}
 	if imported > maxTemplate {
-		return fmt.Errorf("face %q: pictures of %d bytes", t.Title, imported)
+		return flawed("", "", BadImports, nil)
 	}
 	if forms := t.Forms(); len(forms) > 0 && !slices.Contains(forms, t.Form) {
-		return fmt.Errorf("face %q: no page is of the form %q", t.Title, t.Form)
+		return flawed("", t.Form, BadForm, nil)
 	}
 	if t.Number != "" && !keyForm.MatchString(t.Number) {
-		return fmt.Errorf("face %q: key %q can't name an element", t.Title, t.Number)
+		return flawed("", t.Number, BadKey, nil)
 	}
 	return nil
 }
 
 func (p *Page) check() error {
-	if !(p.W >= minPage && p.W <= maxPage && p.H >= minPage && p.H <= maxPage) {
-		return fmt.Errorf("page of %g × %g mm", p.W, p.H)
-	}
-	if len(p.Texts)+len(p.Rules)+len(p.Borders)+len(p.Tables)+len(p.Pictures)+len(p.Codes) > maxObjects {
-		return errors.New("too many objects")
-	}
-	for _, k := range []string{p.With} {
-		if k != "" && !keyForm.MatchString(k) {
-			return fmt.Errorf("key %q can't name an element", k)
-		}
+	switch {
+	case !(p.W >= minPage && p.W <= maxPage && p.H >= minPage && p.H <= maxPage):
+		return flawed("", "", BadSize, nil)
+	case len(p.Texts)+len(p.Rules)+len(p.Borders)+len(p.Tables)+len(p.Pictures)+len(p.Codes) > maxObjects:
+		return flawed("", "", BadCount, nil)
+	case p.With != "" && !keyForm.MatchString(p.With):
+		return flawed("", p.With, BadKey, nil)
 	}
 	for i := range p.Texts {
-		if err := p.checkText(&p.Texts[i]); err != nil {
+		if err := p.checkText(&p.Texts[i], ref(InTexts, i)); err != nil {
 			return err
 		}
 	}
-	for _, b := range p.Borders {
-		if !p.inside(b.At) || !(b.Width > 0 && b.Width <= 20) || b.Kind != Single && b.Kind != Double && b.Kind != Guilloche {
-			return errors.New("a border lies outside the page, has no width or is of an unknown kind")
+	waves := 0
+	for i, b := range p.Borders {
+		if b.Kind == Guilloche {
+			waves++
+		}
+		switch at := ref(InBorders, i); {
+		case waves > maxWaves:
+			return flawed(at, "", BadCount, nil)
+		case !p.inside(b.At) || !(b.Width > 0 && b.Width <= 20) || b.Kind == Guilloche && (b.Width < minWave || b.At[2] <= 4 || b.At[3] <= 4):
+			return flawed(at, "", BadPlace, nil)
+		case b.Kind != Single && b.Kind != Double && b.Kind != Guilloche:
+			return flawed(at, "", BadKind, nil)
 		}
 	}
-	for _, r := range p.Rules {
+	for i, r := range p.Rules {
 		if !p.inside(Rect{min(r.From[0], r.To[0]), min(r.From[1], r.To[1]), 0, 0}) || !p.inside(Rect{max(r.From[0], r.To[0]), max(r.From[1], r.To[1]), 0, 0}) || !(r.Width > 0 && r.Width <= 10) {
-			return errors.New("a rule lies outside the page or has no width")
+			return flawed(ref(InRules, i), "", BadPlace, nil)
 		}
 	}
-	for _, c := range p.Codes {
-		if !p.inside(c.At) || c.At[2] <= 0 || c.At[3] <= 0 || c.Kind != QRCode && (c.Kind != Bars || !keyForm.MatchString(c.Key)) {
-			return errors.New("a code lies outside the page, is of an unknown kind or names no field")
+	for i, c := range p.Codes {
+		switch at := ref(InCodes, i); {
+		case !p.inside(c.At) || c.At[2] <= 0 || c.At[3] <= 0:
+			return flawed(at, c.ID, BadPlace, nil)
+		case c.Kind != QRCode && c.Kind != Bars:
+			return flawed(at, c.ID, BadKind, nil)
+		case c.Kind == Bars && !keyForm.MatchString(c.Key):
+			return flawed(at, c.ID, BadKey, nil)
 		}
 	}
-	for _, c := range p.Pictures {
-		if err := p.checkPicture(&c); err != nil {
+	for i := range p.Pictures {
+		if err := p.checkPicture(&p.Pictures[i], ref(InPictures, i)); err != nil {
 			return err
 		}
 	}
-	for _, t := range p.Tables {
-		if !p.inside(t.At) || t.At[2] <= 0 || !keyForm.MatchString(t.Key) || len(t.Columns) == 0 || len(t.Columns) > 12 || !(t.Size > 0 && t.Size < 100) {
-			return fmt.Errorf("table %q lies outside the page, has no columns or no size", t.Key)
+	for i, t := range p.Tables {
+		switch at := ref(InTables, i); {
+		case !p.inside(t.At) || t.At[2] <= 0:
+			return flawed(at, t.ID, BadPlace, nil)
+		case !keyForm.MatchString(t.Key):
+			return flawed(at, t.ID, BadKey, nil)
+		case len(t.Columns) == 0 || len(t.Columns) > 12:
+			return flawed(at, t.ID, BadColumns, nil)
+		case !(t.Size > 0 && t.Size < 100):
+			return flawed(at, t.ID, BadType, nil)
 		}
 	}
 	return p.checkRest()
@@ -450,19 +470,27 @@ func (p *Page) check() error {
 
 func (p *Page) checkRest() error {
 	if g := p.Grid; g != nil {
-		if !p.inside(g.At) || g.Size <= 0 || g.Min <= 0 || g.At[2]/2 <= g.LabelW+g.Gap {
-			return errors.New("the grid lies outside the page or has no room")
+		switch {
+		case !p.inside(g.At) || !(g.At[2]/2 > g.LabelW+g.Gap) || g.LabelW < 0 || g.Gap < 0:
+			return flawed(TheGrid, "", BadPlace, nil)
+		case !(g.Size > 0 && g.Size < 100) || !(g.Min > 0 && g.Min <= g.Size):
+			return flawed(TheGrid, "", BadType, nil)
+		case len(g.Fields) > maxObjects:
+			return flawed(TheGrid, "", BadCount, nil)
 		}
 		seen := map[string]bool{}
 		for _, f := range g.Fields {
-			if !keyForm.MatchString(f.Key) || seen[f.Key] {
-				return fmt.Errorf("key %q can't name an element or occurs twice", f.Key)
+			switch {
+			case !keyForm.MatchString(f.Key):
+				return flawed(TheGrid, f.Key, BadKey, nil)
+			case seen[f.Key]:
+				return flawed(TheGrid, f.Key, BadTwice, nil)
 			}
 			seen[f.Key] = true
 		}
 	}
-	if s := p.Seal; s != nil && (s.D <= 0 || !p.inside(Rect{s.X - s.D/2, s.Y - s.D/2, s.D, s.D})) {
-		return errors.New("the seal lies outside the page")
+	if s := p.Seal; s != nil && (!(s.D > 0) || !p.inside(Rect{s.X - s.D/2, s.Y - s.D/2, s.D, s.D})) {
+		return flawed(TheSeal, "", BadPlace, nil)
 	}
 	return nil
 }
@@ -472,43 +500,48 @@ func (p *Page) inside(r Rect) bool {
 	return r[0] >= 0 && r[1] >= 0 && r[2] >= 0 && r[3] >= 0 && r[0]+r[2] <= p.W+hair && r[1]+r[3] <= p.H+hair
 }
 
-func (p *Page) checkText(t *Text) error {
+func (p *Page) checkText(t *Text, at string) error {
 	name := t.ID
 	if name == "" {
 		name = t.Text
 	}
 	switch {
-	case !p.inside(t.At) || t.At[2] <= 0 || t.At[3] <= 0 || !(t.Size > 0 && t.Size < 200) || t.Min < 0 || t.Min > t.Size:
-		return fmt.Errorf("%.40q lies outside the page or has no size", name)
+	case !p.inside(t.At) || t.At[2] <= 0 || t.At[3] <= 0:
+		return flawed(at, name, BadPlace, nil)
+	case !(t.Size > 0 && t.Size < 200) || t.Min < 0 || t.Min > t.Size:
+		return flawed(at, name, BadType, nil)
 	case !t.Font.Known():
-		return fmt.Errorf("%.40q is set in an unknown font %q", name, t.Font)
+		return flawed(at, name, BadFont, nil)
 	case t.Align != "" && t.Align != Left && t.Align != Center && t.Align != Right && t.Align != Spread:
-		return fmt.Errorf("%.40q has an unknown alignment %q", name, t.Align)
+		return flawed(at, name, BadAlign, nil)
 	case len(t.Text) > maxText || t.Pitch < 0 || t.Pitch > 10 || t.Spacing < 0 || t.Spacing > 10 || t.Lead < 0 || t.Lead > t.At[3]:
-		return fmt.Errorf("%.40q is too long or set too far apart", name)
+		return flawed(at, name, BadLength, nil)
 	case t.With != "" && !keyForm.MatchString(t.With):
-		return fmt.Errorf("key %q can't name an element", t.With)
+		return flawed(at, name, BadKey, nil)
 	}
 	if _, err := parts(t.Text); err != nil {
-		return fmt.Errorf("%.40q: %w", name, err)
+		return flawed(at, name, BadBraces, err)
 	}
 	return nil
 }
 
-func (p *Page) checkPicture(c *Picture) error {
+func (p *Page) checkPicture(c *Picture, at string) error {
 	switch {
 	case !p.inside(c.At) || c.At[2] <= 0 || c.At[3] <= 0:
-		return errors.New("a picture lies outside the page")
+		return flawed(at, c.ID, BadPlace, nil)
 	case c.Kind == Photo && !keyForm.MatchString(c.Key):
-		return errors.New("a photo names no field")
+		return flawed(at, c.ID, BadKey, nil)
 	case c.Kind != Photo && c.Kind != Emblem && c.Kind != Mark && c.Kind != Image:
-		return fmt.Errorf("unknown kind of picture %q", c.Kind)
+		return flawed(at, c.ID, BadKind, nil)
 	case len(c.Data) == 0:
 		return nil
 	case strings.TrimSpace(c.Basis) == "":
-		return errors.New("a picture was imported without the legal basis of its use")
+		return flawed(at, c.ID, BadBasis, nil)
 	}
-	return checkImage(c.MIME, c.Data)
+	if err := checkImage(c.MIME, c.Data); err != nil {
+		return flawed(at, c.ID, BadImage, err)
+	}
+	return nil
 }
 
 // Forms lists the forms a face has, in the order of its pages; none if it has

@@ -1,6 +1,7 @@
 package face
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -27,7 +28,7 @@ type ready struct {
 	parts []part
 }
 
-// Compile makes a template ready. Errors tell what is wrong with it.
+// Compile makes a template ready. Errors are *Defect.
 func Compile(t *Template, fonts *sheet.FontSet) (*Design, error) {
 	if err := t.Check(); err != nil {
 		return nil, err
@@ -35,7 +36,7 @@ func Compile(t *Template, fonts *sheet.FontSet) (*Design, error) {
 	d := &Design{Template: t, fonts: fonts, fixed: make([][]sheet.Item, len(t.Pages)), texts: make([][]ready, len(t.Pages))}
 	for i := range t.Pages {
 		if err := d.compilePage(i); err != nil {
-			return nil, fmt.Errorf("face %q page %d: %w", t.Title, i+1, err)
+			return nil, onPage(err, i+1)
 		}
 	}
 	return d, nil
@@ -76,7 +77,11 @@ func (d *Design) compilePage(i int) error {
 			err = s.setText(chars, t, nil)
 		}
 		if err != nil {
-			return fmt.Errorf("text %.40q: %w", t.Text, err)
+			flaw := BadFit
+			if missing := (*sheet.MissingGlyphError)(nil); errors.As(err, &missing) {
+				flaw = BadGlyph
+			}
+			return flawed(ref(InTexts, j), t.Text, flaw, err)
 		}
 	}
 	d.fixed[i] = out.Items

@@ -37,7 +37,12 @@ type setter struct {
 	fonts *sheet.FontSet
 	out   *sheet.Sheet
 	seen  map[string]int // how often each tag was used, for telling places apart
+	spent int            // bytes of text measured so far
 }
+
+// maxMeasured bounds the text of one license in bytes: a template may show a long
+// value many times over. A full license of forty pages takes 240 KB.
+const maxMeasured = 1 << 20
 
 // place returns the tag of the next place a field is shown at: the key itself,
 // then key.2, key.3 …
@@ -59,6 +64,9 @@ func (s *setter) measure(text string, style sheet.Style, spacing float64) ([]cha
 }
 
 func (s *setter) append(chars []char, text string, style sheet.Style, spacing float64, tag string, label bool) ([]char, error) {
+	if s.spent += len(text); s.spent > maxMeasured {
+		return nil, ErrOverflow
+	}
 	for _, r := range text {
 		switch r {
 		case '\n':

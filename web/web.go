@@ -37,6 +37,7 @@ type Config struct {
 	Guard     *access.Guard
 	Law       *access.Law
 	Catalog   *catalog.Catalog
+	Drawer    *catalog.Drawer // nil without fonts: faces can't be looked at
 	Cases     *cases.Cases
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle

@@ -17,10 +17,12 @@ import (
 	"elicense"
 	"elicense/access"
 	"elicense/cases"
+	"elicense/catalog"
 	"elicense/e2e/world"
 	"elicense/issuance"
 	"elicense/notice"
 	"elicense/org"
+	"elicense/sheet/sheettest"
 	"elicense/store/storetest"
 	"elicense/workday"
 )
@@ -46,7 +48,7 @@ func open(t *testing.T) *site {
 		Org: w.Org, Seals: w.Seals, Sessions: org.NewSessions(w.DB), Typed: org.NewTyped(w.DB), Guard: w.Guard, Law: law, Catalog: w.Catalog,
 		Cases: w.Cases, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Verifier: w.Verifier, Oversight: w.Oversight,
 		Notices: notice.NewBox(w.DB), Calendar: workday.Default(), Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
-		PublicURL: "http://localhost",
+		PublicURL: "http://localhost", Drawer: catalog.NewDrawer(sheettest.Fonts(t)),
 		Demo:      []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}}, DemoPassword: world.Password,
 	})
 	if err != nil {

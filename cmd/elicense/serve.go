@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/catalog"
 	"elicense/demo"
 	"elicense/httpapi"
 	"elicense/notice"
@@ -206,7 +207,7 @@ func (c *serveCmd) handler(p *platform) (http.Handler, error) {
 		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Catalog: p.catalog,
 		Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Verifier: p.verifier,
 		Oversight: oversight.New(p.db, p.guard), Notices: notice.NewBox(p.db), Calendar: workday.Default(), Now: p.clock.Now, Log: p.log,
-		PublicURL: strings.TrimSuffix(c.PublicURL, "/"),
+		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), Drawer: catalog.NewDrawer(p.fonts),
 	}
 	if c.Demo {
 		pages.DemoPassword = demo.Password
