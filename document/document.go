@@ -81,7 +81,7 @@ func NewMaker(fonts *sheet.FontSet) *Maker {
 // common are characters nearly every license has among its values. They are in
 // the font of the labels too, so that numbers and dates need no font of their
 // own document.
-const common = " -.0123456789:ABCDEFGHJKLMNPQRTUWXY〇一二三十年日月（）"
+const common = " -.0123456789年日月"
 
 // label returns the font for the fixed texts of a design.
 func (m *Maker) label(f *sheet.Font, runes []rune) (*ofd.PreparedFont, error) {

@@ -51,9 +51,10 @@ func appendWave(path []sheet.Segment, line [4]float64, amplitude, half float64) 
 	n := max(2, 2*int(math.Round(length/half/2)))
 	step := length / float64(n)
 	ux, uy := (line[2]-line[0])/length, (line[3]-line[1])/length
-	// The controls of the best cubic for half a sine lie 4/3 of it away.
+	// The controls of the best cubic for half a sine lie 4/3 of it away. Tenths of a
+	// millimetre are short to write and finer than the line is wide.
 	at := func(along, across float64) sheet.Point {
-		return sheet.Point{X: line[0] + ux*along - uy*across, Y: line[1] + uy*along + ux*across}
+		return sheet.Point{X: tenths(line[0] + ux*along - uy*across), Y: tenths(line[1] + uy*along + ux*across)}
 	}
 	path = append(path, sheet.Segment{Op: sheet.Move, P: [3]sheet.Point{at(0, 0)}})
 	for i := range n {
@@ -65,3 +66,5 @@ func appendWave(path []sheet.Segment, line [4]float64, amplitude, half float64) 
 	}
 	return path
 }
+
+func tenths(v float64) float64 { return math.Round(10*v) / 10 }

@@ -247,6 +247,14 @@ func (l *layout) text(r ready, p *Page) error {
 func (l *layout) chars(r ready, page, pages int) (chars []char, key string, err error) {
 	t := r.text
 	empty := true
+	room := 8
+	for _, one := range r.parts {
+		room += len(one.text)
+		for _, v := range l.data.value(one.key) {
+			room += len(v)
+		}
+	}
+	chars = make([]char, 0, room/3+8)
 	for _, one := range r.parts {
 		value, tag, label := one.text, "", true
 		switch one.key {
@@ -273,7 +281,7 @@ func (l *layout) chars(r ready, page, pages int) (chars []char, key string, err 
 			return nil, key, &FieldError{key, l.label(key), err}
 		}
 	}
-	if empty && key != "" {
+	if empty && key != "" || len(chars) == 0 {
 		return nil, key, nil
 	}
 	return chars, key, nil

@@ -132,10 +132,14 @@ func drawn(s *sheet.Sheet) []string {
 		case *sheet.Text:
 			outline := 0
 			for _, g := range it.Glyphs {
-				outline += len(it.Font.Outline(g))
+				for _, seg := range it.Font.Outline(g) { // files have fewer points, not fewer contours
+					if seg.Op == sheet.Move {
+						outline++
+					}
+				}
 			}
 			adv := it.Advances[:min(len(it.Advances), len(it.Glyphs)-1)] // the last one is not written
-			list = append(list, fmt.Sprintf("text %q %d segments at %.3f %.3f size %.3f %v bold %.3f opacity %.1f %.2f %v", it.Text, outline, it.X, it.Y, it.Size, it.Color, it.Bold, it.Opacity, adv, it.Matrix))
+			list = append(list, fmt.Sprintf("text %q %d contours at %.3f %.3f size %.3f %v bold %.3f opacity %.1f %.2f %v", it.Text, outline, it.X, it.Y, it.Size, it.Color, it.Bold, it.Opacity, adv, it.Matrix))
 		case *sheet.Path:
 			list = append(list, fmt.Sprintf("path %s %v %v %v %.3f %v", appendSegments(nil, it.Segments), it.Fill, it.EvenOdd, it.Stroke, it.Width*b2f(it.Stroke), it.Color))
 		case *sheet.Image:

@@ -531,7 +531,9 @@ func (w *writer) text(b []byte, id int, t *sheet.Text, s *sheet.Sheet) []byte {
 		b = sheet.AppendNumber(b, t.Bold)
 	}
 	b = append(b, `">`...)
-	b = appendColor(b, "FillColor", t.Color)
+	if t.Color != sheet.Black || t.Bold > 0 { // what text is without it (GB/T 33190-2016 11.2)
+		b = appendColor(b, "FillColor", t.Color)
+	}
 	if t.Bold > 0 {
 		b = appendColor(b, "StrokeColor", t.Color)
 	}

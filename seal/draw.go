@@ -20,8 +20,8 @@ type Drawing struct {
 const (
 	ring      = 1.2  // width of the edge, mm
 	starSize  = 14.0 // point to point, of a seal of 42 mm
-	unit      = 0.05 // mm; outlines stand on whole multiples of it
-	tolerance = 0.04 // mm an outline may differ from the font's
+	unit      = 0.08 // mm; outlines stand on whole multiples of it
+	tolerance = 0.06 // mm an outline may differ from the font's
 	boldness  = 0.1  // mm added to strokes, which are thin for a seal
 	maxArc    = 252  // degrees the name may take
 	lineArc   = 226  // degrees it may take over a line

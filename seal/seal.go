@@ -52,8 +52,6 @@ type Seal struct {
 	signature []byte
 	algorithm string
 
-	blob *ofd.Blob
-
 	draw     sync.Once
 	drawn    *sheet.Sheet
 	drawnErr error
@@ -140,7 +138,7 @@ func parseSeal(der []byte, cache *gm.Cache) (*Seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Seal{DER: der, blob: ofd.NewBlob(der)}
+	s := &Seal{DER: der}
 	var sig []element // certificate, algorithm, signature
 	switch {
 	case (len(m) == 4 || len(m) == 5) && begins(m, tSeq, tOctets, tOID, tBits):

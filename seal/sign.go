@@ -44,7 +44,6 @@ var ErrStamp = errors.New("the time stamp is not of this signature or of an earl
 
 const (
 	dirSign         = "Doc_0/Signs/Sign_0/"
-	fileSeal        = dirSign + "Seal.esl"
 	fileSignature   = dirSign + "Signature.xml"
 	fileSignedValue = dirSign + "SignedValue.dat"
 	xmlHead         = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
@@ -87,14 +86,14 @@ func (u *Use) Check() error {
 
 // Sign seals a whole package (GB/T 33190-2016 clause 18): every file, the list
 // of signatures included, is protected but for Signature.xml and SignedValue.dat
-// themselves, so that nothing can be added afterwards. The package must have
+// themselves, so that nothing can be added afterwards. The seal stands in the
+// signed value; a file of its own (Seal.esl) would only say it again. The package must have
 // been written as Signed. The key is used once, last but for the time stamp.
 func Sign(p *ofd.Package, u Use) error {
 	if err := u.Check(); err != nil {
 		return fmt.Errorf("seal with %s: %w", u.Seal.Name, err)
 	}
 	p.Entries = append(p.Entries,
-		ofd.Entry{Name: fileSeal, Blob: u.Seal.blob},
 		ofd.Entry{Name: ofd.SignaturesFile, Blob: lists[len(u.Marks)]})
 	signature := u.signatureXML(p.Entries)
 	hash := gm.Sum(signature)
@@ -164,6 +163,6 @@ func (u *Use) signatureXML(entries []ofd.Entry) []byte {
 		}
 		b = append(b, `"/>`...)
 	}
-	return append(b, `<ofd:Seal><ofd:BaseLoc>/`+fileSeal+`</ofd:BaseLoc></ofd:Seal></ofd:SignedInfo><ofd:SignedValue>/`+
+	return append(b, `</ofd:SignedInfo><ofd:SignedValue>/`+
 		fileSignedValue+`</ofd:SignedValue></ofd:Signature>`...)
 }

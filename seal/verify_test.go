@@ -62,6 +62,8 @@ func (p *parties) forge(t testing.TB, edit func(*forgery)) []byte {
 	pkg.Entries = append(pkg.Entries, ofd.Entry{Name: ofd.SignaturesFile, Blob: lists[1]})
 	u := Use{Time: f.at, Provider: "t", Marks: []Mark{{pkg.PageIDs[0], f.box}}}
 	signature := u.signatureXML(slices.DeleteFunc(slices.Clone(pkg.Entries), func(e ofd.Entry) bool { return e.Name == f.leave }))
+	// Other makers give the seal a file of its own.
+	signature = bytes.Replace(signature, []byte("</ofd:SignedInfo>"), []byte("<ofd:Seal><ofd:BaseLoc>/"+fileSeal+"</ofd:BaseLoc></ofd:Seal></ofd:SignedInfo>"), 1)
 	pkg.Add(fileSignature, signature)
 	hash := gm.Sum(signature)
 	parts := [][]byte{encodeInt(f.version), f.seal, encodeTime(f.at), encodeBits(hash[:]), encode(tIA5, []byte(f.property))}
@@ -418,7 +420,7 @@ func (p *parties) plainly(t testing.TB, key gm.Signer, attrs bool, unsigned func
 		}
 	}
 	u := Use{Time: signedAt, Provider: "t", Marks: []Mark{{1, Box{50, 50, 42, 42}}}}
-	signature := bytes.Replace(u.signatureXML(pkg.Entries), []byte("<ofd:Seal><ofd:BaseLoc>/"+fileSeal+"</ofd:BaseLoc></ofd:Seal>"), nil, 1)
+	signature := u.signatureXML(pkg.Entries)
 	hash := gm.Sum(signature)
 	content, signed := sequence(oid("1.2.156.10197.6.1.4.2.1"), encode(tContext0, encode(tOctets, hash[:]))), hash[:]
 	var attributes []byte
@@ -914,6 +916,8 @@ func TestUseCheck(t *testing.T) {
 type stamperFunc func([]byte) ([]byte, error)
 
 func (f stamperFunc) Stamp(sig []byte) ([]byte, error) { return f(sig) }
+
+const fileSeal = dirSign + "Seal.esl"
 
 func sampleSeal(t testing.TB, name string) []byte {
 	data, err := os.ReadFile("../document/testdata/ofd/" + name)

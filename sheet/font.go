@@ -31,6 +31,7 @@ type Font struct {
 	cmap       []byte
 	cmapFormat uint16 // 0 without a usable cmap
 
+	thin     thinner
 	packer   packer
 	drawings drawings
 }

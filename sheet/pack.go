@@ -96,7 +96,7 @@ func (p *packer) prepare(f *Font) {
 	for range 3 { // what is worth repeating depends on the codes
 		var freq deflateFrequencies
 		for g := 0; g < f.numGlyphs; g += step {
-			if data := f.glyphData(GlyphID(g)); len(data) > 0 && len(data) <= maxPiece && i16(data, 0) > 0 {
+			if data := f.thinData(GlyphID(g)); len(data) > 0 && len(data) <= maxPiece && i16(data, 0) > 0 {
 				m.tokens(&p.codes, data, glyphTries, freq.count)
 			}
 		}

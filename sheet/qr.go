@@ -52,6 +52,26 @@ func encodeQR(text string) (*coding.Code, error) {
 	return nil, errors.New("text too long")
 }
 
+// cornersOf is how many steps the outlines take at most: one for each place where
+// four modules don't meet in a straight edge, and two for each shape.
+func cornersOf(dark []bool, w int) int {
+	n := 16
+	for i := w + 1; i < len(dark)-w-1; i++ {
+		a, b, c, d := dark[i-1-w], dark[i-w], dark[i-1], dark[i]
+		switch {
+		case a == b && c == d || a == c && b == d: // nothing or an edge
+		case a == d && b == c: // two corners touch
+			n += 2
+		default:
+			n++
+		}
+		if d && !b && !c {
+			n += 2 // perhaps the first corner of a shape
+		}
+	}
+	return n
+}
+
 // outlineModules walks around the dark modules of a square of n by n, those on
 // its right, the light ones on its left.
 func outlineModules(n int, black func(x, y int) bool) []Segment {
@@ -70,7 +90,7 @@ func outlineModules(n int, black func(x, y int) bool) []Segment {
 	place := func(corner int) [3]Point {
 		return [3]Point{{float64(corner%w - 1), float64(corner/w - 1)}}
 	}
-	list := make([]Segment, 0, n*n*5/8+16)
+	list := make([]Segment, 0, cornersOf(dark, w))
 	for first, d := range dark {
 		if !d || dark[first-w] || passed[first] {
 			continue

@@ -92,13 +92,13 @@ func (b *subsetter) copyGlyphs() error {
 			return fontError("the subset is too large")
 		}
 		b.loca = append(b.loca, len(b.glyf))
-		data := b.font.glyphData(b.glyphs[i])
+		data := b.font.thinData(b.glyphs[i])
 		switch {
 		case data == nil:
 		case i16(data, 0) < 0:
 			b.copyComposite(data)
 		default:
-			b.copySimple(data)
+			b.glyf = append(b.glyf, data...)
 		}
 		if len(b.glyf)%2 != 0 { // offsets are even in the short form
 			b.glyf = append(b.glyf, 0)
@@ -106,17 +106,6 @@ func (b *subsetter) copyGlyphs() error {
 	}
 	b.loca = append(b.loca, len(b.glyf))
 	return nil
-}
-
-func (b *subsetter) copySimple(data []byte) {
-	head := 10 + 2*int(i16(data, 0))
-	code := int(u16(data, head))
-	if head+2+code > len(data) {
-		return // damaged: an empty glyph
-	}
-	b.glyf = append(b.glyf, data[:head]...)
-	b.glyf = append(b.glyf, 0, 0)
-	b.glyf = append(b.glyf, data[head+2+code:]...)
 }
 
 func (b *subsetter) copyComposite(data []byte) {
@@ -149,19 +138,22 @@ func (b *subsetter) assemble(runes []rune, name string) ([]byte, int) {
 	f, be := b.font, binary.BigEndian
 	head := slices.Clone(f.head[:54])
 	clear(head[8:12]) // the sum over the file is filled in last
+	be.PutUint16(head[18:], uint16(f.unitsPerEm/f.coarser()))
+	f.thinTable(head, 36, 38, 40, 42)
 	short := len(b.glyf) <= 2*0xffff
 	be.PutUint16(head[50:], 1)
 	if short {
 		be.PutUint16(head[50:], 0)
 	}
 	hhea := slices.Clone(f.hhea[:36])
+	f.thinTable(hhea, 4, 6, 8, 10, 12, 14, 16, 22)
 	be.PutUint16(hhea[34:], uint16(len(b.glyphs)))
 	maxp := slices.Clone(f.maxp[:min(len(f.maxp), 32)])
 	be.PutUint16(maxp[4:], uint16(len(b.glyphs)))
 
 	hmtx := make([]byte, 0, 4*len(b.glyphs))
 	for _, g := range b.glyphs {
-		advance, bearing := f.metrics(g)
+		advance, bearing := f.thinMetrics(g)
 		hmtx = be.AppendUint16(hmtx, advance)
 		hmtx = be.AppendUint16(hmtx, uint16(bearing))
 	}
@@ -381,6 +373,7 @@ func (b *subsetter) os2(runes []rune) []byte {
 		binary.BigEndian.PutUint16(out[74:], uint16(b.font.ascent))
 		binary.BigEndian.PutUint16(out[76:], uint16(b.font.descent))
 	}
+	b.font.thinTable(out, 2, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 68, 70, 72, 74, 76, 86, 88)
 	if len(runes) > 0 {
 		binary.BigEndian.PutUint16(out[64:], uint16(min(runes[0], 0xffff)))
 		binary.BigEndian.PutUint16(out[66:], uint16(min(runes[len(runes)-1], 0xffff)))

@@ -147,6 +147,7 @@ func (f *figures) sizes(fonts *sheet.FontSet, data *demo.Data, office *sampleOff
 		if err != nil {
 			return err
 		}
+		content.Data.Sample = false // as they are issued
 		file, err := office.seal(maker, content)
 		if err != nil {
 			return err
@@ -181,6 +182,7 @@ func longScope(office *sampleOffice, maker *document.Maker, t *catalog.Type) (in
 	if err != nil {
 		return 0, err
 	}
+	content.Data.Sample = false
 	file, err := office.seal(maker, content)
 	return len(file), err
 }
