@@ -151,10 +151,7 @@ func (m *Maker) Prepare(c Content) (*Prepared, error) {
 	if len(pages.Seals) == 0 {
 		return nil, fmt.Errorf("prepare %s: the face has no place for a seal", c.Title)
 	}
-	data, err := licenseJSON(&c, pages.Sheets)
-	if err != nil {
-		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
-	}
+	data := licenseJSON(&c, pages.Sheets)
 	pkg, err := ofd.Write(&ofd.Document{
 		ID: c.DocID, Title: c.Title, Date: c.Date, Creator: creator, Custom: c.Metadata,
 		Pages: pages.Sheets, Labels: m.label, Design: &design.ofd, Signed: true,

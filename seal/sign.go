@@ -116,6 +116,9 @@ func Sign(p *ofd.Package, u Use) error {
 	return nil
 }
 
+// stampCache keeps the time authorities' certificates.
+var stampCache = gm.NewCache()
+
 // stamp has the time of a signature confirmed. A stamp no reader would accept is
 // found here, before there is a document with it.
 func (u *Use) stamp(sig []byte) ([]byte, error) {
@@ -123,7 +126,7 @@ func (u *Use) stamp(sig []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := gm.ParseToken(der)
+	token, err := stampCache.ParseToken(der)
 	if err != nil {
 		return nil, err
 	}
