@@ -92,7 +92,7 @@ const (
 )
 
 // worthPacking is the size from which packing a file saves more than it costs.
-const worthPacking = 700
+const worthPacking = 160
 
 // deflater is a flate writer with its buffer, pooled: a new writer for each
 // entry would cost ten times the compression itself.
@@ -120,6 +120,13 @@ func (b *Blob) compress() {
 		}
 		if len(b.Data) < worthPacking || b.Dense || random(b.Data) {
 			b.method, b.packed = stored, b.Data
+			return
+		}
+		if len(b.Data) <= smallText {
+			b.method, b.packed = deflated, packFixed(b.Data)
+			if len(b.packed) >= len(b.Data) {
+				b.method, b.packed = stored, b.Data
+			}
 			return
 		}
 		d := deflaters.Get().(*deflater)
