@@ -20,8 +20,6 @@ func (s *server) help(v *visit) error { return v.render("help", v.t("帮助"), n
 
 func (s *server) tour(v *visit) error { return v.render("tour", v.t("演示导览"), nil) }
 
-func (s *server) checkForm(v *visit) error { return v.render("check", v.t("查验证照"), nil) }
-
 // checkPost takes the code or the file of the check form.
 func (s *server) checkPost(v *visit) error {
 	f, _, err := v.r.FormFile("file")
@@ -62,10 +60,16 @@ func codeOf(typed string) string {
 
 func (s *server) checkCode(v *visit) error {
 	a, err := s.Verifier.ByCode(v.r.Context(), v.who, from(v.r), elicense.CheckCode(codeOf(v.r.PathValue("code"))))
-	if err != nil {
+	switch {
+	case err != nil && v.wantsJSON():
+		return v.failJSON(err)
+	case err != nil:
 		return v.again(err, func() error { return s.checkForm(v) })
 	}
+	case v.wantsJSON():
+		return v.statusJSON(a)
 	return s.showCheck(v, a)
+	v.w.Header().Add("Vary", "Accept")
 }
 
 // checkResult is the verdict of a check: the answer is the title.

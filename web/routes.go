@@ -63,6 +63,7 @@ func (s *server) routes() {
 	at(public, "GET /{$}", s.home)
 	at(public, "GET /check", s.checkForm)
 	at(public, "POST /check", s.checkPost)
+	at(public, "GET /check/trust.json", s.checkTrust)
 	at(public, "GET /check/{code}", s.checkCode)
 	at(public, "GET /types", s.types)
 	at(public, "GET /types/{code}", s.typeOne)

@@ -84,6 +84,13 @@ func assetHandler() http.Handler {
 		if r.URL.RawQuery == assetVersion {
 			w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 		}
+		switch strings.TrimPrefix(r.URL.Path, "/") {
+		case checkerFile:
+			checker(w, r)
+			return
+		case workerFile:
+			w.Header().Set("Content-Security-Policy", workerPolicy)
+		}
 		files.ServeHTTP(w, r)
 	})
 }
