@@ -123,6 +123,9 @@ type drawing struct {
 
 const maxDrawings = 8 << 20 // bytes, of one font
 
+// outlines are for outlines on their way to being drawn.
+var outlines = sync.Pool{New: func() any { return new([]Segment) }}
+
 func (f *Font) pathData(g GlyphID) (data []byte, steps int) {
 	f.drawings.mu.RLock()
 	d, known := f.drawings.of[g]
@@ -130,8 +133,13 @@ func (f *Font) pathData(g GlyphID) (data []byte, steps int) {
 	if known {
 		return d.data, d.steps
 	}
-	outline := f.Outline(g)
-	d = drawing{appendPathData(nil, outline), len(outline)}
+	scratch := outlines.Get().(*[]Segment)
+	budget := maxComponents
+	outline := f.outline((*scratch)[:0], g, Identity, 0, &budget)
+	d = drawing{appendPathData(make([]byte, 0, 9*len(outline)), outline), len(outline)}
+	if *scratch = outline; cap(outline) <= maxSteps {
+		outlines.Put(scratch)
+	}
 	f.drawings.mu.Lock()
 	defer f.drawings.mu.Unlock()
 	if f.drawings.bytes += len(d.data) + 64; f.drawings.bytes > maxDrawings || f.drawings.of == nil {
