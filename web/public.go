@@ -65,11 +65,11 @@ func (s *server) checkCode(v *visit) error {
 		return v.failJSON(err)
 	case err != nil:
 		return v.again(err, func() error { return s.checkForm(v) })
-	}
 	case v.wantsJSON():
 		return v.statusJSON(a)
-	return s.showCheck(v, a)
+	}
 	v.w.Header().Add("Vary", "Accept")
+	return s.showCheck(v, a)
 }
 
 // checkResult is the verdict of a check: the answer is the title.

@@ -49,7 +49,7 @@ func open(t *testing.T) *site {
 		Cases: w.Cases, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Verifier: w.Verifier, Oversight: w.Oversight,
 		Notices: notice.NewBox(w.DB), Calendar: workday.Default(), Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		PublicURL: "http://localhost", Drawer: catalog.NewDrawer(sheettest.Fonts(t)),
-		Demo:      []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}}, DemoPassword: world.Password,
+		Demo: []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}}, DemoPassword: world.Password,
 	})
 	if err != nil {
 		t.Fatal(err)
