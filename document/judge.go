@@ -241,29 +241,11 @@ func fileOf(err error) string {
 // that hold: an altered file must not show a seal it no longer has. Errors wrap
 // those of package ofd.
 func Picture(file []byte) ([][]byte, error) {
-	f, err := ofd.Open(file)
+	pages, _, err := pagesOf(file)
 	if err != nil {
 		return nil, err
 	}
-	pages, err := f.Pages()
-	if err != nil {
-		return nil, fmt.Errorf("draw OFD: %w", err)
-	}
-	if res, err := seal.Verify(f, seal.Options{}); err == nil {
-		left := maxStamps
-		for i := range res.Signatures {
-			if s := &res.Signatures[i]; s.Seal != nil && holds(s) {
-				n := min(len(s.Stamps), left)
-				stamp(pages, s, s.Stamps[:n])
-				left -= n
-			}
-		}
-	}
-	out := make([][]byte, len(pages))
-	for i := range pages {
-		out[i] = pages[i].Sheet.SVG()
-	}
-	return out, nil
+	return drawAll(pages), nil
 }
 
 // maxStamps bounds the seals drawn on all pages together.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"elicense/face"
+	"elicense/gm"
 	"elicense/ofd"
 	"elicense/seal"
 	"elicense/sheet"
@@ -13,6 +14,9 @@ import (
 
 // notSealed stands on every copy that is not the sealed file itself.
 const notSealed = "非签章件，以OFD为准"
+
+// drawn keeps what was found about seals that were drawn, which are few.
+var drawn = gm.NewCache()
 
 // pagesOf reads a file and draws its pages with the seals of the signatures that
 // hold.
@@ -25,7 +29,7 @@ func pagesOf(file []byte) ([]sheet.Sheet, *ofd.File, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("draw OFD: %w", err)
 	}
-	if res, err := seal.Verify(f, seal.Options{}); err == nil {
+	if res, err := seal.Verify(f, seal.Options{Trust: gm.Trust{Cache: drawn}}); err == nil {
 		left := maxStamps
 		for i := range res.Signatures {
 			if s := &res.Signatures[i]; s.Seal != nil && holds(s) {
