@@ -88,14 +88,21 @@ type waitingPage struct {
 	*typePage
 	Duplicates []catalog.Duplicate
 	Waiting    bool
+	InForce    *typePage // the version before, to be looked at beside
+	Problems   []problemRow
+}
+
+// waitingFace is a page of a version's face, as it is proposed.
+func (s *server) waitingFace(v *visit) error {
+	t, err := s.typeVersion(v)
+	if err != nil {
+		return err
+	}
+	return s.facePage(v, t)
 }
 
 func (s *server) waitingType(v *visit) error {
-	version, err := strconv.Atoi(v.r.PathValue("version"))
-	if err != nil {
-		return errNoPage()
-	}
-	t, err := s.Catalog.Version(v.r.Context(), elicense.TypeCode(v.r.PathValue("code")), version)
+	t, err := s.typeVersion(v)
 	if err != nil {
 		return err
 	}
@@ -107,7 +114,36 @@ func (s *server) waitingType(v *visit) error {
 	if d.Duplicates, err = s.Catalog.Duplicates(v.r.Context(), t); err != nil {
 		return err
 	}
+	if err := s.besideInForce(v, &d); err != nil {
+		return err
+	}
 	return v.render("waitingtype", v.t("核对：%s", t.Name), d)
+}
+
+// besideInForce adds what the administration compares a version with: the
+// version in force, and what is unwise about the face.
+func (s *server) besideInForce(v *visit, d *waitingPage) error {
+	versions, err := s.Catalog.Versions(v.r.Context(), d.Code)
+	if err != nil {
+		return err
+	}
+	for _, t := range versions {
+		if t.State == catalog.Published && t.Version != d.Version && d.Waiting {
+			if d.InForce, err = s.typeView(v, t); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	if d.FaceWrong != nil {
+		return nil
+	}
+	found, err := s.Drawer.Lint(d.Type, elicense.DateOf(v.Now()))
+	if err != nil && !elicense.IsKind(err, elicense.Unavailable) {
+		return err
+	}
+	d.Problems = v.problemRows(found)
+	return nil
 }
 
 func (s *server) typeDecide(v *visit) error {

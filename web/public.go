@@ -3,6 +3,7 @@ package web
 import (
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"elicense"
@@ -177,6 +178,8 @@ type typePage struct {
 	Issuers    []string
 	Versions   []*catalog.Type
 	FieldTypes map[string]string
+	Pages      int      // of the face, in all its forms
+	FaceWrong  *refusal // why the face can't be looked at
 }
 
 func (s *server) typeOne(v *visit) error {
@@ -204,6 +207,13 @@ func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {
 		return nil, err
 	}
 	d := &typePage{Type: t, UnitName: names[t.Unit], FieldTypes: catalog.FieldTypes()}
+	if t.Face != nil {
+		pages, err := s.Drawer.All(t, elicense.DateOf(v.Now()))
+		if err != nil {
+			d.FaceWrong = v.explain(err)
+		}
+		d.Pages = len(pages)
+	}
 	for _, u := range t.Issuers {
 		if n := names[u]; n != "" {
 			d.Issuers = append(d.Issuers, n)
@@ -212,6 +222,36 @@ func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {
 		}
 	}
 	return d, nil
+}
+
+// typeFace is a page of a published version's face, with invented data.
+func (s *server) typeFace(v *visit) error {
+	t, err := s.typeVersion(v)
+	if err != nil {
+		return err
+	}
+	if t.State == catalog.Proposed || t.State == catalog.Returned {
+		return errNoPage()
+	}
+	return s.facePage(v, t)
+}
+
+// typeVersion is the version of a type the address names.
+func (s *server) typeVersion(v *visit) (*catalog.Type, error) {
+	version, err := strconv.Atoi(v.r.PathValue("version"))
+	if err != nil {
+		return nil, errNoPage()
+	}
+	return s.Catalog.Version(v.r.Context(), elicense.TypeCode(v.r.PathValue("code")), version)
+}
+
+func (s *server) facePage(v *visit, t *catalog.Type) error {
+	pages, err := s.Drawer.All(t, elicense.DateOf(v.Now()))
+	var svgs [][]byte
+	for _, p := range pages {
+		svgs = append(svgs, p.SVG)
+	}
+	return pageOf(v, svgs, err)
 }
 
 type matterRow struct {

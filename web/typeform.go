@@ -1,6 +1,7 @@
 package web
 
 import (
+	"net/url"
 	"sort"
 	"strconv"
 	"strings"
@@ -28,6 +29,9 @@ type typeFormPage struct {
 	Sharings  []string
 	Roles     []pair
 	From      string // the type a new version is made of
+	Pages     int    // of the face; 0 if it is to be made of the fields
+	Problems  []problemRow
+	FaceWrong *refusal // why the face can't be looked at
 }
 
 type typeFieldRow struct {
@@ -60,33 +64,59 @@ func (s *server) typeForm(v *visit) error {
 		d.Types = append(d.Types, pair{k, w})
 	}
 	sort.Slice(d.Types, func(i, j int) bool { return d.Types[i].Name < d.Types[j].Name })
-	d.Form = short("type/" + d.From)
+	d.Form = typeKey(d.From)
 	var err error
-	if d.In, err = v.typedInto(d.Form); err != nil {
+	if d.In, err = s.typeText(v, d.From); err != nil {
 		return err
 	}
-	if len(d.In.Values) == 0 {
-		if err := s.startType(v, &d); err != nil {
-			return err
-		}
-	}
 	d.Rows = typeRows(d.In)
+	s.lookAtFace(v, &d)
 	return v.render("typeform", v.t("登记证照类别"), d)
 }
 
+// typeKey names the text of the form for a new type, or a new version of one.
+func typeKey(from string) string { return short("type/" + from) }
+
+// typeText is the text of the type form: what was just sent or kept, else what a
+// new form starts with.
+func (s *server) typeText(v *visit, from string) (typed, error) {
+	in, err := v.typedInto(typeKey(from))
+	if err == nil && len(in.Values) == 0 {
+		err = s.startType(v, in, from)
+	}
+	return in, err
+}
+
+// lookAtFace says on the form how the face stands to the fields as they are now.
+func (s *server) lookAtFace(v *visit, d *typeFormPage) {
+	if strings.TrimSpace(d.In.Get("face")) == "" {
+		return
+	}
+	t, err := typeFrom(v.who.Unit, d.In)
+	var found []catalog.Problem
+	if err == nil {
+		d.Pages = len(t.Face.Pages)
+		found, err = s.Drawer.Lint(t, elicense.DateOf(v.Now()))
+	}
+	if err != nil {
+		d.FaceWrong = v.explain(err)
+		return
+	}
+	d.Problems = v.problemRows(found)
+}
+
 // startType fills a new form: empty, or from the version that is to be replaced.
-func (s *server) startType(v *visit, d *typeFormPage) error {
-	in := d.In.Values
+func (s *server) startType(v *visit, in typed, from string) error {
 	in.Set("issuers", string(v.who.Unit))
 	in.Set("code", string(v.who.Unit))
 	in.Set("validity", "years")
 	in.Set("mode", string(catalog.Online))
 	in.Set("holders", string(catalog.AnyHolder))
 	in.Set("sharing", "有条件共享")
-	if d.From == "" {
+	if from == "" {
 		return nil
 	}
-	versions, err := s.Catalog.Versions(v.r.Context(), elicense.TypeCode(d.From))
+	versions, err := s.Catalog.Versions(v.r.Context(), elicense.TypeCode(from))
 	if err != nil {
 		return err
 	}
@@ -104,6 +134,9 @@ func (s *server) startType(v *visit, d *typeFormPage) error {
 		"mode": string(t.Mode), "reason": t.Reason, "basis": t.Basis, "annual": t.Annual, "sharing": t.Sharing,
 	} {
 		in.Set(k, x)
+	}
+	if t.Face != nil {
+		in.Set("face", faceText(t.Face))
 	}
 	roles := map[string]string{
 		t.Roles.HolderName: "holderName", t.Roles.HolderCode: "holderCode", t.Roles.Number: "number",
@@ -140,26 +173,40 @@ func typeRows(in typed) (rows []typeFieldRow) {
 }
 
 func (s *server) typePropose(v *visit) error {
-	form := short("type/" + v.r.PostFormValue("from"))
-	t := typeFrom(v)
-	if err := s.Catalog.Propose(v.r.Context(), v.who, t); err != nil {
+	from := v.r.PostFormValue("from")
+	form := typeKey(from)
+	if v.r.PostFormValue("do") == "face" {
+		if err := s.Typed.Save(v.r.Context(), v.who, form, v.r.PostForm); err != nil {
+			return err
+		}
+		return v.goTo(facePath + "?from=" + url.QueryEscape(from))
+	}
+	t, err := typeFrom(v.who.Unit, typed{Values: v.r.PostForm})
+	if err == nil {
+		err = s.Catalog.Propose(v.r.Context(), v.who, t)
+	}
+	if err != nil {
 		return v.refusedForm(err, form, func() error { return s.typeForm(v) })
 	}
-	if err := s.Typed.Clear(v.r.Context(), v.who, form); err != nil {
-		return err
+	for _, key := range []string{form, faceKey(from)} {
+		if err := s.Typed.Clear(v.r.Context(), v.who, key); err != nil {
+			return err
+		}
 	}
 	return v.goTo("/issue/types")
 }
 
-// typeFrom reads an entry from the form. Rows without key and label are skipped.
-func typeFrom(v *visit) *catalog.Type {
-	f := v.r.PostForm
+// typeFrom reads an entry from the text of the form. Rows without key and label
+// are skipped; without a face the entry gets the default one.
+//
+// Errors: Invalid or TooLarge for a face that can't be used.
+func typeFrom(unit elicense.UnitCode, f typed) (*catalog.Type, error) {
 	years, err := strconv.Atoi(f.Get("years"))
 	if err != nil {
 		years = 0 // refused by the catalog where it is needed
 	}
 	t := &catalog.Type{
-		Code: elicense.TypeCode(f.Get("code")), Name: f.Get("name"), English: strings.TrimSpace(f.Get("english")), Unit: v.who.Unit, Category: f.Get("category"),
+		Code: elicense.TypeCode(f.Get("code")), Name: f.Get("name"), English: strings.TrimSpace(f.Get("english")), Unit: unit, Category: f.Get("category"),
 		Validity: catalog.Validity{Kind: f.Get("validity"), Text: validityText(f.Get("validity"), f.Get("validityText"), years)},
 		Holders:  catalog.Holders(f.Get("holders")), Mode: catalog.Mode(f.Get("mode")), Reason: strings.TrimSpace(f.Get("reason")),
 		Basis: f.Get("basis"), Annual: strings.TrimSpace(f.Get("annual")), Sharing: f.Get("sharing"), Open: f.Has("open"),
@@ -174,7 +221,7 @@ func typeFrom(v *visit) *catalog.Type {
 		"holderName": &t.Roles.HolderName, "holderCode": &t.Roles.HolderCode, "number": &t.Roles.Number,
 		"issueDate": &t.Roles.IssueDate, "validFrom": &t.Roles.ValidFrom, "validTo": &t.Roles.ValidTo,
 	}
-	for _, r := range typeRows(typed{Values: f}) {
+	for _, r := range typeRows(f) {
 		if r.Key == "" && r.Label == "" {
 			continue
 		}
@@ -183,10 +230,15 @@ func typeFrom(v *visit) *catalog.Type {
 			*role = r.Key
 		}
 	}
+	if text := strings.TrimSpace(f.Get("face")); text != "" {
+		var err error
+		t.Face, err = catalog.ParseFace([]byte(text))
+		return t, err
+	}
 	if len(t.Fields) > 0 {
 		t.Face = catalog.DefaultFace(t.Name, t.Fields)
 	}
-	return t
+	return t, nil
 }
 
 // validityText is the rule in words, as the form gives it or as it follows.

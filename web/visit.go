@@ -50,9 +50,21 @@ func (s *server) newVisit(w http.ResponseWriter, r *http.Request, d *desk) *visi
 	return v
 }
 
+// wideForms are the addresses that take a face with its pictures: the forms that
+// hold one, and those a form is kept by or goes through when a session ran out.
+var wideForms = map[string]bool{
+	"/issue/types/new": true, facePath: true, facePath + "/preview": true, "/typed": true, "/signin": true,
+}
+
+// maxWideForm bounds such a form in bytes: a face, encoded.
+const maxWideForm = 8 << 20
+
 // readForm reads the body within its limit.
 func (v *visit) readForm() error {
 	limit := int64(maxForm)
+	if wideForms[v.r.URL.Path] {
+		limit = maxWideForm
+	}
 	multi := strings.HasPrefix(v.r.Header.Get("Content-Type"), "multipart/form-data")
 	if multi {
 		limit = maxFile
