@@ -4,7 +4,7 @@ DATA   ?= var/demo
 LISTEN ?= 127.0.0.1:8080
 export CGO_ENABLED = 0
 
-.PHONY: run reset build dist quick test
+.PHONY: run reset build checker dist quick test
 
 run: build ## serve the demo on http://localhost:8080
 	@sh scripts/need.sh fonts || true
@@ -13,10 +13,13 @@ run: build ## serve the demo on http://localhost:8080
 reset: ## forget the demo's data
 	rm -rf $(DATA)
 
-build: ## one binary without cgo
+build: checker ## one binary without cgo
 	$(GO) build -trimpath -o bin/elicense ./cmd/elicense
 
-dist: ## the same for the machines of halls and servers
+checker: ## package document for the browsers of the check page
+	@sh scripts/checker.sh
+
+dist: checker ## the same for the machines of halls and servers
 	@for a in amd64 arm64 loong64; do \
 	  echo "dist/elicense-linux-$$a"; \
 	  GOOS=linux GOARCH=$$a $(GO) build -trimpath -ldflags=-s -o dist/elicense-linux-$$a ./cmd/elicense || exit 1; \

@@ -34,6 +34,8 @@ var (
 	binary  string // the program, built as it is shipped
 	crasher string // the program built with crash points
 	golden  string // a data directory with the demo loaded
+	// goldenURL is the address the demo was loaded under, which its documents name.
+	goldenURL string
 )
 
 func TestMain(m *testing.M) {
@@ -62,6 +64,7 @@ func run(m *testing.M) (int, error) {
 	if err != nil {
 		return 1, fmt.Errorf("load the demo: %w", err)
 	}
+	goldenURL = p.url
 	if err := p.stop(); err != nil {
 		return 1, fmt.Errorf("stop after loading the demo: %w", err)
 	}

@@ -2,10 +2,11 @@
 # Every check there is. CI calls it through `make test`; no check exists only
 # there.
 #
-#   test.sh quick   format, vet, unit tests on SQLite
-#   test.sh all     installs what it needs, then format, vet, staticcheck, unit
-#                   tests and the store suite on SQLite and PostgreSQL, race
-#                   tests, stories against the built binary, browser tests, dist
+#   test.sh quick   the checker, format, vet, unit tests on SQLite
+#   test.sh all     installs what it needs, then the checker, format, vet,
+#                   staticcheck, unit tests and the store suite on SQLite and
+#                   PostgreSQL, race tests, stories against the built binary,
+#                   browser tests, dist
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -27,6 +28,10 @@ took=""
 format() {
 	bad=$(gofmt -l $(git ls-files '*.go'))
 	[ -z "$bad" ] || { echo "not formatted: $bad" >&2; return 1; }
+}
+vet() {
+	go vet ./... &&
+		GOOS=js GOARCH=wasm go vet ./cmd/checker
 }
 tidy() { go mod tidy -diff; }
 count() { # FILE of go test -json: how many tests passed
@@ -60,17 +65,19 @@ finish() {
 trap finish EXIT
 
 if [ "${1:-all}" = quick ]; then
+	part checker sh scripts/checker.sh
 	part format format
-	part vet go vet ./...
+	part vet vet
 	part units run units -short $(go list ./... | grep -v '/e2e$')
 else
 	part install sh scripts/need.sh tests
 	chmod 755 "$out"
 	ELICENSE_TEST_POSTGRES=$(sh scripts/postgres.sh start "$out/postgres")
 	export ELICENSE_TEST_POSTGRES
+	part checker sh scripts/checker.sh
 	part format format
 	part tidy tidy
-	part vet go vet ./...
+	part vet vet
 	part staticcheck go tool staticcheck -tags crash ./...
 	part units units
 	part races races
