@@ -34,7 +34,7 @@ var law = map[string]string{
 	"verification": "document " + domain,
 	"issuance":     "catalog cases document sealing verification " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
-	"sharing":      "catalog cases verification document " + domain,
+	"sharing":      "catalog cases verification document gm " + domain,
 	"archive":      "cases sharing verification document " + domain,
 	"oversight":    "catalog cases issuance lifecycle sealing verification tlog " + domain,
 	"httpapi":      edge,

@@ -53,6 +53,10 @@ type Copies struct {
 	fonts *sheet.FontSet
 }
 
+// Draw reads a file for copies in other forms, in the maker's fonts. Errors wrap
+// those of package ofd.
+func (m *Maker) Draw(file []byte) (*Copies, error) { return Draw(file, m.fonts) }
+
 // Draw reads a file for copies in other forms. The fonts are for what is written
 // on the copies besides the file's own pages. Errors wrap those of package ofd.
 func Draw(file []byte, fonts *sheet.FontSet) (*Copies, error) {
@@ -114,6 +118,8 @@ type Print struct {
 const (
 	printFoot = 38.0
 	printQR   = 33.0
+	// leastPaper is the height from which a page fills a sheet of A4 or A3.
+	leastPaper = 200.0
 )
 
 // Print writes the print form: the pages, each with the words 电子证照打印件, the
@@ -131,14 +137,17 @@ func (c *Copies) Print(p Print) ([]byte, error) {
 }
 
 func (c *Copies) printed(i int, p *Print) (sheet.Sheet, error) {
-	// The strip is added to the page, not laid over it: the face stays whole.
+	// Nothing is laid over the face: a page of paper's size is made smaller by the
+	// strip, a smaller one is made longer.
 	from := &c.pages[i]
-	out := *from
-	out.H += printFoot
-	out.Items = append([]sheet.Item{}, from.Items...)
-	out.Fixed = 0
+	out := sheet.Sheet{W: from.W, H: from.H + printFoot, Title: from.Title}
+	k := 1.0
+	if from.H >= leastPaper {
+		k, out.H = (from.H-printFoot)/from.H, from.H
+	}
+	from.Place(&out, sheet.Matrix{k, 0, 0, k, from.W * (1 - k) / 2, 0}, 1)
 	ink := sheet.Color{R: 0x33, G: 0x33, B: 0x33}
-	y := from.H
+	y := out.H - printFoot
 	out.Items = append(out.Items, &sheet.Path{Segments: sheet.Rule(4, y+0.3, out.W-4, y+0.3), Stroke: true, Width: 0.2, Color: ink})
 	left := 5.0
 	if p.QR != "" {

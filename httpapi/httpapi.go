@@ -123,6 +123,8 @@ func (s *server) routes() {
 
 	op(s, get, "/licenses/{id}", "license", "本单位签发的一个证照", s.getLicense)
 	op(s, get, "/licenses/{id}/file", "license-file", "签章文件，OFD", s.licenseFile)
+	op(s, get, "/licenses/{id}/pdf", "license-pdf", "非签章的PDF", s.licensePDF)
+	op(s, get, "/licenses/{id}/print", "license-print", "打印件，PDF", s.licensePrint)
 	op(s, post, "/licenses/{id}/events", "propose-event", "提出状态变更（待第二人复核）", s.proposeEvent, created)
 	op(s, post, "/license-changes/{id}/review", "review-event", "复核状态变更", s.reviewEvent)
 
@@ -137,6 +139,8 @@ func (s *server) routes() {
 	op(s, get, "/folder", "folder", "持证人的卡包", s.folder)
 	op(s, get, "/folder/{id}", "own-license", "持证人的一个证照", s.ownLicense)
 	op(s, get, "/folder/{id}/file", "own-file", "签章文件，OFD", s.ownFile)
+	op(s, get, "/folder/{id}/pdf", "own-pdf", "非签章的PDF", s.ownPDF)
+	op(s, get, "/folder/{id}/print", "own-print", "打印件，PDF", s.ownPrint)
 	op(s, get, "/folder/{id}/uses", "own-uses", "谁用过这个证照", s.ownUses)
 
 	op(s, post, "/checks", "check", "按二维码里的查验码查验", s.check, public)

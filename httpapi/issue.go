@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/url"
 	"strings"
 	"time"
 
@@ -287,6 +288,34 @@ func (s *server) file(ctx context.Context, who *elicense.Actor, id elicense.Lice
 		return nil, err
 	}
 	return &raw{"application/ofd", `attachment; filename="` + strings.ReplaceAll(name, `"`, "") + `"`, b}, nil
+}
+
+type printIn struct {
+	licenseID
+	Purpose string `query:"purpose" maxLength:"200" doc:"打印的用途"`
+}
+
+func (s *server) licensePDF(ctx context.Context, who *elicense.Actor, in *licenseID) (*raw, error) {
+	return pdf(s.Sharing.PDF(ctx, who, in.ID, true))
+}
+
+func (s *server) ownPDF(ctx context.Context, who *elicense.Actor, in *licenseID) (*raw, error) {
+	return pdf(s.Sharing.PDF(ctx, who, in.ID, false))
+}
+
+func (s *server) licensePrint(ctx context.Context, who *elicense.Actor, in *printIn) (*raw, error) {
+	return pdf(s.Sharing.Print(ctx, who, in.ID, true, in.Purpose))
+}
+
+func (s *server) ownPrint(ctx context.Context, who *elicense.Actor, in *printIn) (*raw, error) {
+	return pdf(s.Sharing.Print(ctx, who, in.ID, false, in.Purpose))
+}
+
+func pdf(b []byte, name string, err error) (*raw, error) {
+	if err != nil {
+		return nil, err
+	}
+	return &raw{"application/pdf", `attachment; filename*=UTF-8''` + url.PathEscape(name), b}, nil
 }
 
 type eventIn struct {

@@ -23,6 +23,9 @@ import (
 
 // Sharing answers from the licenses in the store.
 type Sharing struct {
+	// Printing makes copies on paper; nil where there are no fonts.
+	Printing *Printing
+
 	db    *store.DB
 	guard *access.Guard
 	now   func() time.Time
@@ -30,7 +33,7 @@ type Sharing struct {
 
 // New returns the sharing of the licenses kept in db.
 func New(db *store.DB, guard *access.Guard, now func() time.Time) *Sharing {
-	return &Sharing{db, guard, now}
+	return &Sharing{db: db, guard: guard, now: now}
 }
 
 // Need is what a material asks of the clerk: the color of its row.

@@ -180,6 +180,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	})
 	p.lifecycle = lifecycle.New(p.db, p.guard)
 	p.sharing = sharing.New(p.db, p.guard, now)
+	p.sharing.Printing = &sharing.Printing{Maker: maker, Printer: p.seals.Printer, CheckPage: publicURL + "/check"}
 	return p.trustRoots(ctx)
 }
 

@@ -133,6 +133,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	w.Cases = cases.New(w.DB, w.Guard)
 	w.Lifecycle = lifecycle.New(w.DB, w.Guard)
 	w.Sharing = sharing.New(w.DB, w.Guard, clock.Now)
+	w.Sharing.Printing = &sharing.Printing{Maker: document.NewMaker(set), Printer: w.Seals.Printer, CheckPage: "http://localhost/check"}
 	w.Oversight = oversight.New(w.DB, w.Guard)
 	queue := &jobs.Queue{DB: w.DB, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
 	w.Issuer = issuance.New(issuance.Config{
