@@ -112,12 +112,12 @@ type Print struct {
 	QR         string    // the text of its QR code, as StatementURL gives it
 }
 
-// printFoot is the height the foot of a print takes, in mm, and printQR the side
+// printFoot is the height the foot of a print takes, in mm, and PrintCode the side
 // of its code: wide enough for a statement of MaxStatement bytes in modules of
 // 0.35 mm.
 const (
 	printFoot = 38.0
-	printQR   = 33.0
+	PrintCode = 33.0
 	// leastPaper is the height from which a page fills a sheet of A4 or A3.
 	leastPaper = 200.0
 )
@@ -151,12 +151,12 @@ func (c *Copies) printed(i int, p *Print) (sheet.Sheet, error) {
 	out.Items = append(out.Items, &sheet.Path{Segments: sheet.Rule(4, y+0.3, out.W-4, y+0.3), Stroke: true, Width: 0.2, Color: ink})
 	left := 5.0
 	if p.QR != "" {
-		code, err := sheet.QR(p.QR, left, y+2.5, printQR)
+		code, err := sheet.QR(p.QR, left, y+2.5, PrintCode)
 		if err != nil {
 			return out, err
 		}
 		out.Items = append(out.Items, code)
-		left += printQR + 4
+		left += PrintCode + 4
 	}
 	width := out.W - left - 4
 	line := func(at, h float64, font sheet.Style, size float64, text string) error {
