@@ -66,19 +66,19 @@ func Draw(file []byte, fonts *sheet.FontSet) (*Copies, error) {
 	}
 	c := &Copies{pages: pages, file: f, fonts: fonts}
 	for i := range c.pages {
-		if err := c.note(i, notSealed, face.Center); err != nil {
+		if err := c.note(i, notSealed); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
 }
 
-// note writes a small line at the foot of a page.
-func (c *Copies) note(i int, text string, align face.Align) error {
+// note writes a small line into the upper left corner of a page, where no face has
+// anything.
+func (c *Copies) note(i int, text string) error {
 	p := &c.pages[i]
-	size := min(7, p.W/18)
 	return face.Note(p, c.fonts, text, face.Text{
-		At: face.Rect{3, p.H - 4.2, p.W - 6, 3.4}, Font: sheet.Hei, Size: size, Min: 3, Align: align, Color: sheet.Color{R: 0x66, G: 0x66, B: 0x66},
+		At: face.Rect{3, 0.8, p.W - 6, 3.4}, Font: sheet.Hei, Size: min(7, p.W/18), Min: 3, Color: sheet.Color{R: 0x66, G: 0x66, B: 0x66},
 	})
 }
 
