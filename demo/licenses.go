@@ -103,7 +103,12 @@ type due struct {
 
 // plan lists the licenses of the demo, the oldest first.
 func (d *Data) plan(now time.Time) []due {
-	g := &generator{d: d, rand: rand.New(rand.NewPCG(2017, 7)), now: now}
+	g := &generator{d: d, rand: rand.New(rand.NewPCG(2017, 7)), now: now, photos: map[string]string{}}
+	for i, t := range d.Types() {
+		if t.Mode.Made() && t.Field("photo") != nil {
+			g.photos[d.types.Types[i].Code] = t.Sample(elicense.DateOf(now))["photo"]
+		}
+	}
 	g.organizations()
 	g.people()
 	sort.SliceStable(g.list, func(i, j int) bool { return g.list[i].day > g.list[j].day })
@@ -116,12 +121,17 @@ type generator struct {
 	now  time.Time
 	list []due
 	seq  int
+
+	photos map[string]string // of nobody, by type
 }
 
 // date is the day n days before now.
 func (g *generator) date(n int) elicense.Date { return elicense.DateOf(g.now.AddDate(0, 0, -n)) }
 
 func (g *generator) add(short, unit string, day int, holder elicense.HolderRef, fields map[string]string) {
+	if p := g.photos[short]; p != "" {
+		fields["photo"] = p
+	}
 	g.list = append(g.list, due{short, unit, day, []elicense.HolderRef{holder}, fields})
 }
 
@@ -164,7 +174,7 @@ func (g *generator) special(i int, c companyOf, day int) {
 	if i != 3 && (i == 0 || i%2 == 0) && ref.Code[:2] == "91" {
 		g.add("T02", "scjg-gl", day, ref, map[string]string{
 			"holder_name": ref.Name, "uscc": ref.Code, "legal_rep": c.legal, "address": c.place, "premises": c.place, "business_form": "餐饮服务经营者",
-			"items": "热食类食品制售\n冷食类食品制售\n自制饮品制售", "license_no": elicense.FoodLicenseNumber("JY", "2350102"+fmt.Sprintf("%06d", seq)),
+			"items": "热食类食品制售\n冷食类食品制售\n自制饮品制售", "license_no": elicense.FoodLicenseNumber("JY", "2350102"+fmt.Sprintf("%06d", seq)), "daily_org": "福州市鼓楼区市场监督管理局东街市场监督管理所", "hotline": "12315",
 			"issue_date": string(issued), "valid_to": string(issued.AddYears(5, true)),
 		})
 	}
@@ -177,7 +187,7 @@ func (g *generator) special(i int, c companyOf, day int) {
 		for v := range 3 {
 			g.add("T13", "jt-fz", day, ref, map[string]string{
 				"owner": ref.Name, "plate": fmt.Sprintf("闽AD%05d", 10000+seq*3+v), "license_no": fmt.Sprintf("榕交运管货字3501%08d号", seq*3+v),
-				"vehicle_type": "重型厢式货车", "tonnage": "18吨", "scope": "普通货运", "issue_date": string(issued), "audit_to": string(g.date(day - 365)),
+				"vehicle_type": "重型厢式货车", "tonnage": "18吨", "address": c.place, "size_mm": "9000×2550×3980", "scope": "普通货运", "issue_date": string(issued), "audit_to": string(g.date(day - 365)),
 			})
 		}
 	case i%9 == 2:
@@ -186,7 +196,7 @@ func (g *generator) special(i int, c companyOf, day int) {
 			"grades": "建筑工程施工总承包二级\n市政公用工程施工总承包三级", "issue_date": string(issued), "valid_to": string(issued.AddYears(5, true)),
 		})
 		g.add("T17", "zj-fj", day, ref, map[string]string{
-			"holder_name": ref.Name, "uscc": ref.Code, "principal": c.legal, "address": c.place, "scope": "建筑施工",
+			"holder_name": ref.Name, "uscc": ref.Code, "principal": c.legal, "address": c.place, "scope": "建筑施工", "econ_type": c.kind,
 			"cert_no": fmt.Sprintf("(闽)JZ安许证字〔2025〕%06d", seq), "valid_from": string(issued), "valid_to": string(issued.AddYears(3, true)),
 		})
 	case i%9 == 3:
@@ -197,7 +207,7 @@ func (g *generator) special(i int, c companyOf, day int) {
 	case i%9 == 4:
 		g.add("T26", "jcjg-qz", day, ref, map[string]string{
 			"holder_name": ref.Name, "uscc": ref.Code, "report_no": fmt.Sprintf("QZJC2025-%05d", seq), "sample": "公共场所室内空气", "basis": "GB 37488-2019",
-			"conclusion": "符合要求", "issue_date": string(issued),
+			"conclusion": "符合要求", "issue_date": string(issued), "test_kind": "委托检验", "approver": "王示范", "reviewer": "李例", "tester": "张样",
 		})
 	case i%27 == 5:
 		g.add("T24", "scjg-fj", day, ref, map[string]string{
@@ -211,11 +221,11 @@ func (g *generator) special(i int, c companyOf, day int) {
 	case i%27 == 7:
 		g.add("T15", "wj-gl", day, ref, map[string]string{
 			"holder_name": ref.Name, "uscc": ref.Code, "legal_rep": c.legal, "principal": c.legal, "address": c.place, "subjects": "内科\n外科\n口腔科\n中医科",
-			"beds": "40", "reg_no": fmt.Sprintf("PDY%09d", seq), "valid_to": string(issued.AddYears(5, true)),
+			"beds": "40", "reg_no": fmt.Sprintf("PDY%09d", seq), "valid_from": string(issued), "valid_to": string(issued.AddYears(5, true)),
 		})
 	case i%27 == 8:
 		g.add("T03", "scjg-fz", day, ref, map[string]string{
-			"holder_name": ref.Name, "uscc": ref.Code, "legal_rep": c.legal, "address": c.place, "categories": "糕点\n饼干\n茶叶及相关制品",
+			"holder_name": ref.Name, "uscc": ref.Code, "legal_rep": c.legal, "address": c.place, "categories": "糕点\n饼干\n茶叶及相关制品", "domicile": c.place, "hotline": "12315", "details": "糕点|2401|热加工糕点|烘烤类糕点|\n饼干|0801|饼干|酥性饼干|\n茶叶及相关制品|1401|茶叶|茉莉花茶|分装",
 			"license_no": elicense.FoodLicenseNumber("SC", "1063501"+fmt.Sprintf("%06d", seq)), "valid_to": string(issued.AddYears(5, true)),
 		})
 		g.add("T18", "zrzy-fz", day, ref, map[string]string{
@@ -237,7 +247,7 @@ func (g *generator) people() {
 	people := g.d.persons()
 	for i, p := range people {
 		code, ref, seq := p.ref.Code, p.ref, g.next()
-		birth := code[6:10] + "-" + code[10:12] + "-" + code[12:14]
+		birth := birthOf(ref)
 		issued := g.date(60 + g.rand.IntN(historyDays-60))
 		home := place(i + 31)
 		if i != p4 {
@@ -258,7 +268,7 @@ func (g *generator) people() {
 		switch i % 6 {
 		case 1:
 			g.add("T21", "jy-gl", day, ref, map[string]string{
-				"name": ref.Name, "id_no": code, "sex": p.sex, "birth": birth, "cert_no": fmt.Sprintf("2025350102%07d", seq), "kind": "初级中学教师资格", "subject": "语文",
+				"name": ref.Name, "id_no": code, "sex": p.sex, "birth": birth, "cert_no": fmt.Sprintf("2025350102%07d", seq), "kind": "初级中学教师资格", "subject": "语文", "ethnic": "汉族",
 				"issue_date": string(g.date(day)),
 			})
 		case 3:
@@ -283,6 +293,11 @@ func (g *generator) people() {
 	g.families(people)
 }
 
+// birthOf is the day a citizen's number says.
+func birthOf(p elicense.HolderRef) string {
+	return p.Code[6:10] + "-" + p.Code[10:12] + "-" + p.Code[12:14]
+}
+
 // families adds the licenses that name several people.
 func (g *generator) families(people []citizenOf) {
 	for i := 0; i+1 < 24; i += 2 {
@@ -291,7 +306,8 @@ func (g *generator) families(people []citizenOf) {
 		reg := string(g.date(day))
 		g.list = append(g.list, due{"T06", "mz-gl", day, []elicense.HolderRef{a, b}, map[string]string{
 			"cert_no": fmt.Sprintf("J350102-2025-%06d", seq), "name_a": a.Name, "id_a": a.Code, "name_b": b.Name, "id_b": b.Code, "reg_date": reg,
-			"authority": "福州市鼓楼区民政局婚姻登记处",
+			"authority": "福州市鼓楼区民政局婚姻登记处", "holder": a.Name, "sex_a": people[i].sex, "sex_b": people[i+1].sex, "nation_a": "中国", "nation_b": "中国",
+			"birth_a": birthOf(a), "birth_b": birthOf(b), "photo": g.photos["T06"],
 		}})
 		if i%8 == 6 {
 			g.add("T07", "mz-gl", day-20, people[40+i].ref, map[string]string{
@@ -304,7 +320,8 @@ func (g *generator) families(people []citizenOf) {
 	g.add("T08", "fby-gl", 500, child, map[string]string{
 		"cert_no": "Y350000123", "child_name": child.Name, "sex": "男", "birth_time": "2024-05-18 08:20", "birth_place": "福州市鼓楼区妇幼保健院",
 		"mother_name": people[1].ref.Name, "mother_id": people[1].ref.Code, "father_name": people[0].ref.Name, "father_id": people[0].ref.Code,
-		"issuer_name": "福州市鼓楼区妇幼保健院", "issue_date": string(g.date(500)),
+		"issuer_name": "福州市鼓楼区妇幼保健院", "issue_date": string(g.date(500)), "gest_weeks": "39", "weight_g": "3250", "length_cm": "50",
+		"mother_nation": "中国", "father_nation": "中国", "mother_ethnic": "汉族", "father_ethnic": "汉族", "mother_addr": place(31), "father_addr": place(31),
 	})
 	g.add("T05", "ga-fz", 480, people[0].ref, map[string]string{
 		"head": people[0].ref.Name, "hukou_no": "350100000001", "hukou_type": "家庭户", "address": place(31),

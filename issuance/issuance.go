@@ -105,6 +105,8 @@ type Content struct {
 	Code       elicense.CheckCode   `json:"code"`
 	DocID      [16]byte             `json:"docId"`    // of the file
 	CheckURL   string               `json:"checkUrl"` // in the QR code: fixed with the rest, whatever the platform's address becomes
+	// Sample prints 样本 across every license: these are invented, for training.
+	Sample bool
 	Findings   []catalog.Finding    `json:"findings"`
 	Comparison Comparison           `json:"comparison"`
 	Remark     string               `json:"remark"`   // why it was returned

@@ -160,9 +160,11 @@ func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*docum
 	if err != nil {
 		return nil, err
 	}
+	data := t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, d.CheckURL)
+	data.Sample = i.Sample
 	p, err := i.Maker.Prepare(document.Content{
 		DocID: d.DocID, Title: t.Name, Date: d.IssuedOn.Start(), Metadata: metadata(t, d, issuer), Face: t.Face,
-		Data: t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, d.CheckURL),
+		Data: data,
 	})
 	if err == nil {
 		return p, nil
