@@ -105,8 +105,6 @@ type Content struct {
 	Code       elicense.CheckCode   `json:"code"`
 	DocID      [16]byte             `json:"docId"`    // of the file
 	CheckURL   string               `json:"checkUrl"` // in the QR code: fixed with the rest, whatever the platform's address becomes
-	// Sample prints 样本 across every license: these are invented, for training.
-	Sample bool
 	Findings   []catalog.Finding    `json:"findings"`
 	Comparison Comparison           `json:"comparison"`
 	Remark     string               `json:"remark"`   // why it was returned
@@ -166,7 +164,9 @@ type Config struct {
 	Compare  Comparer
 	Calendar *workday.Calendar
 	CheckURL string // start of the address in the QR code, to which the code is added
-	Log      *slog.Logger
+	// Sample prints 样本 across every license: these are invented, for training.
+	Sample bool
+	Log    *slog.Logger
 }
 
 // Issuer makes licenses.
