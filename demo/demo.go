@@ -405,6 +405,9 @@ func MakeSeals(ctx context.Context, p Platform) error {
 	return nil
 }
 
+// TestingSeal are the words of the oval seals of testing bodies.
+const TestingSeal = "检验检测专用章"
+
 // makeSeal brings a unit's seal to its use, unless it has one: the unit applies,
 // the administration makes, files and enables it.
 func (d *Data) makeSeal(ctx context.Context, p Platform, unit string) error {
@@ -426,7 +429,11 @@ func (d *Data) makeSeal(ctx context.Context, p Platform, unit string) error {
 	if err != nil {
 		return err
 	}
-	s, err := p.Seals.Apply(ctx, applicant, sealing.Application{Line: "电子证照专用章"})
+	line := "电子证照专用章"
+	if unit == "jcjg-qz" {
+		line = TestingSeal
+	}
+	s, err := p.Seals.Apply(ctx, applicant, sealing.Application{Line: line})
 	if err != nil {
 		return err
 	}

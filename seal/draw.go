@@ -10,11 +10,12 @@ import (
 	"elicense/sheet"
 )
 
-// Drawing is what a round seal shows.
+// Drawing is what a seal shows.
 type Drawing struct {
-	Name     string  // around the star, from left to right
-	Line     string  // under the star, such as 电子证照专用章; may be empty
-	Diameter float64 // mm
+	Name     string  // along the edge, from left to right
+	Line     string  // under the star or, of an oval seal, across it, such as 电子证照专用章; may be empty
+	Diameter float64 // mm; of an oval seal its width
+	Height   float64 // mm; of an oval seal, 0 for a round one
 }
 
 const (
@@ -27,54 +28,126 @@ const (
 	lineArc   = 226  // degrees it may take over a line
 )
 
-// Draw draws a round red seal with a five-pointed star as an OFD package of one
-// page, as a seal's picture has to be. The characters are polygons that differ
-// from the font's outlines by less than printers print, which keeps a seal
-// small: it goes into every document twice.
+// Draw draws a red seal, round with a five-pointed star or oval, as an OFD package
+// of one page, as a seal's picture has to be. The characters are polygons that
+// differ from the font's outlines by less than printers print, which keeps a seal
+// small: it goes into every document.
 func Draw(d Drawing, fonts *sheet.FontSet) ([]byte, error) {
 	n := utf8.RuneCountInString(d.Name)
-	if n == 0 || n > 30 || d.Diameter < 20 || d.Diameter > 100 {
-		return nil, fmt.Errorf("draw seal %q: a name of 1 to 30 characters and 20 to 100 mm are possible", d.Name)
+	oval := d.Height != 0
+	if !oval {
+		d.Height = d.Diameter
 	}
-	c := d.Diameter / 2
+	if n == 0 || n > 30 || d.Diameter < 20 || d.Diameter > 100 || d.Height < 15 || d.Height > d.Diameter {
+		return nil, fmt.Errorf("draw seal %q: a name of 1 to 30 characters, 20 to 100 mm wide and no higher, are possible", d.Name)
+	}
+	cx, cy := d.Diameter/2, d.Height/2
 	text := &sheet.Path{
 		Fill: true, Stroke: true, Width: boldness / unit, Color: sheet.Red, Matrix: &sheet.Matrix{unit, 0, 0, unit, 0, 0},
 	}
 	// The more characters, the narrower they are; all keep their height.
 	arc := float64(maxArc)
-	if d.Line != "" {
+	if d.Line != "" && !oval {
 		arc = lineArc
 	}
 	step := math.Min(22, arc/float64(max(n-1, 1)))
-	height := 0.142 * d.Diameter
-	radius := c - ring - 0.035*d.Diameter - height/2
-	width := math.Min(0.95*height, step*math.Pi/180*(radius-height/4)*0.92)
-	angle := -step * float64(n-1) / 2
-	for _, r := range d.Name {
-		sin, cos := math.Sincos(angle * math.Pi / 180)
-		m := sheet.Matrix{cos, sin, -sin, cos, c + radius*sin, c - radius*cos}
-		if err := addGlyph(text, fonts, r, width, height, m); err != nil {
+	height := 0.142 * d.Height
+	if oval {
+		step, height = math.Min(17, 188/float64(max(n-1, 1))), 0.15*d.Height
+	}
+	edge := ellipse{cx, cy, cx - ring - 0.035*d.Height - height/2, cy - ring - 0.035*d.Height - height/2}
+	places := edge.places(n, step*math.Pi/180)
+	width := math.Min(0.95*height, places.apart*(1-height/(4*edge.ry))*0.92)
+	for i, r := range []rune(d.Name) {
+		if err := addGlyph(text, fonts, r, width, height, places.at[i]); err != nil {
 			return nil, fmt.Errorf("draw seal %q: %w", d.Name, err)
 		}
-		angle += step
 	}
 	if n := utf8.RuneCountInString(d.Line); n > 0 {
-		height := math.Min(0.085*d.Diameter, 0.58*d.Diameter/float64(n))
-		x := c - height*1.04*float64(n-1)/2
+		height, y := math.Min(0.085*d.Diameter, 0.58*d.Diameter/float64(n)), cy+0.285*d.Diameter
+		if oval {
+			height, y = math.Min(0.14*d.Height, 0.56*d.Diameter/float64(n)), cy+0.2*d.Height
+		}
+		x := cx - height*1.04*float64(n-1)/2
 		for _, r := range d.Line {
-			if err := addGlyph(text, fonts, r, height, height, sheet.Matrix{1, 0, 0, 1, x, c + 0.285*d.Diameter}); err != nil {
+			if err := addGlyph(text, fonts, r, height, height, sheet.Matrix{1, 0, 0, 1, x, y}); err != nil {
 				return nil, fmt.Errorf("draw seal %q: %w", d.Name, err)
 			}
 			x += height * 1.04
 		}
 	}
-	pkg, err := ofd.Write(&ofd.Document{Date: time.Unix(0, 0).UTC(), Pages: []sheet.Sheet{{
-		W: d.Diameter, H: d.Diameter, Items: []sheet.Item{
-			&sheet.Path{Segments: sheet.Circle(c, c, c-ring/2), Stroke: true, Width: ring, Color: sheet.Red},
-			&sheet.Path{Segments: star(c, c, starSize/42*c), Fill: true, Color: sheet.Red},
-			text,
-		},
-	}}})
+	items := []sheet.Item{edgeOf(cx, cy)}
+	if !oval {
+		items = append(items, &sheet.Path{Segments: star(cx, cy, starSize/42*cx), Fill: true, Color: sheet.Red})
+	}
+	return pack(d, append(items, text))
+}
+
+// edgeOf is the ring of a seal.
+func edgeOf(cx, cy float64) *sheet.Path {
+	rx, ry := cx-ring/2, cy-ring/2
+	path := sheet.Circle(0, 0, 1)
+	for i := range path {
+		for k := range path[i].P {
+			p := &path[i].P[k]
+			p.X, p.Y = cx+rx*p.X, cy+ry*p.Y
+		}
+	}
+	return &sheet.Path{Segments: path, Stroke: true, Width: ring, Color: sheet.Red}
+}
+
+// ellipse is the line the characters of a name stand on.
+type ellipse struct{ cx, cy, rx, ry float64 }
+
+// placesOn are the places of characters along an ellipse, and how far they are
+// apart in mm.
+type placesOn struct {
+	at    []sheet.Matrix
+	apart float64
+}
+
+// places puts n characters on the upper side, as far apart as step radians are on
+// the shorter half axis, all at the same distance along the line.
+func (e ellipse) places(n int, step float64) placesOn {
+	const parts = 720
+	half := math.Min(step*float64(n-1)/2, math.Pi*0.95)
+	var lengths [parts + 1]float64
+	at := func(i int) float64 { return -half + 2*half*float64(i)/parts }
+	for i := 1; i <= parts; i++ {
+		s0, c0 := math.Sincos(at(i - 1))
+		s1, c1 := math.Sincos(at(i))
+		lengths[i] = lengths[i-1] + math.Hypot(e.rx*(s1-s0), e.ry*(c1-c0))
+	}
+	out := placesOn{at: make([]sheet.Matrix, n), apart: step * e.ry}
+	if n > 1 {
+		out.apart = lengths[parts] / float64(n-1)
+	}
+	k := 0
+	for i := range n {
+		angle := 0.0
+		if n > 1 {
+			want := out.apart * float64(i)
+			for k < parts && lengths[k+1] < want {
+				k++
+			}
+			angle = at(min(k+1, parts))
+			if k < parts {
+				if d := lengths[k+1] - lengths[k]; d > 0 {
+					angle = at(k) + (at(k+1)-at(k))*(want-lengths[k])/d
+				}
+			}
+		}
+		sin, cos := math.Sincos(angle)
+		tx, ty := e.rx*cos, e.ry*sin // along the line
+		l := math.Hypot(tx, ty)
+		tx, ty = tx/l, ty/l
+		out.at[i] = sheet.Matrix{tx, ty, -ty, tx, e.cx + e.rx*sin, e.cy - e.ry*cos}
+	}
+	return out
+}
+
+func pack(d Drawing, items []sheet.Item) ([]byte, error) {
+	pkg, err := ofd.Write(&ofd.Document{Date: time.Unix(0, 0).UTC(), Pages: []sheet.Sheet{{W: d.Diameter, H: d.Height, Items: items}}})
 	if err != nil {
 		return nil, fmt.Errorf("draw seal %q: %w", d.Name, err)
 	}

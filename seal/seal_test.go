@@ -3,6 +3,7 @@ package seal
 import (
 	"bytes"
 	"errors"
+	"math"
 	"os"
 	"strings"
 	"testing"
@@ -192,6 +193,9 @@ func TestDraw(t *testing.T) {
 		{Drawing{Name: "局", Diameter: 42}, true},
 		{Drawing{Name: strings.Repeat("局", 30), Line: "电子证照专用章", Diameter: 42}, true},
 		{Drawing{Name: "𰻝𰻝面馆", Diameter: 40}, true},
+		{Drawing{Name: "福州市鼓楼区市场监督管理局", Line: "发票专用章", Diameter: 45, Height: 30}, true},
+		{Drawing{Name: "局", Line: "章", Diameter: 40, Height: 28}, true},
+		{Drawing{Name: "局", Diameter: 42, Height: 50}, false},
 		{Drawing{Name: "", Diameter: 42}, false},
 		{Drawing{Name: strings.Repeat("局", 31), Diameter: 42}, false},
 		{Drawing{Name: "局", Diameter: 5}, false},
@@ -205,27 +209,30 @@ func TestDraw(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		page, err := (&Seal{PictureType: "ofd", Picture: data, W: tc.d.Diameter, H: tc.d.Diameter}).Sheet()
+		page, err := (&Seal{PictureType: "ofd", Picture: data, W: tc.d.Diameter, H: max(tc.d.Height, tc.d.Diameter)}).Sheet()
 		if err != nil {
 			t.Errorf("%+v can't be read back: %v", tc.d, err)
 			continue
 		}
-		if !withinRing(page, tc.d.Diameter) {
+		h := tc.d.Height
+		if h == 0 {
+			h = tc.d.Diameter
+		}
+		if !withinRing(page, tc.d.Diameter, h) {
 			t.Errorf("%+v: characters leave the ring", tc.d)
 		}
 	}
 }
 
 // withinRing tells whether all points of the text lie inside the edge.
-func withinRing(page *sheet.Sheet, diameter float64) bool {
+func withinRing(page *sheet.Sheet, w, h float64) bool {
 	text := page.Items[len(page.Items)-1].(*sheet.Path)
-	c := diameter / 2
 	for _, s := range text.Segments {
 		if s.Op == sheet.Close {
 			continue
 		}
 		p := text.Matrix.Apply(s.P[0])
-		if (p.X-c)*(p.X-c)+(p.Y-c)*(p.Y-c) > (c-ring)*(c-ring) {
+		if math.Hypot((p.X-w/2)/(w/2-ring), (p.Y-h/2)/(h/2-ring)) > 1 {
 			return false
 		}
 	}

@@ -43,8 +43,8 @@ type Register struct {
 	Keys  Keeper
 	Now   func() time.Time
 	// Draw makes the picture of a unit's seal, an OFD package of one page, and
-	// tells its diameter in mm. Nil where there are no fonts.
-	Draw func(unit, line string) ([]byte, int, error)
+	// tells its width and height in mm. Nil where there are no fonts.
+	Draw func(unit, line string) (picture []byte, w, h int, err error)
 	// Outside is the time authority seals are stamped by; nil takes the
 	// platform's own.
 	Outside gm.TimeStamper

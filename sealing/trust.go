@@ -161,13 +161,13 @@ func (r *Register) make(ctx context.Context, e *Seal, u *org.Unit) error {
 	if err != nil {
 		return err
 	}
-	picture, diameter, err := r.Draw(e.Name, e.Line)
+	picture, w, h, err := r.Draw(e.Name, e.Line)
 	if err != nil {
 		return err
 	}
 	made, err := seal.Make(seal.Spec{
 		ID: sealNumber(u.Code, e.ID), Vendor: "elicense", Type: 1, Name: e.Name, Signers: []*gm.Certificate{cert},
-		Created: from, From: from, To: to, Picture: picture, W: diameter, H: diameter,
+		Created: from, From: from, To: to, Picture: picture, W: w, H: h,
 	}, makerKey, maker)
 	if err != nil {
 		return err

@@ -162,9 +162,13 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	var maker *document.Maker
 	if p.fonts != nil {
 		maker = document.NewMaker(p.fonts)
-		p.seals.Draw = func(unit, line string) ([]byte, int, error) {
+		p.seals.Draw = func(unit, line string) ([]byte, int, int, error) {
+			if line == demo.TestingSeal {
+				b, err := seal.Draw(seal.Drawing{Name: unit, Line: line, Diameter: ovalWidth, Height: ovalHeight}, p.fonts)
+				return b, ovalWidth, ovalHeight, err
+			}
 			b, err := seal.Draw(seal.Drawing{Name: unit, Line: line, Diameter: sealDiameter}, p.fonts)
-			return b, sealDiameter, err
+			return b, sealDiameter, sealDiameter, err
 		}
 	}
 	p.catalog = catalog.New(p.db, p.guard)
@@ -188,6 +192,12 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 
 // sealDiameter is the diameter in mm of a unit's round seal.
 const sealDiameter = 42
+
+// The size in mm of the oval seals of testing bodies.
+const (
+	ovalWidth  = 45
+	ovalHeight = 30
+)
 
 // trustRoots reads the roots seals must chain to; called again when they have
 // been made.

@@ -125,9 +125,9 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	must(t, err)
 	w.Guard = access.NewGuard(w.DB, law)
 	w.Org = org.New(w.DB, clock.Now)
-	w.Seals = &sealing.Register{DB: w.DB, Guard: w.Guard, Keys: keys, Now: clock.Now, Draw: func(unit, line string) ([]byte, int, error) {
+	w.Seals = &sealing.Register{DB: w.DB, Guard: w.Guard, Keys: keys, Now: clock.Now, Draw: func(unit, line string) ([]byte, int, int, error) {
 		b, err := seal.Draw(seal.Drawing{Name: unit, Line: line, Diameter: 42}, set)
-		return b, 42, err
+		return b, 42, 42, err
 	}}
 	w.Catalog = catalog.New(w.DB, w.Guard)
 	w.Cases = cases.New(w.DB, w.Guard)
