@@ -12,7 +12,6 @@ import (
 	"elicense/catalog"
 	"elicense/org"
 	"elicense/oversight"
-	"elicense/sealing"
 )
 
 type overviewPage struct {
@@ -315,27 +314,4 @@ func (s *server) units(v *visit) error {
 		rows = append(rows, unitRow{u, of[u.Code]})
 	}
 	return v.render("units", v.t("单位与人员"), rows)
-}
-
-type sealRow struct {
-	*sealing.Seal
-	UnitName string
-	Days     int
-}
-
-func (s *server) seals(v *visit) error {
-	list, err := s.Seals.All(v.r.Context(), "")
-	if err != nil {
-		return err
-	}
-	names, _, err := s.unitNames(v)
-	if err != nil {
-		return err
-	}
-	var rows []sealRow
-	for _, x := range list {
-		rows = append(rows, sealRow{x, names[x.Unit], int(x.ValidTo.Sub(v.Now()).Hours() / 24)})
-	}
-	slices.SortStableFunc(rows, func(a, b sealRow) int { return a.ValidTo.Compare(b.ValidTo) })
-	return v.render("seals", v.t("电子印章"), rows)
 }

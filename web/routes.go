@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"elicense"
+	"elicense/sealing"
 )
 
 // desk is one of the five places people work at.
@@ -29,7 +30,7 @@ var (
 		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister},
 		nav: []link{
 			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/licenses", "本单位证照", ""},
-			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""},
+			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""},
 		},
 	}
 	window = &desk{
@@ -77,6 +78,9 @@ func (s *server) routes() {
 	at(public, "POST /signout", s.signOut)
 	at(public, "GET /set/{what}/{value}", s.setting)
 	at(public, "POST /typed", s.keepTyped)
+	s.mux.Handle("GET /ca/root.pem", s.handle(public, s.authorityRoot))
+	s.mux.Handle("GET /ca/list.crl", s.limited(s.handle(public, s.authorityList)))
+	s.mux.Handle("POST /tsa", s.limited(sealing.TimeHandler(s.Seals.TimeAuthority)))
 	at(public, "/", func(*visit) error { return errNoPage() })
 
 	at(holder, "GET /holder", s.folder)
@@ -108,6 +112,13 @@ func (s *server) routes() {
 	at(issue, "POST "+facePath, s.facePost)
 	at(issue, "POST "+facePath+"/preview", s.facePreviewJSON)
 
+	at(issue, "GET /issue/seals", s.ownSeals)
+	at(issue, "POST /issue/seals", s.sealApply)
+	at(issue, "GET /issue/seals/{id}", s.sealOne)
+	at(issue, "POST /issue/seals/{id}", s.sealMove)
+	at(issue, "GET /issue/seals/{id}/picture", s.sealPicture)
+	at(issue, "GET /issue/seals/{id}/request", s.sealRequest)
+
 	at(window, "GET /window", s.myCases)
 	at(window, "GET /window/new", s.caseForm)
 	at(window, "POST /window/new", s.caseStart)
@@ -126,6 +137,12 @@ func (s *server) routes() {
 	at(admin, "GET /admin/rules", s.rules)
 	at(admin, "GET /admin/units", s.units)
 	at(admin, "GET /admin/seals", s.seals)
+	at(admin, "POST /admin/seals", s.sealImport)
+	at(admin, "GET /admin/seals/trust", s.trust)
+	at(admin, "POST /admin/seals/trust", s.trustImport)
+	at(admin, "GET /admin/seals/{id}", s.sealOne)
+	at(admin, "POST /admin/seals/{id}", s.sealMove)
+	at(admin, "GET /admin/seals/{id}/picture", s.sealPicture)
 }
 
 func errNoPage() error {

@@ -18,6 +18,7 @@ import (
 	"elicense/access"
 	"elicense/catalog"
 	"elicense/issuance"
+	"elicense/sealing"
 	"elicense/sharing"
 )
 
@@ -119,11 +120,17 @@ func functions(lang string) template.FuncMap {
 			}
 			return t("长期")
 		},
-		"mask":      func(s string) string { return access.MaskCode(s, 6, 4) },
-		"code":      codeGroups,
-		"ident":     identGroups,
-		"join":      func(list []string) string { return strings.Join(tAll(t, list), t("、")) },
-		"lines":     func(s string) []string { return strings.Split(s, "\n") },
+		"mask":  func(s string) string { return access.MaskCode(s, 6, 4) },
+		"code":  codeGroups,
+		"ident": identGroups,
+		"join":  func(list []string) string { return strings.Join(tAll(t, list), t("、")) },
+		"lines": func(s string) []string {
+			if strings.HasPrefix(s, "data:image/") {
+				return []string{t("照片（见照面）")}
+			}
+			return strings.Split(s, "\n")
+		},
+		"photo":     photoURL,
 		"chip":      func(s elicense.Status) template.HTML { return chip(statusLook[s], t(s.Chinese()), true) },
 		"plain":     func(s elicense.Status) template.HTML { return chip(statusLook[s], t(s.Chinese()), false) },
 		"overlay":   func(w string) template.HTML { return chip(overlayLook[w], t(w), true) },
@@ -137,6 +144,7 @@ func functions(lang string) template.FuncMap {
 		"mark": func(class, shape, text string) template.HTML {
 			return chip(look{class: class, shape: shape}, text, false)
 		},
+		"sealchip":  func(s sealing.State) template.HTML { return chip(sealLook[s], t(s.Chinese()), true) },
 		"eventlook": func(k elicense.EventKind) template.HTML { return eventIcon(k) },
 		"add":       func(a, b int) int { return a + b },
 		"ints": func(n int) []int {
@@ -154,8 +162,18 @@ func functions(lang string) template.FuncMap {
 			}
 			return m
 		},
-		"str": func(v any) string { return fmt.Sprint(v) },
+		"list": func(items ...string) []string { return items },
+		"str":  func(v any) string { return fmt.Sprint(v) },
 	}
+}
+
+// photoURL is the address of a photo that is the value of a field; empty if the
+// value is no photo.
+func photoURL(value string) template.URL {
+	if _, _, ok := catalog.Photo(value); !ok {
+		return ""
+	}
+	return template.URL(value) // of base64 only, as Photo has read it
 }
 
 func tAll(t func(string, ...any) string, list []string) []string {
@@ -197,6 +215,11 @@ var (
 		issuance.Open: {class: "rest", shape: "draft"}, issuance.InReview: {class: "note", shape: "review"},
 		issuance.Sealing: {class: "note", shape: "review"}, issuance.Published: {class: "ok", shape: "ok"},
 		issuance.Void: {class: "rest", shape: "cancelled"},
+	}
+	sealLook = map[sealing.State]look{
+		sealing.Applied: {class: "note", shape: "review"}, sealing.Refused: {class: "rest", shape: "cancelled"}, sealing.Made: {class: "note", shape: "draft"},
+		sealing.Filed: {class: "note", shape: "file"}, sealing.Enabled: {class: "ok", shape: "ok"}, sealing.Disabled: {class: "care", shape: "pause"},
+		sealing.Cancelled: {class: "rest", shape: "cancelled"},
 	}
 	eventLook = map[elicense.EventKind]look{
 		elicense.EventRevoke: {class: "stop", shape: "revoked"}, elicense.EventCancel: {class: "rest", shape: "cancelled"},

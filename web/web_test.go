@@ -159,11 +159,12 @@ func TestEveryPageStandsUnderThePolicy(t *testing.T) {
 		"draft": {
 			"/issue", "/issue/new", "/issue/new?type=" + string(world.Type), "/issue/drafts/" + string(d.ID), "/issue/drafts/" + string(d.ID) + "/edit",
 			"/issue/licenses", "/issue/licenses/" + string(d.License), "/issue/types", "/issue/types/new", "/issue/types/new?from=" + string(world.Type),
+			facePath, facePath + "?from=" + string(world.Type), "/issue/seals", "/issue/seals/" + string(s.Seal),
 		},
 		"review": {"/issue", "/issue/changes"},
 		"window": {"/window", "/window/new", "/window/new?find=yc", "/window/new?matter=M04", "/window/cases/" + string(k.ID)},
 		"holder": {"/holder", "/holder/notices", "/holder/licenses/" + string(d.License), "/holder/licenses/" + string(d.License) + "/uses"},
-		"admin":  {"/admin", "/admin/types", "/admin/types/" + string(world.Type) + "/1", "/admin/rules", "/admin/units", "/admin/seals"},
+		"admin":  {"/admin", "/admin/types", "/admin/types/" + string(world.Type) + "/1", "/admin/rules", "/admin/units", "/admin/seals", "/admin/seals/trust", "/admin/seals/" + string(s.Seal)},
 		"audit":  {"/admin/records", "/admin/records?by=case&key=" + string(k.ID)},
 	}
 	for login, paths := range pages {

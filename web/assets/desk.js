@@ -59,3 +59,46 @@ for (const form of document.querySelectorAll("form[data-keep]")) {
     }, 800);
   });
 }
+
+// Photos are made small here: at most 420 × 560 and 60 KB.
+for (const field of document.querySelectorAll("[data-photo]")) {
+  const [value, img, pick, drop, bad] = ["input[type=hidden]", "img", "[data-pick]", "[data-drop]", "[data-bad]"].map((s) => field.querySelector(s));
+  const show = () => {
+    img.hidden = drop.hidden = value.value === "";
+    if (value.value) img.src = value.value;
+  };
+  const put = (url) => {
+    value.value = url;
+    show();
+    value.dispatchEvent(new Event("input", { bubbles: true }));
+  };
+  pick.hidden = field.querySelector("[data-hint]").hidden = false;
+  field.querySelector("[data-plain]").hidden = true;
+  show();
+  drop.addEventListener("click", () => put(""));
+  pick.querySelector("input").addEventListener("change", async (e) => {
+    const file = e.target.files[0];
+    e.target.value = "";
+    bad.hidden = true;
+    if (file) await shrink(file).then(put, () => { bad.hidden = false; });
+  });
+}
+
+async function shrink(file) {
+  const picture = await createImageBitmap(file);
+  const canvas = document.createElement("canvas");
+  for (let most = 1; most > 0.2; most *= 0.8) {
+    const by = Math.min(1, (420 * most) / picture.width, (560 * most) / picture.height);
+    canvas.width = Math.max(1, Math.round(picture.width * by));
+    canvas.height = Math.max(1, Math.round(picture.height * by));
+    const paper = canvas.getContext("2d");
+    paper.fillStyle = "#fff";
+    paper.fillRect(0, 0, canvas.width, canvas.height);
+    paper.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    for (let quality = 0.9; quality > 0.4; quality -= 0.1) {
+      const url = canvas.toDataURL("image/jpeg", quality);
+      if (url.length * 0.75 < 59 * 1024) return url;
+    }
+  }
+  throw new Error("too large");
+}
