@@ -15,6 +15,24 @@ import (
 	"elicense/gm"
 )
 
+// Keepers are several keepers as one: a key is opened where it is found first, and
+// made by the first.
+type Keepers []Keeper
+
+// Open returns the key of the first keeper that has it.
+func (k Keepers) Open(name string) (gm.Signer, error) {
+	for _, one := range k {
+		key, err := one.Open(name)
+		if err == nil || !errors.Is(err, gm.ErrNoKey) {
+			return key, err
+		}
+	}
+	return nil, gm.ErrNoKey
+}
+
+// Create makes a key with the first keeper.
+func (k Keepers) Create(name string) (gm.Signer, error) { return k[0].Create(name) }
+
 // Remote is a Keeper whose keys are with a remote sealing service, such as the
 // province's seal system: messages go out, signatures come back, and each is
 // checked before it is used.

@@ -2,6 +2,7 @@ package sealing_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -334,6 +335,16 @@ func TestRemoteSealingService(t *testing.T) {
 	if file, err := fileOf(ctx, w, d); err != nil || len(file) == 0 {
 		t.Fatal(err)
 	}
+	t.Run("a key is found with the service when it is not here", func(t *testing.T) {
+		both := sealing.Keepers{local, sealing.NewRemote(server.URL, "secret")}
+		k, err := both.Open(sealing.KeyName(remote))
+		if err != nil || !k.Public().Equal(h.Cert.Key) {
+			t.Errorf("opened %v, %v", k, err)
+		}
+		if _, err := both.Open("nowhere"); !errors.Is(err, gm.ErrNoKey) {
+			t.Errorf("Open = %v", err)
+		}
+	})
 	t.Run("a service that is down leaves the draft waiting", func(t *testing.T) {
 		fail = true
 		defer func() { fail = false }()

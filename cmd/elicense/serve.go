@@ -22,6 +22,7 @@ import (
 	"elicense/notice"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/sealing"
 	"elicense/web"
 	"elicense/workday"
 )
@@ -32,6 +33,10 @@ type serveCmd struct {
 	Listen      string `help:"Address to serve on. (${default})" default:"127.0.0.1:8080" env:"ELICENSE_LISTEN" placeholder:"ADDR"`
 	AdminListen string `help:"Address of metrics, health and profiles; loopback only. Empty is off. (${default})" default:"127.0.0.1:0" env:"ELICENSE_ADMIN_LISTEN" placeholder:"ADDR"`
 	PublicURL   string `help:"Address people reach the platform under; it goes into QR codes." env:"ELICENSE_PUBLIC_URL" placeholder:"URL"`
+
+	SealingService string `help:"Address of a sealing service that keeps keys of imported seals." env:"ELICENSE_SEALING_SERVICE" placeholder:"URL"`
+	SealingToken   string `help:"File with the credential for the sealing service." env:"ELICENSE_SEALING_TOKEN" type:"path" placeholder:"FILE"`
+	TimeAuthority  string `help:"Address of an outside time authority (RFC 3161); the platform's own is used without." env:"ELICENSE_TIME_AUTHORITY" placeholder:"URL"`
 }
 
 const (
@@ -61,6 +66,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 			log.Error("close", "err", err)
 		}
 	}()
+	if err := c.connect(p); err != nil {
+		return err
+	}
 	if c.Demo {
 		if err := c.loadDemo(ctx, p); err != nil {
 			return err
@@ -75,6 +83,21 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	return c.serve(ctx, p, listener)
+}
+
+// connect turns to outside services for keys and time.
+func (c *serveCmd) connect(p *platform) error {
+	if c.SealingService != "" {
+		token, err := os.ReadFile(c.SealingToken)
+		if err != nil {
+			return fmt.Errorf("credential for the sealing service: %w", err)
+		}
+		p.seals.Keys = sealing.Keepers{p.keys, sealing.NewRemote(c.SealingService, strings.TrimSpace(string(token)))}
+	}
+	if c.TimeAuthority != "" {
+		p.seals.Outside = sealing.NewTimeClient(c.TimeAuthority)
+	}
+	return nil
 }
 
 // The files in the data directory that say how far the demo's loading came.
