@@ -73,6 +73,7 @@ func TestBrowserSeal(t *testing.T) {
 	b.open("/admin/types/" + newType + "/2")
 	b.click(`button[value="publish"]`)
 	b.as("draft-gl")
+	b.heard() // what was refused on the way
 	b.open("/issue/new?type=" + newType)
 	choosePhoto(b)
 	if wrong := b.heard(); len(wrong) > 0 {
