@@ -100,7 +100,7 @@ func (s *Sharing) Print(ctx context.Context, actor *elicense.Actor, id elicense.
 		return nil, "", err
 	}
 	pdf, err := c.Print(form)
-	return pdf, strings.TrimSuffix(name, ".ofd") + "-打印件.pdf", err
+	return pdf, strings.TrimSuffix(name, ".ofd") + "-print.pdf", err
 }
 
 // statement signs what a print says, as the text of its QR code.

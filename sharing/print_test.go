@@ -24,7 +24,7 @@ func TestPrints(t *testing.T) {
 			t.Errorf("the PDF says %q", got)
 		}
 		print, name, err := w.Sharing.Print(ctx, w.Reviewer, d.License, true, "办理公积金提取")
-		if err != nil || !strings.HasSuffix(name, "打印件.pdf") {
+		if err != nil || !strings.HasSuffix(name, "-print.pdf") {
 			t.Fatal(name, err)
 		}
 		got := text(t, print)
