@@ -9,8 +9,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
+	"unicode"
+
+	"elicense/document"
+	"elicense/gm"
 )
 
 // tool runs the program and returns its output and exit code.
@@ -115,5 +121,157 @@ func TestUnusableArguments(t *testing.T) {
 	}
 	if out, code := tool(t, "verify", "e2e_test.go"); code != 1 || !strings.Contains(out, "不能核验") {
 		t.Errorf("a file that is no license: exit %d: %s", code, out)
+	}
+}
+
+// TestFilesOfAnotherMaker judges each sample as the table beside it says.
+func TestFilesOfAnotherMaker(t *testing.T) {
+	root := filepath.Join(samples, "root.pem")
+	for _, tc := range []struct {
+		file    string
+		trusted bool
+		verdict string
+		says    []string
+	}{
+		{"sesv4.ofd", true, "genuine", []string{"[通过] 签名覆盖了文件包内的全部文件。"}},
+		{"sesv4.ofd", false, "genuine-untrusted", []string{"签章人不可信任", "证书链不通向受信任的根证书"}},
+		{"sesv4-two-seals.ofd", false, "genuine-untrusted", []string{"签名 1", "签名 2", "[请留意]", "制章人证书不可信：证书链不通向受信任的根证书"}},
+		{"sesv1.ofd", false, "genuine-untrusted", []string{"证书"}},
+		{"gbt35275.ofd", false, "genuine-untrusted", []string{"证书"}},
+		{"gbt35275-pkcs9.ofd", false, "genuine-untrusted", []string{"证书"}},
+		{"raw-sm2.ofd", true, "not-signed", []string{"[没有通过]", "没有证书"}},
+		{"bad-sesv1-page-flip.ofd", true, "altered", []string{"被改动的文件：Doc_0/Pages/Page_0/Content.xml"}},
+		{"bad-sesv1-ref-removed.ofd", true, "altered", []string{"Signature.xml"}},
+		{"bad-sesv1-signedvalue-flip.ofd", true, "altered", []string{"[没有通过]"}},
+	} {
+		var args []string
+		if tc.trusted {
+			args = []string{"--root", root}
+		}
+		path := filepath.Join(samples, tc.file)
+		want := 1
+		if tc.verdict == "genuine" {
+			want = 0
+		}
+		out, code := tool(t, append([]string{"verify", path}, args...)...)
+		if code != want {
+			t.Errorf("%s: exit %d", tc.file, code)
+		}
+		for _, s := range tc.says {
+			if !strings.Contains(out, s) {
+				t.Errorf("%s does not say %q:\n%s", tc.file, s, out)
+			}
+		}
+		var all []struct {
+			File, Verdict, VerdictNow string
+			Checks                    []struct{ Name, State, Reason, ReasonEn string }
+		}
+		out, _ = tool(t, append([]string{"verify", "--json", path}, args...)...)
+		if err := json.Unmarshal([]byte(out), &all); err != nil || len(all) != 1 || all[0].Verdict != tc.verdict || all[0].VerdictNow == "" || all[0].File != path {
+			t.Fatalf("%s: want %s, %v: %s", tc.file, tc.verdict, err, out)
+		}
+		out, code = tool(t, append([]string{"verify", "--lang", "en", path}, args...)...)
+		if code != want || han(strings.ReplaceAll(strings.Join(regexp.MustCompile(`(?m)^    \[.*$`).FindAllString(out, -1), ""), path, "")) {
+			t.Errorf("%s in English:\n%s", tc.file, out)
+		}
+		for _, k := range all[0].Checks {
+			if k.Reason == "" || k.ReasonEn == "" || tc.verdict != "unreadable" && !strings.Contains(out, k.ReasonEn) {
+				t.Errorf("%s: check %s is not listed: %q", tc.file, k.Name, k.ReasonEn)
+			}
+		}
+	}
+}
+
+func han(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return unicode.Is(unicode.Han, r) }) >= 0
+}
+
+// TestJudgedAsOfAnotherTime: a file stays what it was when its certificates have
+// run out, and what it is then is said beside it.
+func TestJudgedAsOfAnotherTime(t *testing.T) {
+	file, root := filepath.Join(samples, "sesv4.ofd"), filepath.Join(samples, "root.pem")
+	var all []struct{ Verdict, VerdictNow string }
+	judge := func(at string) {
+		t.Helper()
+		out, _ := tool(t, "verify", "--json", "--root", root, "--at", at, file)
+		if err := json.Unmarshal([]byte(out), &all); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	judge("2026-11-23 17:00")
+	if all[0].Verdict != "genuine" || all[0].VerdictNow != "genuine" {
+		t.Errorf("then: %+v", all)
+	}
+	judge("2096-01-01")
+	if all[0].Verdict != "genuine" || all[0].VerdictNow != "genuine-untrusted" {
+		t.Errorf("in 2096: %+v", all)
+	}
+	if out, code := tool(t, "verify", "--root", root, "--at", "2096-01-01T00:00:00+08:00", file); code != 0 || !strings.Contains(out, "截至 2096-01-01 00:00:00：签章成立，但签章人不可信任") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	for _, args := range [][]string{{"--at", "yesterday"}, {"--crl", root}, {"--intermediate", file}, {"--lang", "fr"}, {"--value", "x"}, {"--report", t.TempDir()}} {
+		if out, code := tool(t, append([]string{"verify", file}, args...)...); code != 2 {
+			t.Errorf("verify %v: exit %d: %s", args, code, out)
+		}
+	}
+}
+
+// TestReportToPrint is one page a file, needs nothing beside it, and shows what
+// is in a file as text.
+func TestReportToPrint(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.html")
+	tool(t, "verify", "--report", path, "--root", filepath.Join(samples, "root.pem"), filepath.Join(samples, "sesv4.ofd"), filepath.Join(samples, "bad-sesv1-page-flip.ofd"))
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(b)
+	for _, s := range []string{"<title>电子证照查验报告</title>", "真实", "被改动过", "Doc_0/Pages/Page_0/Content.xml", "size: A4", "data:image/svg&#43;xml;base64,", "按签章时判断", "对端测试用章"} {
+		if !strings.Contains(page, s) {
+			t.Errorf("the report does not say %q", s)
+		}
+	}
+	if n := strings.Count(page, "<article>"); n != 2 {
+		t.Errorf("%d pages", n)
+	}
+	if m := regexp.MustCompile(`(?i)(src|href)="[^d][^"]*"|<script|url\(|@import`).FindString(page); m != "" {
+		t.Errorf("the report needs %s", m)
+	}
+}
+
+// TestPrintOnTheCommandLine checks a print's QR text and values typed from it.
+func TestPrintOnTheCommandLine(t *testing.T) {
+	key, err := gm.GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 11, 24, 1, 30, 0, 0, time.UTC)
+	cert, err := gm.NewRoot(key, gm.Name{CommonName: "打印"}, at, at.AddDate(5, 0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := document.NewStatement("1.2.156.3005.2.7", "有效", at, []string{"甲公司, 福州", "陈示例"}, cert).Sign(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := document.StatementURL("http://localhost/check", signed)
+	printer := filepath.Join(t.TempDir(), "printer.pem")
+	if err := os.WriteFile(printer, cert.PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, code := tool(t, "verify", "--print", text, "--printer", printer, "--value", "甲公司,福州", "--value", "陈示例")
+	if code != 0 || strings.Count(out, "[相符]") != 2 || !strings.Contains(out, "1.2.156.3005.2.7") || !strings.Contains(out, "2026-11-24 09:30:00") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := tool(t, "verify", "--print", text, "--printer", printer, "--value", "陈示列"); code != 1 || !strings.Contains(out, "[不相符] 陈示列") {
+		t.Errorf("exit %d: %s", code, out)
+	}
+	if out, code := tool(t, "verify", "--json", "--print", text, "--printer", filepath.Join(samples, "root.pem")); code != 1 || !strings.Contains(out, `"genuine": false`) {
+		t.Errorf("another printer: exit %d: %s", code, out)
+	}
+	for _, args := range [][]string{{"--print", text}, {"--print", text, "--printer", "no-such-file"}, {"--print", text, "--printer", printer, printer}} {
+		if out, code := tool(t, append([]string{"verify"}, args...)...); code != 2 {
+			t.Errorf("verify %v: exit %d: %s", args, code, out)
+		}
 	}
 }

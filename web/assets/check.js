@@ -86,13 +86,26 @@ const states = { pass: ["ok", "ok"], note: ["care", "warn"], na: ["rest", "futur
 const reason = (c) => (english ? c.reasonEn : c.reason) || c.reason;
 const pairs = (list) => list.flatMap(([k, v]) => (v ? [el("dt", {}, k), el("dd", {}, v)] : []));
 
+// Checks in a row that came out the same, such as those not carried out after
+// one failed, are one line.
+function lines(checks) {
+  const list = [];
+  for (const c of checks) {
+    const last = list.at(-1);
+    if (last && last.state === c.state && last.reason === c.reason && last.file === c.file) last.times++;
+    else list.push({ ...c, times: 1 });
+  }
+  return list.map(checkLine);
+}
+
 function checkLine(c) {
   const line = el("li", { class: "tickline" }, chip(...states[c.state], say("state." + c.state)), el("span", {}, reason(c)));
   if (c.file && !reason(c).includes(c.file)) line.lastChild.append(" ", el("span", { class: "code" }, c.file));
+  if (c.times > 1) line.lastChild.append(` ×${c.times}`);
   return line;
 }
 
-const group = (title, note, checks) => el("section", { class: "checkgroup" }, el("h3", {}, title), note ? el("p", { class: "cap", lang: "zh-CN" }, note) : "", el("ul", { class: "small" }, ...checks.map(checkLine)));
+const group = (title, note, checks) => el("section", { class: "checkgroup" }, el("h3", {}, title), note ? el("p", { class: "cap", lang: "zh-CN" }, note) : "", el("ul", { class: "small" }, ...lines(checks)));
 
 // The verdict on a file.
 const looks = {
