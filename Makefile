@@ -4,7 +4,7 @@ DATA   ?= var/demo
 LISTEN ?= 127.0.0.1:8080
 export CGO_ENABLED = 0
 
-.PHONY: run reset build checker dist quick test
+.PHONY: run reset build checker dist quick test fuzz
 
 run: build ## serve the demo on http://localhost:8080
 	@sh scripts/need.sh fonts || true
@@ -24,6 +24,9 @@ dist: checker ## the same for the machines of halls and servers
 	  echo "dist/elicense-linux-$$a"; \
 	  GOOS=linux GOARCH=$$a $(GO) build -trimpath -ldflags=-s -o dist/elicense-linux-$$a ./cmd/elicense || exit 1; \
 	done
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	sh scripts/fuzz.sh
 
 quick: ## what a developer runs at every step: under a minute
 	sh scripts/test.sh quick
