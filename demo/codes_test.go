@@ -60,6 +60,9 @@ func part(t *testing.T, img image.Image, r face.Rect) *gozxing.BinaryBitmap {
 
 // The codes on every printed face can be read by another program.
 func TestCodesOnFacesCanBeRead(t *testing.T) {
+	if testing.Short() {
+		t.Skip("draws every face on paper")
+	}
 	fonts := sheettest.Fonts(t)
 	bars := 0
 	for _, x := range made(t) {
