@@ -380,9 +380,6 @@ type Details struct {
 	Count  int // of all uses
 }
 
-// latestUses is how many uses Details shows.
-const latestUses = 50
-
 // Details reads a seal for the administration, the auditors or its own unit.
 //
 // Errors: Forbidden, NotFound.

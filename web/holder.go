@@ -81,14 +81,6 @@ func (s *server) ownFace(v *visit) error {
 	return pageOf(v, svgs, err)
 }
 
-func (s *server) ownFile(v *visit) error {
-	b, name, err := s.Sharing.File(v.r.Context(), v.who, elicense.LicenseID(v.r.PathValue("id")), false)
-	if err != nil {
-		return err
-	}
-	return v.file(name, "application/ofd", b)
-}
-
 type usesPage struct {
 	License elicense.LicenseID
 	List    []sharing.Usage

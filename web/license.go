@@ -82,12 +82,41 @@ func (s *server) issuedFace(v *visit) error {
 	return pageOf(v, svgs, err)
 }
 
-func (s *server) issuedFile(v *visit) error {
-	b, name, err := s.Sharing.File(v.r.Context(), v.who, elicense.LicenseID(v.r.PathValue("id")), true)
-	if err != nil {
-		return err
+// file answers with the sealed file, for its holder or, issued being set, for its
+// issuing unit.
+func (s *server) file(issued bool) func(*visit) error {
+	return func(v *visit) error {
+		b, name, err := s.Sharing.File(v.r.Context(), v.who, elicense.LicenseID(v.r.PathValue("id")), issued)
+		if err != nil {
+			return err
+		}
+		return v.file(name, "application/ofd", b)
 	}
-	return v.file(name, "application/ofd", b)
+}
+
+func (s *server) pdf(issued bool) func(*visit) error {
+	return func(v *visit) error {
+		b, name, err := s.Sharing.PDF(v.r.Context(), v.who, elicense.LicenseID(v.r.PathValue("id")), issued)
+		if err != nil {
+			return err
+		}
+		return v.file(name, "application/pdf", b)
+	}
+}
+
+// print answers with the print form, or with the license's page and what was wrong.
+func (s *server) print(issued bool) func(*visit) error {
+	page := s.ownLicense
+	if issued {
+		page = s.issued
+	}
+	return func(v *visit) error {
+		b, name, err := s.Sharing.Print(v.r.Context(), v.who, elicense.LicenseID(v.r.PathValue("id")), issued, v.r.PostFormValue("purpose"))
+		if err != nil {
+			return v.again(err, func() error { return page(v) })
+		}
+		return v.file(name, "application/pdf", b)
+	}
 }
 
 func (s *server) changePropose(v *visit) error {

@@ -180,6 +180,9 @@ func (v *visit) render(name, title string, d any) error {
 	return nil
 }
 
+// Posted returns what was typed into a form that is shown again.
+func (v *visit) Posted(name string) string { return v.r.PostFormValue(name) }
+
 func (v *visit) goTo(path string) error {
 	http.Redirect(v.w, v.r, path, http.StatusSeeOther)
 	return nil

@@ -426,6 +426,32 @@ func TestUseInACaseShowsTheProjection(t *testing.T) {
 	p.want(page, http.StatusOK, "这个办件已经办结")
 }
 
+// TestPaperFromTheDesks takes both kinds of copies where a license stands on a page.
+func TestPaperFromTheDesks(t *testing.T) {
+	s := open(t)
+	d := s.Publish(t, s.Completion("1"))
+	for login, base := range map[string]string{"holder": "/holder/licenses/", "draft": "/issue/licenses/"} {
+		path := base + string(d.License)
+		p := s.as(t, login)
+		p.want(p.get(path), http.StatusOK, path+"/file", path+"/pdf", path+"/print")
+		for name, ask := range map[string]func() string{
+			".pdf":       func() string { return p.get(path + "/pdf") },
+			"-print.pdf": func() string { return p.post(path+"/print", "purpose", "入学报名") },
+		} {
+			b := ask()
+			if got := p.last.Header.Get("Content-Disposition"); p.last.StatusCode != http.StatusOK || !strings.HasPrefix(b, "%PDF-") || !strings.HasSuffix(got, name+`"`) {
+				t.Errorf("%s: status %d, %q, %.20q", path+name, p.last.StatusCode, got, b)
+			}
+		}
+		long := strings.Repeat("长", 61)
+		p.want(p.post(path+"/print", "purpose", long), http.StatusBadRequest, "用途最多60个字", "第十五条", long)
+	}
+	stranger := s.as(t, "window")
+	if stranger.post("/holder/licenses/" + string(d.License) + "/print"); stranger.last.StatusCode == http.StatusOK {
+		t.Error("another person's license was printed")
+	}
+}
+
 func TestPublicCheck(t *testing.T) {
 	s := open(t)
 	d := s.Publish(t, s.Completion("1"))

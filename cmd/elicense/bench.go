@@ -19,8 +19,8 @@ type benchCmd struct {
 }
 
 type benchDocumentCmd struct {
-	JSON    bool          `help:"Print one JSON object." name:"json"`
-	Seconds time.Duration `help:"How long each part is measured." default:"2s"`
+	JSON bool          `help:"Print one JSON object." name:"json"`
+	For  time.Duration `help:"How long each part is measured." default:"2s"`
 }
 
 // figures are what bench document prints. Ratios are of processor time inside
@@ -119,7 +119,7 @@ func (c *benchDocumentCmd) measure(fonts *sheet.FontSet, data *demo.Data, office
 	for range turns {
 		for i := range parts {
 			p := &parts[i]
-			each, err := cpuTime(p.run, c.Seconds/turns)
+			each, err := cpuTime(p.run, c.For/turns)
 			if err != nil {
 				return nil, err
 			}
