@@ -240,3 +240,11 @@ func FuzzStatement(f *testing.F) {
 		}
 	})
 }
+
+func TestAnyOfTheFourFieldsMarksACopy(t *testing.T) {
+	for name, want := range map[string]bool{"JZJZZSJ": true, "JZJZZZ": true, "JZJZZSY": true, "JZJYXQJZSJ": true, "ZZMC": false} {
+		if _, got := CopyOf([]Pair{{Name: name, Value: "20261120000000"}}); got != want {
+			t.Errorf("%s: copy %t, want %t", name, got, want)
+		}
+	}
+}

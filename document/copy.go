@@ -89,14 +89,16 @@ func CopyOf(metadata []Pair) (n CopyNote, ok bool) {
 		switch p.Name {
 		case "JZJZZSJ":
 			n.Made, _ = time.ParseInLocation("20060102150405", p.Value, shanghai)
-			ok = true
 		case "JZJZZZ":
 			n.Maker = p.Value
 		case "JZJZZSY":
 			n.Purpose = p.Value
 		case "JZJYXQJZSJ":
 			n.Until, _ = time.ParseInLocation("20060102150405", p.Value, shanghai)
+		default:
+			continue
 		}
+		ok = true // any of the four: others may not write all
 	}
 	return n, ok
 }

@@ -481,7 +481,27 @@ const look = `(() => {
     h1: document.querySelectorAll("h1").length,
     broken: [...document.images].filter(i => i.complete && i.naturalWidth === 0).map(i => i.getAttribute("src")),
     inline: document.querySelectorAll("[style], style, script:not([src])").length,
+    covered: covered(),
   };
+  // covered finds words that lie over other words or over a picture.
+  function covered() {
+    const words = [], walk = document.createTreeWalker(document.querySelector("main") ?? document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+      const n = walk.currentNode, p = n.parentElement;
+      if (!n.data.trim() || p.closest("svg, select, textarea, .sr, [hidden], .bar, .dock, .actbar, .wm, [aria-hidden]") || !p.checkVisibility({opacityProperty: true, visibilityProperty: true}) || [...ways(p)].some(x => /fixed|sticky/.test(getComputedStyle(x).position) || getComputedStyle(x).overflowY != "visible" && x != document.body)) continue;
+      const range = document.createRange();
+      range.selectNodeContents(n);
+      for (const r of range.getClientRects()) if (r.width > 4 && r.height > 4) words.push({n, r, say: n.data.trim().slice(0, 30)});
+    }
+    const things = words.concat([...document.querySelectorAll("main .qr > svg, main .faceimg")].map(n => ({n, r: n.getBoundingClientRect(), say: n.tagName})));
+    const found = [];
+    words.forEach((a, i) => things.slice(i + 1).forEach(b => {
+      const w = Math.min(a.r.right, b.r.right) - Math.max(a.r.left, b.r.left), h = Math.min(a.r.bottom, b.r.bottom) - Math.max(a.r.top, b.r.top);
+      if (a.n != b.n && w > 3 && h > Math.min(a.r.height, b.r.height) / 2) found.push(a.say + " / " + b.say);
+    }));
+    return found.slice(0, 3);
+  }
+  function* ways(x) { for (; x; x = x.parentElement) yield x; }
 })()`
 
 type looked struct {
@@ -489,6 +509,8 @@ type looked struct {
 	H1     int      `json:"h1"`
 	Broken []string `json:"broken"`
 	Inline int      `json:"inline"`
+	// Covered are words that lie over others.
+	Covered []string `json:"covered"`
 }
 
 // everyPage opens every page on a desk's screen and on a phone.
@@ -548,7 +570,7 @@ func (b *browser) inspect(t *testing.T, path string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got.Wide) > 0 || got.H1 != 1 || len(got.Broken) > 0 || got.Inline > 0 {
+		if len(got.Wide) > 0 || got.H1 != 1 || len(got.Broken) > 0 || got.Inline > 0 || len(got.Covered) > 0 {
 			t.Errorf("%s: %+v", v.name, got)
 		}
 		if wrong := b.heard(); len(wrong) > 0 {

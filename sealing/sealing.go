@@ -207,7 +207,7 @@ func (r *Register) Make(ctx context.Context, actor *elicense.Actor, id elicense.
 func (r *Register) Move(ctx context.Context, actor *elicense.Actor, id elicense.SealID, to State, remark string) error {
 	remark = strings.TrimSpace(remark)
 	if remark == "" && (to == Refused || to == Disabled || to == Cancelled) {
-		return elicense.E(elicense.Invalid, "要写明原因").At("remark")
+		return elicense.E(elicense.Invalid, "要写明原因").At("remark").Then("请填写原因再提交")
 	}
 	act := access.SealManage
 	if to == Disabled || to == Cancelled {

@@ -54,7 +54,7 @@ func TestTextsAreInBothLanguages(t *testing.T) {
 	var missing []string
 	for s, where := range want {
 		e, ok := englishTexts[s]
-		if !ok && (article.MatchString(s) || partOfPattern(s)) {
+		if !ok && (article.MatchString(s) || !strings.HasSuffix(where, ".html") && partOfPattern(s)) {
 			continue
 		}
 		if !ok {

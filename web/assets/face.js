@@ -355,7 +355,7 @@ function boxes() {
     const n = +leaf.dataset.page;
     const page = face.pages[n];
     if (!page) continue;
-    const over = svg("svg", { viewBox: `0 0 ${page.w} ${page.h}`, class: "over" });
+    const over = svg("svg", { viewBox: `0 0 ${page.w} ${page.h}`, class: "handles" });
     scale = page.w / leaf.clientWidth;
     const grip = 9 * scale;
     const list = objects(page).map(([ref, o]) => [ref, o, boxOf(o, kindOf(ref))]).filter(([, , b]) => b?.length === 4 && b.every(Number.isFinite));
