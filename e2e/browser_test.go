@@ -488,12 +488,12 @@ const look = `(() => {
     const words = [], walk = document.createTreeWalker(document.querySelector("main") ?? document.body, NodeFilter.SHOW_TEXT);
     while (walk.nextNode()) {
       const n = walk.currentNode, p = n.parentElement;
-      if (!n.data.trim() || p.closest("svg, select, textarea, .sr, [hidden], .bar, .dock, .actbar, .wm, [aria-hidden]") || !p.checkVisibility({opacityProperty: true, visibilityProperty: true}) || [...ways(p)].some(x => /fixed|sticky/.test(getComputedStyle(x).position) || getComputedStyle(x).overflowY != "visible" && x != document.body)) continue;
+      if (!n.data.trim() || p.closest("svg, select, textarea, .sr, [hidden], .bar, .dock, .actbar, .wm, [aria-hidden]") || !p.checkVisibility({opacityProperty: true, visibilityProperty: true}) || moves(p)) continue;
       const range = document.createRange();
       range.selectNodeContents(n);
       for (const r of range.getClientRects()) if (r.width > 4 && r.height > 4) words.push({n, r, say: n.data.trim().slice(0, 30)});
     }
-    const things = words.concat([...document.querySelectorAll("main .qr > svg, main .faceimg")].map(n => ({n, r: n.getBoundingClientRect(), say: n.tagName})));
+    const things = words.concat([...document.querySelectorAll("main .qr > svg, main .faceimg")].filter(n => !moves(n.parentElement)).map(n => ({n, r: n.getBoundingClientRect(), say: n.tagName})));
     const found = [];
     words.forEach((a, i) => things.slice(i + 1).forEach(b => {
       const w = Math.min(a.r.right, b.r.right) - Math.max(a.r.left, b.r.left), h = Math.min(a.r.bottom, b.r.bottom) - Math.max(a.r.top, b.r.top);
@@ -501,7 +501,14 @@ const look = `(() => {
     }));
     return found.slice(0, 3);
   }
-  function* ways(x) { for (; x; x = x.parentElement) yield x; }
+  // moves tells whether an element scrolls on its own or stands over the page on purpose.
+  function moves(x) {
+    for (; x && x != document.body; x = x.parentElement) {
+      const s = getComputedStyle(x);
+      if (s.position == "fixed" || s.position == "sticky" || s.overflowY != "visible") return true;
+    }
+    return false;
+  }
 })()`
 
 type looked struct {
