@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"elicense"
@@ -377,6 +378,10 @@ func (s *Sharing) use(tx *store.Tx, k *cases.Case, options []target, u Use, p *a
 		if party.Holder == chosen.holder {
 			found.Party = party.Place
 		}
+	}
+	// What was relied on, for the receipt: the version, its status and how fresh it was.
+	p.Note.Detail = map[string]string{
+		"act": u.Act, "version": strconv.Itoa(lic.Standing.Version), "status": string(found.Status), "asOf": found.AsOf.UTC().Format(time.RFC3339),
 	}
 	res := &Result{Found: *found}
 	if !found.Status.Usable() || u.Act == Verify {
