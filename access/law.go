@@ -84,6 +84,7 @@ const (
 	SealStop      Act = "seal.stop"   // disable, cancel
 	SealRead      Act = "seal.read"
 	RecordRead    Act = "record.read"
+	ReceiptRead   Act = "receipt.read"
 	Check         Act = "check"
 )
 

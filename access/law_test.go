@@ -129,6 +129,9 @@ var lawCases = []lawCase{
 
 	{"the auditor reads the record", admin, RecordRead, Attr{}, nil, "record-read", true},
 	{"a clerk does not", clerk, RecordRead, Attr{}, nil, "record-post", false},
+	{"the officer fetches the receipt of his use", clerk, ReceiptRead, Attr{"actor": "a1"}, nil, "receipt-read", true},
+	{"a colleague does not", neighbor, ReceiptRead, Attr{"actor": "a1"}, nil, "receipt-own", false},
+	{"a use that does not exist is nobody's", clerk, ReceiptRead, Attr{"actor": ""}, nil, "receipt-own", false},
 	{"anyone may check a license", anyone, Check, Attr{}, nil, "check", true},
 }
 
