@@ -205,7 +205,7 @@ func stories(t *testing.T, database func() (string, error)) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"platform": cmdPlatform, "drain": cmdDrain, "as": cmdAs, "get": cmdGet, "post": cmdPost, "upload": cmdUpload,
 			"status": cmdStatus, "has": cmdHas, "keep": cmdKeep, "save": cmdSave, "until": cmdUntil, "fsck": cmdFsck, "elicense": cmdElicense,
-			"silent": cmdSilent,
+			"silent": cmdSilent, "change": cmdChange,
 		},
 	})
 }
@@ -410,6 +410,16 @@ func cmdKeep(ts *testscript.TestScript, _ bool, args []string) {
 // save FILE: writes the answer to a file.
 func cmdSave(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), worldOf(ts).body, 0o600))
+}
+
+// change FILE OLD NEW OUT: writes the file with the first OLD made NEW.
+func cmdChange(ts *testscript.TestScript, _ bool, args []string) {
+	before := ts.ReadFile(args[0])
+	after := strings.Replace(before, args[1], args[2], 1)
+	if after == before {
+		ts.Fatalf("%s has no %s", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(after), 0o600))
 }
 
 // until PATH MEMBER VALUE: asks again until the answer says so, for 20 seconds.

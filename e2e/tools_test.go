@@ -107,6 +107,9 @@ func TestUnusableArguments(t *testing.T) {
 	for _, args := range [][]string{
 		{}, {"vanish"}, {"verify"}, {"verify", "no-such-file"}, {"verify", "--root", "no-such-root", "e2e_test.go"},
 		{"verify", "--root", "e2e_test.go", "e2e_test.go"}, {"faces"}, {"serve", "--no-such-flag"},
+		{"verify", "--receipt", "e2e_test.go"}, {"verify", "--log-key", "e2e_test.go", "e2e_test.go"},
+		{"verify", "--receipt", "e2e_test.go", "--log-key", "e2e_test.go"}, {"verify", "--receipt", "no-such-file", "--log-key", "../sharing/testdata/receipt-1.pem"},
+		{"verify", "--receipt", "e2e_test.go", "--log-key", "../sharing/testdata/receipt-1.pem", "e2e_test.go"},
 	} {
 		if out, code := tool(t, args...); code != 2 {
 			t.Errorf("elicense %v: exit %d: %s", args, code, out)

@@ -43,6 +43,7 @@ type Config struct {
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing
+	Receipts  *sharing.Receipts
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
 	Now       func() time.Time
@@ -62,8 +63,8 @@ type server struct {
 	names map[string]bool // of fields and parameters, as the description writes them
 }
 
-// Mount adds the API to mux: /api/v1/…, /oauth/token, /openapi.json and the
-// readable page /api. It returns the description.
+// Mount adds the API to mux: /api/v1/…, /log/key.pem, /oauth/token, /openapi.json
+// and the readable page /api. It returns the description.
 func Mount(mux *http.ServeMux, c Config) *huma.OpenAPI {
 	s := &server{Config: c}
 	huma.NewError = func(status int, _ string, errs ...error) huma.StatusError { return s.problem("", status, errs) }
@@ -86,6 +87,7 @@ func Mount(mux *http.ServeMux, c Config) *huma.OpenAPI {
 	s.names = namesIn(s.api.OpenAPI())
 	mux.Handle("/api/v1/", s.entry(s.known(own)))
 	mux.Handle("/openapi.json", own)
+	mux.Handle("GET /log/key.pem", s.entry(own))
 	mux.HandleFunc("POST /oauth/token", s.token)
 	mux.HandleFunc("GET /api", s.page)
 	return s.api.OpenAPI()
@@ -134,6 +136,7 @@ func (s *server) routes() {
 	op(s, get, "/cases/{id}", "case", "一个办件", s.getCase)
 	op(s, get, "/cases/{id}/materials", "materials", "核对材料", s.materials)
 	op(s, post, "/cases/{id}/uses", "use", "查询、验证、比对证照", s.use)
+	op(s, get, "/cases/{id}/uses/{record}/receipt", "use-receipt", "用证凭据，可用elicense verify --receipt离线核验", s.receipt)
 	op(s, post, "/cases/{id}/closing", "close-case", "办结", s.closeCase)
 
 	op(s, get, "/folder", "folder", "持证人的卡包", s.folder)
@@ -149,18 +152,23 @@ func (s *server) routes() {
 	op(s, get, "/records", "records", "访问记录", s.records)
 	op(s, get, "/records/{id}/proof", "record-proof", "一条访问记录的证明", s.proof)
 	op(s, get, "/log/checkpoint", "checkpoint", "日志的签名校验点", s.checkpoint, public)
+	op(s, get, "/log/key.pem", "log-key", "日志的公钥，核验凭据和校验点用", s.logKey, public, atRoot)
 }
 
 // The marks of operations.
 func public(o *huma.Operation)  { o.Security = nil }
 func created(o *huma.Operation) { o.DefaultStatus = http.StatusCreated }
 func large(o *huma.Operation)   { o.MaxBodyBytes = maxFile; o.BodyReadTimeout = time.Minute }
+func atRoot(o *huma.Operation)  { o.Path = strings.TrimPrefix(o.Path, apiRoot) }
+
+// apiRoot is where operations are, but for the few whose address stands on paper.
+const apiRoot = "/api/v1"
 
 // op registers an operation. Its handler gets who asks; unless the operation is
 // public, nobody is refused before it runs.
 func op[I, O any](s *server, method, at, id, summary string, handle func(context.Context, *elicense.Actor, *I) (*O, error), marks ...func(*huma.Operation)) {
 	o := huma.Operation{
-		OperationID: id, Method: method, Path: "/api/v1" + at, Summary: summary, MaxBodyBytes: maxBody,
+		OperationID: id, Method: method, Path: apiRoot + at, Summary: summary, MaxBodyBytes: maxBody,
 		Security: []map[string][]string{{"oauth2": {}}}, Tags: []string{strings.Split(at, "/")[1]},
 	}
 	for _, m := range marks {

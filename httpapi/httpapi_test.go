@@ -51,7 +51,7 @@ func newHall(t testing.TB, cfg store.Config) *hall {
 	h := &hall{World: world.New(t, cfg, clock), t: t, tokens: map[*elicense.Actor]string{}}
 	mux := http.NewServeMux()
 	h.api = httpapi.Mount(mux, httpapi.Config{
-		Org: h.Org, Guard: h.Guard, Catalog: h.Catalog, Cases: h.Cases, Issuer: h.Issuer, Lifecycle: h.Lifecycle, Sharing: h.Sharing,
+		Org: h.Org, Guard: h.Guard, Catalog: h.Catalog, Cases: h.Cases, Issuer: h.Issuer, Lifecycle: h.Lifecycle, Sharing: h.Sharing, Receipts: h.Receipts,
 		Verifier: h.Verifier, Oversight: h.Oversight, Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), Version: "test",
 	})
 	h.handler = mux
@@ -681,7 +681,7 @@ func description(h *hall) {
 			ids[o.OperationID] = true
 		}
 	}
-	if len(ids) != 34 {
+	if len(ids) != 36 {
 		h.t.Errorf("%d operations are described", len(ids))
 	}
 	for name := range d.Components.Schemas {

@@ -253,6 +253,19 @@ func (s *server) use(ctx context.Context, who *elicense.Actor, in *struct {
 	}}, nil
 }
 
+func (s *server) receipt(ctx context.Context, who *elicense.Actor, in *struct {
+	ID     elicense.CaseID   `path:"id" maxLength:"26"`
+	Record elicense.RecordID `path:"record" maxLength:"26"`
+},
+) (*raw, error) {
+	r, err := s.Receipts.Get(ctx, who, in.ID, in.Record)
+	if err != nil {
+		return nil, err
+	}
+	b, err := r.Bytes()
+	return &raw{"application/json", `attachment; filename="` + r.Name() + `"`, b}, err
+}
+
 func (s *server) folder(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]licenseOut], error) {
 	list, err := s.Sharing.Folder(ctx, who)
 	if err != nil {
@@ -390,4 +403,9 @@ type checkpointOut struct {
 func (s *server) checkpoint(ctx context.Context, _ *elicense.Actor, _ *noInput) (*body[checkpointOut], error) {
 	text, signature, err := s.Oversight.Checkpoint(ctx)
 	return &body[checkpointOut]{checkpointOut{text, signature}}, err
+}
+
+func (s *server) logKey(context.Context, *elicense.Actor, *noInput) (*raw, error) {
+	b, err := s.Oversight.LogKey()
+	return &raw{"application/x-pem-file", `attachment; filename="log-key.pem"`, b}, err
 }

@@ -176,3 +176,9 @@ func (o *Oversight) Checkpoint(ctx context.Context) (text string, signature stri
 	s, err := o.db.Checkpoint(ctx)
 	return string(s.Note), base64.StdEncoding.EncodeToString(s.Signature), err
 }
+
+// LogKey returns the public key of the log in PEM: what checkpoints, proofs and
+// receipts are checked with. It is public.
+//
+// Errors: Unavailable if the log has no key.
+func (o *Oversight) LogKey() ([]byte, error) { return o.db.LogKey() }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/gm"
 	"elicense/tlog"
 )
 
@@ -275,6 +276,55 @@ func (p Proof) Check(key *ecdsa.PublicKey) error {
 	}
 	leaf := tlog.RecordLeaf(p.Salt, p.Shard, p.Index, p.Record)
 	return tlog.CheckInclusion(leaf, p.Index, p.Checkpoint.Size, p.Path, p.Checkpoint.Root)
+}
+
+// ReadProof makes a proof of its parts as they were handed out, for Check; the
+// checkpoint's note must be in its one form.
+func ReadProof(record, salt []byte, shard int, index uint64, path [][]byte, note, signature []byte) (Proof, error) {
+	c, err := tlog.ParseCheckpoint(note)
+	if err != nil {
+		return Proof{}, err
+	}
+	p := Proof{
+		Record: record, Salt: salt, Shard: shard, Index: index, Checkpoint: tlog.Signed{Checkpoint: c, Note: note, Signature: signature},
+	}
+	for i, h := range path {
+		if len(h) != len(tlog.Hash{}) {
+			return Proof{}, fmt.Errorf("step %d of the path has %d bytes", i, len(h))
+		}
+		p.Path = append(p.Path, tlog.Hash(h))
+	}
+	return p, nil
+}
+
+// nameText is what a platform's name is signed as. No checkpoint begins so.
+func nameText(name string) []byte { return []byte("elicense/name\n" + name + "\n") }
+
+// SignName signs the platform's name with the log's key, so that who holds the
+// key can be told what it calls itself. Unavailable without a key.
+func (db *DB) SignName(name string) ([]byte, error) {
+	if db.cfg.LogSigner == nil {
+		return nil, errNoLogKey()
+	}
+	return db.cfg.LogSigner.SignSM2(nameText(name))
+}
+
+// CheckName tells whether a platform's name was signed with the log's key.
+func CheckName(key *ecdsa.PublicKey, name string, signature []byte) bool {
+	return gm.Verify(key, nameText(name), signature)
+}
+
+// LogKey returns the public key of the log as a PUBLIC KEY block: what receipts,
+// proofs and checkpoints are checked with. Unavailable without a key.
+func (db *DB) LogKey() ([]byte, error) {
+	if db.cfg.LogSigner == nil {
+		return nil, errNoLogKey()
+	}
+	return gm.MarshalPublicKey(db.cfg.LogSigner.Public())
+}
+
+func errNoLogKey() error {
+	return elicense.E(elicense.Unavailable, "平台的日志没有签名密钥").Then("请联系平台管理员配置日志密钥")
 }
 
 // logKey returns the public key checkpoints are signed with, nil without one.

@@ -129,6 +129,7 @@ func (s *server) routes() {
 	at(window, "GET /window/cases/{id}", s.caseOne)
 	at(window, "POST /window/cases/{id}", s.caseUse)
 	at(window, "POST /window/cases/{id}/close", s.caseClose)
+	at(window, "GET /window/cases/{id}/uses/{record}/receipt", s.receipt)
 
 	at(admin, "GET /admin", s.overview)
 	at(admin, "GET /admin/types", s.waitingTypes)

@@ -85,6 +85,10 @@ func inEnglish(text string) string {
 	return text
 }
 
+// English returns the English of a sentence of the rooms, or the sentence where
+// it has none, such as the name of a unit.
+func English(text string) string { return inEnglish(text) }
+
 // translate returns a sentence in a language, with its arguments. What has no
 // translation, such as the name of a unit, stays as it is.
 func translate(lang, text string, args ...any) string {

@@ -42,6 +42,7 @@ type Config struct {
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing
+	Receipts  *sharing.Receipts
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
 	Notices   *notice.Box

@@ -22,6 +22,7 @@ import (
 	"elicense/issuance"
 	"elicense/notice"
 	"elicense/org"
+	"elicense/sharing"
 	"elicense/sheet/sheettest"
 	"elicense/store/storetest"
 	"elicense/workday"
@@ -46,7 +47,7 @@ func open(t *testing.T) *site {
 	mux := http.NewServeMux()
 	err = Mount(mux, Config{
 		Org: w.Org, Seals: w.Seals, Sessions: org.NewSessions(w.DB), Typed: org.NewTyped(w.DB), Guard: w.Guard, Law: law, Catalog: w.Catalog,
-		Cases: w.Cases, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Verifier: w.Verifier, Oversight: w.Oversight,
+		Cases: w.Cases, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Receipts: w.Receipts, Verifier: w.Verifier, Oversight: w.Oversight,
 		Notices: notice.NewBox(w.DB), Calendar: workday.Default(), Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		PublicURL: "http://localhost", Drawer: catalog.NewDrawer(sheettest.Fonts(t)),
 		Demo: []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}}, DemoPassword: world.Password,
@@ -420,6 +421,13 @@ func TestUseInACaseShowsTheProjection(t *testing.T) {
 	if strings.Contains(page, "热食类") {
 		t.Error("a field the matter does not need is shown")
 	}
+	link := regexp.MustCompile(`/window/cases/[^"]*/receipt`).FindString(page)
+	file := p.get(link)
+	if r, err := sharing.ParseReceipt([]byte(file)); err != nil || r.Checked.Case != k.ID || r.Checked.Act != sharing.Query {
+		t.Errorf("receipt at %q: %v: %s", link, err, file)
+	}
+	other := s.as(t, "window2")
+	other.want(other.get(link), http.StatusForbidden, "这不是您的用证")
 	page = p.post("/window/cases/"+string(k.ID), "material", "食品经营许可证", "type", string(world.Type), "act", "compare", "f.license_no", "JY2")
 	p.want(page, http.StatusOK, "1项不一致", "<mark>JY2</mark>")
 	page = p.post("/window/cases/" + string(k.ID) + "/close")

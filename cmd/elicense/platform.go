@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"elicense/access"
@@ -54,6 +55,7 @@ type platform struct {
 	issuer    *issuance.Issuer
 	lifecycle *lifecycle.Lifecycle
 	sharing   *sharing.Sharing
+	receipts  *sharing.Receipts
 	verifier  *verification.Verifier
 	queue     *jobs.Queue
 }
@@ -186,9 +188,13 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	})
 	p.lifecycle = lifecycle.New(p.db, p.guard)
 	p.sharing = sharing.New(p.db, p.guard, now)
+	p.receipts = sharing.NewReceipts(p.db, p.guard, strings.TrimSpace(platformName+" "+publicURL))
 	p.sharing.Printing = &sharing.Printing{Maker: maker, Printer: p.seals.Printer, CheckPage: publicURL + "/check"}
 	return p.trustRoots(ctx)
 }
+
+// platformName is what the platform calls itself on receipts, before its address.
+const platformName = "福建省电子证照共享服务平台"
 
 // sealDiameter is the diameter in mm of a unit's round seal.
 const sealDiameter = 42

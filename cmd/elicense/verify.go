@@ -28,6 +28,9 @@ type verifyCmd struct {
 	Print   string   `help:"Check the text of a print's QR code instead of files." env:"ELICENSE_PRINT" placeholder:"TEXT"`
 	Value   []string `help:"A value read on the print, to be compared; may be given again." sep:"none" env:"ELICENSE_VALUE" placeholder:"VALUE"`
 	Printer []string `help:"Certificates prints are signed with (PEM); may be given again." env:"ELICENSE_PRINTER" placeholder:"CERT.pem"`
+
+	Receipt string `help:"Check the receipt of a use instead of files." env:"ELICENSE_RECEIPT" placeholder:"RECEIPT.json"`
+	LogKey  string `help:"Public key of the platform's log (PEM), which it serves at /log/key.pem." env:"ELICENSE_LOG_KEY" placeholder:"KEY.pem"`
 }
 
 // verdict is one file's report.
@@ -46,14 +49,23 @@ const (
 // Run judges each file without any network. All genuine and trusted is exit 0;
 // any other verdict 1; an unusable argument 2, before anything is judged.
 func (c *verifyCmd) Run() error {
-	if (len(c.Files) == 0) == (c.Print == "") {
-		return unusable("verify", elicense.E(elicense.Invalid, "要给出文件，或用--print给出打印件二维码的内容"))
+	kinds := 0
+	for _, given := range []bool{len(c.Files) > 0, c.Print != "", c.Receipt != ""} {
+		if given {
+			kinds++
+		}
 	}
-	if c.Print == "" && (len(c.Value) > 0 || len(c.Printer) > 0) {
+	switch {
+	case kinds != 1:
+		return unusable("verify", elicense.E(elicense.Invalid, "要给出文件，或用--print给出打印件二维码的内容，或用--receipt给出用证凭据"))
+	case c.Print == "" && (len(c.Value) > 0 || len(c.Printer) > 0):
 		return unusable("verify", elicense.E(elicense.Invalid, "--value和--printer要和--print一起用"))
-	}
-	if c.Print != "" {
+	case (c.Receipt == "") != (c.LogKey == ""):
+		return unusable("verify", elicense.E(elicense.Invalid, "--receipt和--log-key要一起用"))
+	case c.Print != "":
 		return c.checkPrint()
+	case c.Receipt != "":
+		return c.checkReceipt()
 	}
 	options, err := c.options()
 	if err != nil {

@@ -59,6 +59,7 @@ type World struct {
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing
+	Receipts  *sharing.Receipts
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
 	Registry  *Registry
@@ -134,6 +135,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	w.Lifecycle = lifecycle.New(w.DB, w.Guard)
 	w.Sharing = sharing.New(w.DB, w.Guard, clock.Now)
 	w.Sharing.Printing = &sharing.Printing{Maker: document.NewMaker(set), Printer: w.Seals.Printer, CheckPage: "http://localhost/check"}
+	w.Receipts = sharing.NewReceipts(w.DB, w.Guard, "演示平台 http://localhost")
 	w.Oversight = oversight.New(w.DB, w.Guard)
 	queue := &jobs.Queue{DB: w.DB, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
 	w.Issuer = issuance.New(issuance.Config{
