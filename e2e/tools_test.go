@@ -278,3 +278,32 @@ func TestPrintOnTheCommandLine(t *testing.T) {
 		}
 	}
 }
+
+// TestBenchUseMeasuresAPlatform fills a small platform, measures it, and uses the
+// directory again; a directory of another platform is left alone.
+func TestBenchUseMeasuresAPlatform(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "platform")
+	for _, again := range []bool{false, true} {
+		out, code := tool(t, "bench", "use", "--json", "--licenses", "200", "--records", "1000", "--for", "300ms", "--data", dir)
+		var f map[string]float64
+		if err := json.Unmarshal([]byte(out), &f); err != nil || code != 0 {
+			t.Fatalf("exit %d, %v: %s", code, err, out)
+		}
+		for _, name := range []string{
+			"query_cpu_over_empty_handler", "materials_over_query", "records_per_commit", "records_per_commit_256", "queries_per_second", "p50_ms",
+			"p99_ms", "p50_added_over_fdatasync", "policy_us",
+		} {
+			if f[name] <= 0 {
+				t.Errorf("%s is %v", name, f[name])
+			}
+		}
+		if f["licenses"] != 200 || f["records"] != 1000 || (f["filled_seconds"] == 0) != again {
+			t.Errorf("measured %s", out)
+		}
+	}
+	for _, args := range [][]string{{"--licenses", "300", "--data", dir}, {"--data", golden}} {
+		if out, code := tool(t, append([]string{"bench", "use"}, args...)...); code != 1 {
+			t.Errorf("bench use %v: exit %d: %s", args, code, out)
+		}
+	}
+}

@@ -17,3 +17,8 @@ func cpuTime(f func() error, d time.Duration) (time.Duration, error) {
 		}
 	}
 }
+
+var started = time.Now()
+
+// used is the time since the start: this system does not tell processor time.
+func used() time.Duration { return time.Since(started) }
