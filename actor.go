@@ -17,6 +17,7 @@ const (
 	DutySeals     Duty = "seals"     // 印章管理: make, file, enable electronic seals
 	DutyAccounts  Duty = "accounts"  // 人员与岗位
 	DutySupervise Duty = "supervise" // 监督检查
+	DutyMatters   Duty = "matters"   // 事项管理: propose matters and their material lists
 	DutyAudit     Duty = "audit"     // 安全审计: the record and its proofs
 	DutySubmit    Duty = "submit"    // a business system: post completed cases
 )
@@ -24,7 +25,7 @@ const (
 var dutyWords = map[Duty]string{
 	DutyRegister: "类别登记", DutyDraft: "制证", DutyReview: "审核签章", DutyChange: "状态变更",
 	DutyWindow: "窗口收件", DutyTypes: "类别审核", DutySeals: "印章管理", DutyAccounts: "人员管理",
-	DutySupervise: "监督检查", DutyAudit: "安全审计", DutySubmit: "业务系统接入",
+	DutySupervise: "监督检查", DutyAudit: "安全审计", DutySubmit: "业务系统接入", DutyMatters: "事项管理",
 }
 
 // Chinese returns the word shown to people.
@@ -50,9 +51,13 @@ type Actor struct {
 	Name     string
 	Unit     UnitCode
 	UnitName string
-	Holder   HolderKey // of a holder: whose licenses are his own
-	Duties   []Duty
-	Request  string // the request this is done in
+	UnitKind string // of org: dept, hall, third_party, …
+	// Level is how strongly the sign-in proves who it is (Art. 17(3)): 1 by
+	// password, 2 by a second factor or real-name proof, 3 by certificate.
+	Level   int
+	Holder  HolderKey // of a holder: whose licenses are his own
+	Duties  []Duty
+	Request string // the request this is done in
 	// Stamp grows when the account's duties change; a decision made under an
 	// older one is made again.
 	Stamp int64

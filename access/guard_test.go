@@ -103,6 +103,7 @@ func (d *desk) asks(actor *elicense.Actor, moved func()) (build func(*store.Tx) 
 			Actor: actor, Act: access.CaseUse, On: cases.Thing(k, m), Rests: k.Rests(),
 			Circumstances: access.Attr{
 				"type": string(typ), "holder": string(k.Parties[0].Holder), "purpose": k.Purpose, "fields": []string{cases.FieldName(typ, "license_no")},
+				"level": 1, "withheld": false, "unagreed": false, "tries": 0,
 			},
 			Note: access.Note{Case: k.ID, LicenseType: typ, Purpose: k.Purpose, Fields: []string{"license_no"}},
 		}, nil
@@ -288,9 +289,9 @@ func TestRefusalsAreRecordedWithoutContents(t *testing.T) {
 		build := func(*store.Tx) (access.Request, error) {
 			return access.Request{
 				Actor: d.citizen, Act: access.CaseUse, On: access.Thing{Kind: "Case", ID: number, Attr: access.Attr{
-					"unit": "", "clerk": "", "state": "", "parties": []string{}, "proven": []string{}, "types": []string{}, "fields": []string{},
+					"units": []string{}, "clerk": "", "state": "", "parties": []string{}, "proven": []string{}, "types": []string{}, "fields": []string{},
 				}},
-				Circumstances: access.Attr{"type": "", "holder": "", "purpose": "", "fields": []string{}},
+				Circumstances: access.Attr{"type": "", "holder": "", "purpose": "", "fields": []string{}, "level": 1, "withheld": false, "unagreed": false, "tries": 0},
 				Note: access.Note{
 					Case: number, License: number, Fields: []string{"license_no", number, "陈示例", strings.Repeat("f", 41)},
 					Detail: map[string]string{"act": "query"},

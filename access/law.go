@@ -69,6 +69,15 @@ const (
 	CaseOpen      Act = "case.open"
 	CaseRead      Act = "case.read"
 	CaseClose     Act = "case.close"
+	CaseMove      Act = "case.move"     // accept, correct, hand over, stop the clock, decide
+	CaseTake      Act = "case.take"     // take from the unit's queue
+	CaseJoin      Act = "case.join"     // add a party
+	CaseApply     Act = "case.apply"    // begin online
+	CaseOwn       Act = "case.own"      // an applicant or party looks at it
+	CaseOwnMove   Act = "case.own-move" // the applicant sends, supplies, withdraws
+	MatterPropose Act = "matter.propose"
+	MatterPublish Act = "matter.publish"
+	BasisKeep     Act = "basis.keep"
 	CaseUse       Act = "case.use" // query, verify or compare a license in a case
 	LicenseOwn    Act = "license.own"
 	LicenseIssued Act = "license.issued"
@@ -158,7 +167,7 @@ func actorAttr(a *elicense.Actor) Attr {
 	}
 	return Attr{
 		"kind": string(a.Kind), "account": string(a.Account), "person": string(a.Person),
-		"unit": string(a.Unit), "holder": string(a.Holder), "duties": duties,
+		"unit": string(a.Unit), "unitKind": a.UnitKind, "level": a.Level, "holder": string(a.Holder), "duties": duties,
 	}
 }
 

@@ -11,20 +11,22 @@ import (
 
 // The people of the table.
 var (
-	clerk = &elicense.Actor{Kind: elicense.Staff, Account: "a1", Person: "p1", Unit: "u1", Duties: []elicense.Duty{
+	clerk = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a1", Person: "p1", Unit: "u1", Duties: []elicense.Duty{
 		elicense.DutyWindow, elicense.DutyDraft, elicense.DutyChange, elicense.DutyRegister,
 	}}
-	reviewer = &elicense.Actor{Kind: elicense.Staff, Account: "a2", Person: "p2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview}}
-	both     = &elicense.Actor{Kind: elicense.Staff, Account: "a3", Person: "p1", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview, elicense.DutyTypes}}
-	admin    = &elicense.Actor{Kind: elicense.Staff, Account: "a4", Person: "p4", Unit: "u9", Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAudit}}
-	idle     = &elicense.Actor{Kind: elicense.Staff, Account: "a5", Person: "p5", Unit: "u1"}
-	stranger = &elicense.Actor{Kind: elicense.Staff, Account: "a6", Person: "p6", Unit: "u2", Duties: []elicense.Duty{
+	reviewer = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a2", Person: "p2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview}}
+	both     = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a3", Person: "p1", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview, elicense.DutyTypes}}
+	admin    = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a4", Person: "p4", Unit: "u9", Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAudit}}
+	idle     = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a5", Person: "p5", Unit: "u1"}
+	stranger = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a6", Person: "p6", Unit: "u2", Duties: []elicense.Duty{
 		elicense.DutyWindow, elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister,
 	}}
-	neighbor = &elicense.Actor{Kind: elicense.Staff, Account: "a7", Person: "p7", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}
-	machine  = &elicense.Actor{Kind: elicense.System, Account: "s1", Unit: "u1", Duties: []elicense.Duty{elicense.DutySubmit}}
-	keeper   = &elicense.Actor{Kind: elicense.Staff, Account: "a10", Person: "p10", Unit: "u9", Duties: []elicense.Duty{elicense.DutySeals}}
-	holder   = &elicense.Actor{Kind: elicense.Holder, Account: "h1", Person: "p8", Holder: "k1"}
+	neighbor = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a7", Person: "p7", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}
+	machine  = &elicense.Actor{Level: 1, Kind: elicense.System, Account: "s1", Unit: "u1", Duties: []elicense.Duty{elicense.DutySubmit}}
+	keeper   = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a10", Person: "p10", Unit: "u9", Duties: []elicense.Duty{elicense.DutySeals}}
+	holder   = &elicense.Actor{Level: 1, Kind: elicense.Holder, Account: "h1", Person: "p8", Holder: "k1"}
+	outsider = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a1", Person: "p1", Unit: "u1", UnitKind: "third_party", Duties: []elicense.Duty{elicense.DutyWindow}}
+	matters  = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a11", Person: "p11", Unit: "u1", Duties: []elicense.Duty{elicense.DutyMatters}}
 	anyone   = elicense.Anyone("r1")
 )
 
@@ -32,7 +34,7 @@ var (
 // proven, whose matter lists type t1 with the fields name and scope.
 func openCase(change ...any) Attr {
 	a := Attr{
-		"unit": "u1", "clerk": "a1", "state": "open", "parties": []string{"k1", "k2"}, "proven": []string{"k1"},
+		"units": []string{"u1", "u7"}, "clerk": "a1", "state": "open", "parties": []string{"k1", "k2"}, "proven": []string{"k1"},
 		"types": []string{"t1"}, "fields": []string{"t1/name", "t1/scope"},
 	}
 	for i := 0; i+1 < len(change); i += 2 {
@@ -41,8 +43,18 @@ func openCase(change ...any) Attr {
 	return a
 }
 
+// opening is a case about to be opened of a matter of unit u1.
+func opening(change ...any) Attr {
+	a := Attr{"units": []string{"u1"}, "parties": 1, "unproven": 0, "self": false}
+	for i := 0; i+1 < len(change); i += 2 {
+		a[change[i].(string)] = change[i+1]
+	}
+	return a
+}
+
 func use(change ...any) Attr {
-	a := Attr{"type": "t1", "holder": "k1", "purpose": "烟草专卖零售许可", "fields": []string{"t1/name"}}
+	a := Attr{"type": "t1", "holder": "k1", "purpose": "烟草专卖零售许可", "fields": []string{"t1/name"},
+		"level": 1, "withheld": false, "unagreed": false, "tries": 0}
 	for i := 0; i+1 < len(change); i += 2 {
 		a[change[i].(string)] = change[i+1]
 	}
@@ -60,19 +72,53 @@ type lawCase struct {
 }
 
 var lawCases = []lawCase{
-	{"a window clerk opens a case of his unit's matter", clerk, CaseOpen, Attr{"unit": "u1", "parties": 1, "unproven": 0}, nil, "case-open", true},
-	{"who has no window duty opens no case", reviewer, CaseOpen, Attr{"unit": "u1", "parties": 1, "unproven": 0}, nil, "case-open-post", false},
-	{"another unit's matter", stranger, CaseOpen, Attr{"unit": "u1", "parties": 1, "unproven": 0}, nil, "case-open-unit", false},
-	{"a case without parties", clerk, CaseOpen, Attr{"unit": "u1", "parties": 0, "unproven": 0}, nil, "case-open-parties", false},
-	{"a case with an unproven party", clerk, CaseOpen, Attr{"unit": "u1", "parties": 2, "unproven": 1}, nil, "case-open-proof", false},
+	{"a window clerk opens a case of his unit's matter", clerk, CaseOpen, opening(), nil, "case-open", true},
+	{"a hall opens one by a filed entrustment", stranger, CaseOpen, opening("units", []string{"u1", "u2"}), nil, "case-open", true},
+	{"who has no window duty opens no case", reviewer, CaseOpen, opening(), nil, "case-open-post", false},
+	{"a third party opens no case", outsider, CaseOpen, opening(), nil, "case-open-outside", false},
+	{"another unit's matter", stranger, CaseOpen, opening(), nil, "case-open-unit", false},
+	{"a case without parties", clerk, CaseOpen, opening("parties", 0), nil, "case-open-parties", false},
+	{"a case with an unproven party", clerk, CaseOpen, opening("parties", 2, "unproven", 1), nil, "case-open-proof", false},
+	{"a case of oneself", clerk, CaseOpen, opening("self", true), nil, "case-open-self", false},
 
-	{"the clerk reads his case", clerk, CaseRead, Attr{"unit": "u1", "clerk": "a1"}, nil, "case-read", true},
-	{"the clerk closes his case", clerk, CaseClose, Attr{"unit": "u1", "clerk": "a1"}, nil, "case-read", true},
+	{"the clerk reads his case", clerk, CaseRead, Attr{"units": []string{"u1"}, "clerk": "a1"}, nil, "case-read", true},
+	{"the clerk closes his case", clerk, CaseClose, Attr{"units": []string{"u1"}, "clerk": "a1"}, nil, "case-read", true},
+	{"the clerk brings his case on", clerk, CaseMove, Attr{"units": []string{"u1"}, "clerk": "a1"}, nil, "case-read", true},
+	{"the clerk adds a proven party", clerk, CaseJoin, Attr{"units": []string{"u1"}, "clerk": "a1"}, Attr{"proven": true, "self": false}, "case-read", true},
+	{"not an unproven one", clerk, CaseJoin, openCase(), Attr{"proven": false, "self": false}, "case-join-proof", false},
+	{"nor himself", clerk, CaseJoin, openCase(), Attr{"proven": true, "self": true}, "case-join-self", false},
 	{"a colleague does not read it", neighbor, CaseRead, openCase(), nil, "case-read-own", false},
-	{"a case that does not exist is refused alike", clerk, CaseRead, openCase("unit", "", "clerk", ""), nil, "case-read-own", false},
+	{"a clerk who moved to another unit does not", &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a1", Unit: "u2", Duties: []elicense.Duty{elicense.DutyWindow}}, CaseMove, openCase(), nil, "case-read-own", false},
+	{"a case that does not exist is refused alike", clerk, CaseRead, openCase("units", []string{""}, "clerk", ""), nil, "case-read-own", false},
+
+	{"a clerk takes a case from the queue", neighbor, CaseTake, Attr{"units": []string{"u1"}, "stage": "received"}, Attr{"self": false}, "case-take", true},
+	{"another unit's clerk does not", stranger, CaseTake, Attr{"units": []string{"u1"}, "stage": "received"}, Attr{"self": false}, "case-take-post", false},
+	{"nobody takes his own", neighbor, CaseTake, Attr{"units": []string{"u1"}, "stage": "received"}, Attr{"self": true}, "case-take-self", false},
+
+	{"a holder applies online", holder, CaseApply, Attr{"online": true, "own": true}, nil, "case-apply", true},
+	{"not for another", holder, CaseApply, Attr{"online": true, "own": false}, nil, "case-apply-own", false},
+	{"not where presence is law", holder, CaseApply, Attr{"online": false, "own": true}, nil, "case-apply-online", false},
+	{"a party looks at the case", holder, CaseOwn, Attr{"parties": []string{"k1"}, "stage": "accepted"}, nil, "case-own", true},
+	{"nobody else does", &elicense.Actor{Level: 1, Kind: elicense.Holder, Account: "h3", Holder: "k3"}, CaseOwn, Attr{"parties": []string{"k1"}, "stage": "accepted"}, nil, "case-own-party", false},
+	{"a party does not see what another still fills in", &elicense.Actor{Level: 1, Kind: elicense.Holder, Account: "h2", Holder: "k2"}, CaseOwn, Attr{"parties": []string{"k1", "k2"}, "stage": "filling", "applicant": "h1"}, nil, "case-own-party", false},
+	{"the applicant sends", holder, CaseOwnMove, Attr{"applicant": "h1"}, nil, "case-own-move", true},
+	{"another party does not", &elicense.Actor{Level: 1, Kind: elicense.Holder, Account: "h2", Holder: "k2"}, CaseOwnMove, Attr{"applicant": "h1"}, nil, "case-own-applicant", false},
+
+	{"a unit proposes its matter", matters, MatterPropose, Attr{"unit": "u1"}, nil, "matter-propose", true},
+	{"not another unit's", matters, MatterPropose, Attr{"unit": "u2"}, nil, "matter-own-unit", false},
+	{"the administration publishes the list", admin, MatterPublish, Attr{"proposer": "p11"}, nil, "matter-publish", true},
+	{"the unit does not publish its list", matters, MatterPublish, Attr{"proposer": "p3"}, nil, "matter-administration", false},
+	{"nor the proposer", both, MatterPublish, Attr{"proposer": "p1"}, nil, "matter-other-person", false},
+	{"the administration keeps the bases", admin, BasisKeep, Attr{}, nil, "basis-keep", true},
+	{"a unit does not", matters, BasisKeep, Attr{}, nil, "basis-administration", false},
 
 	{"the clerk queries a listed license of a party", clerk, CaseUse, openCase(), use(), "case-use", true},
 	{"who has no window duty queries nothing", reviewer, CaseUse, openCase(), use(), "use-post", false},
+	{"a third party queries nothing", outsider, CaseUse, openCase(), use(), "use-outside", false},
+	{"a sign-in too weak for the type", clerk, CaseUse, openCase(), use("level", 3), "use-level", false},
+	{"a type that is not shared", clerk, CaseUse, openCase(), use("withheld", true), "use-withheld", false},
+	{"a sensitive type before the holder agreed", clerk, CaseUse, openCase(), use("unagreed", true), "use-agreed", false},
+	{"a fifth wrong comparison", clerk, CaseUse, openCase(), use("tries", 5), "use-tries", false},
 	{"a colleague's case", neighbor, CaseUse, openCase(), use(), "use-own-case", false},
 	{"another unit's case", stranger, CaseUse, openCase(), use(), "use-own-case", false},
 	{"a closed case", clerk, CaseUse, openCase("state", "closed"), use(), "use-open-case", false},

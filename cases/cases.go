@@ -10,161 +10,18 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"elicense"
 	"elicense/access"
+	"elicense/org"
 	"elicense/store"
+	"elicense/workday"
 )
-
-// Way is how a material of a matter is met (Art. 11(1), 12).
-type Way string
-
-// The ways.
-const (
-	Shared Way = "shared" // 免提交: from the platform
-	Verify Way = "verify" // 核验: the platform confirms it
-	Upload Way = "upload" // 上传
-	Form   Way = "form"   // 填表
-	Remote Way = "remote" // 数据共享 from another system
-)
-
-var wayWords = map[Way]string{Shared: "免提交", Verify: "核验", Upload: "上传", Form: "填表", Remote: "数据共享"}
-
-// Chinese returns the word shown to people.
-func (w Way) Chinese() string { return wayWords[w] }
-
-// Material is a line of a matter's material list.
-type Material struct {
-	Name string `json:"name"`
-	Way  Way    `json:"way"`
-	// Types are the license types that meet the material, empty for uploads and
-	// forms; any one is enough.
-	Types []elicense.TypeCode `json:"types,omitempty"`
-	// Fields are the keys shown to the clerk, by type: what the matter needs and
-	// no more.
-	Fields map[elicense.TypeCode][]string `json:"fields,omitempty"`
-	// Optional materials are asked for only if the case needs them.
-	Optional bool `json:"optional,omitempty"`
-	// OrUpload allows another document instead, such as a lease.
-	OrUpload bool `json:"orUpload,omitempty"`
-	// Basis is the law, regulation or rule by which paper or presence stays.
-	Basis string `json:"basis,omitempty"`
-}
-
-// Matter is a service item an application unit handles.
-type Matter struct {
-	Code      elicense.MatterCode
-	Name      string
-	Unit      elicense.UnitCode
-	Version   int
-	Days      int               // promised working days
-	Result    elicense.TypeCode // the license that comes of it, if any
-	Materials []Material
-}
-
-type matterContent struct {
-	Days      int               `json:"days"`
-	Result    elicense.TypeCode `json:"result"`
-	Materials []Material        `json:"materials"`
-}
-
-// Types lists the license types of the material list.
-func (m *Matter) Types() []elicense.TypeCode {
-	var list []elicense.TypeCode
-	for _, mat := range m.Materials {
-		for _, t := range mat.Types {
-			if !slices.Contains(list, t) {
-				list = append(list, t)
-			}
-		}
-	}
-	return list
-}
-
-// PutMatter enters a matter or a new version of it.
-func PutMatter(tx *store.Tx, m *Matter) error {
-	content, err := json.Marshal(matterContent{m.Days, m.Result, m.Materials})
-	if err != nil {
-		return fmt.Errorf("matter %s: %w", m.Code, err)
-	}
-	m.Version = 1
-	before, err := matters(tx, `WHERE code = $1`+tx.ForUpdate(), m.Code)
-	if err != nil {
-		return err
-	}
-	if len(before) > 0 {
-		m.Version = before[0].Version + 1
-	}
-	_, err = tx.Exec(`INSERT INTO matter (code, name, unit, version, content, mac) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (code) DO UPDATE SET name = excluded.name, unit = excluded.unit, version = excluded.version, content = excluded.content, mac = excluded.mac`,
-		m.Code, m.Name, m.Unit, m.Version, content, tx.MAC("matter", string(m.Code), m.parts(content)...))
-	return err
-}
-
-// parts are the columns of a matter that decide what a clerk may see.
-func (m *Matter) parts(content []byte) [][]byte {
-	return [][]byte{[]byte(m.Name), []byte(m.Unit), []byte(strconv.Itoa(m.Version)), content}
-}
-
-// MatterOf returns a matter. Errors: NotFound.
-func MatterOf(tx *store.Tx, code elicense.MatterCode) (*Matter, error) {
-	list, err := matters(tx, `WHERE code = $1`, code)
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, elicense.E(elicense.NotFound, "没有这个事项").At("matterCode").Then("请从事项清单里选择")
-	}
-	return list[0], nil
-}
-
-func matters(tx *store.Tx, where string, args ...any) ([]*Matter, error) {
-	rows, err := tx.Query(`SELECT code, name, unit, version, content, mac FROM matter `+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	var list []*Matter
-	for rows.Next() {
-		var m Matter
-		var b, mac []byte
-		if err := rows.Scan(&m.Code, &m.Name, &m.Unit, &m.Version, &b, &mac); err != nil {
-			return nil, err
-		}
-		if err := tx.CheckMAC(mac, "matter", string(m.Code), m.parts(b)...); err != nil {
-			return nil, err
-		}
-		c, err := parse(m.Code, b)
-		if err != nil {
-			return nil, err
-		}
-		m.Days, m.Result, m.Materials = c.Days, c.Result, c.Materials
-		list = append(list, &m)
-	}
-	return list, nil
-}
-
-// parsed keeps what the contents of matters mean, by the content itself: the
-// rows are read each time, and only the work of parsing them is saved.
-var parsed sync.Map // string → matterContent
-
-func parse(code elicense.MatterCode, content []byte) (c matterContent, err error) {
-	key := string(content)
-	if kept, ok := parsed.Load(key); ok {
-		return kept.(matterContent), nil
-	}
-	if err := json.Unmarshal(content, &c); err != nil {
-		return c, fmt.Errorf("matter %s: %w", code, err)
-	}
-	parsed.Store(key, c)
-	return c, nil
-}
 
 // Proof is how a party's identity was proven (Art. 17(3)).
 type Proof string
@@ -172,17 +29,21 @@ type Proof string
 // The proofs of identity. None is not a proof: the law refuses it.
 const (
 	ProofNone        Proof = ""
-	ProofCard        Proof = "card"        // 身份证读卡器
-	ProofFace        Proof = "face"        // 人脸识别, never the only way
-	ProofNetwork     Proof = "network-id"  // 国家网络身份认证
-	ProofCertificate Proof = "certificate" // 数字证书
-	ProofLicense     Proof = "e-license"   // 电子营业执照
-	ProofOriginal    Proof = "original"    // 人工核对证件原件
+	ProofCard        Proof = "card"         // 身份证读卡器
+	ProofFace        Proof = "face"         // 人脸识别, never the only way
+	ProofNetwork     Proof = "network-id"   // 国家网络身份认证
+	ProofCertificate Proof = "certificate"  // 数字证书
+	ProofLicense     Proof = "e-license"    // 电子营业执照
+	ProofOriginal    Proof = "original"     // 人工核对证件原件
+	ProofTwo         Proof = "two-officers" // 两名工作人员共同核实
+	ProofQR          Proof = "live-code"    // 亮证码
+	ProofAccount     Proof = "account"      // 网上实名登录: of who applies online himself
 )
 
 var proofWords = map[Proof]string{
 	ProofNone: "未核实", ProofCard: "身份证读卡核验", ProofFace: "人脸核验", ProofNetwork: "国家网络身份认证",
 	ProofCertificate: "数字证书", ProofLicense: "电子营业执照", ProofOriginal: "人工核对证件原件",
+	ProofTwo: "两名工作人员共同核实", ProofQR: "亮证码", ProofAccount: "网上实名登录",
 }
 
 // Chinese returns the words shown to people.
@@ -190,7 +51,7 @@ func (p Proof) Chinese() string { return proofWords[p] }
 
 // Proofs lists the proofs a clerk can choose from.
 func Proofs() []Proof {
-	return []Proof{ProofCard, ProofNetwork, ProofFace, ProofCertificate, ProofLicense, ProofOriginal}
+	return []Proof{ProofCard, ProofQR, ProofNetwork, ProofFace, ProofCertificate, ProofLicense, ProofOriginal, ProofTwo}
 }
 
 // Party is someone a case is about (行政相对人), or who acts for him.
@@ -204,51 +65,77 @@ type Party struct {
 	Proven   time.Time
 }
 
+// Kind is what kind of case it is.
+type Kind string
+
+// The kinds of cases.
+const (
+	Application Kind = "apply"   // 依申请办理
+	Enforcement Kind = "enforce" // 执法检查: opened by the unit itself
+)
+
+// Channel is how a case came in.
+type Channel string
+
+// The channels.
+const (
+	AtWindow Channel = "window"
+	OnTheWeb Channel = "online"
+	BySystem Channel = "system" // a business system's ticket
+)
+
+var channelWords = map[Channel]string{AtWindow: "窗口", OnTheWeb: "网上", BySystem: "业务系统"}
+
+// Chinese returns the word shown to people.
+func (c Channel) Chinese() string { return channelWords[c] }
+
 // Case is an office case.
 type Case struct {
 	ID            elicense.CaseID
 	Number        string
-	Unit          elicense.UnitCode
+	Unit          elicense.UnitCode // 受理单位
+	Implementer   elicense.UnitCode // 实施单位: the matter's own
 	Matter        elicense.MatterCode
 	MatterVersion int
 	MatterName    string
-	Clerk         elicense.AccountID
-	State         string // open, closed
+	Clerk         elicense.AccountID // empty while it waits in the queue
+	Kind          Kind
+	Channel       Channel
+	Applicant     elicense.AccountID // who filled it in online
+	Stage         Stage
+	Facts         []Condition
 	Purpose       string
 	Opened        time.Time
 	Closed        time.Time
+	Due           time.Time // end of the running term; zero while none runs
 	Parties       []Party
 	Seq           int64
+	plain         bool // written before cases had a course
 }
 
 // Open tells whether licenses can be queried in the case.
-func (c *Case) Open() bool { return c.State == "open" }
+func (c *Case) Open() bool { return c.Stage.Open() }
+
+// State says whether licenses can be queried in the case: open or closed.
+func (c *Case) State() string {
+	if c.Open() {
+		return "open"
+	}
+	return "closed"
+}
 
 // Cases keeps matters and cases.
 type Cases struct {
+	// Calendar counts the working days of the terms.
+	Calendar *workday.Calendar
+
 	db    *store.DB
 	guard *access.Guard
 }
 
 // New returns the cases kept in db.
-func New(db *store.DB, guard *access.Guard) *Cases { return &Cases{db, guard} }
-
-// Matters lists the matters of a unit, of all if unit is empty.
-func (c *Cases) Matters(ctx context.Context, unit elicense.UnitCode) (list []*Matter, err error) {
-	err = c.db.View(ctx, func(tx *store.Tx) error {
-		list, err = matters(tx, `WHERE ($1 = '' OR unit = $2) ORDER BY code`, unit, unit)
-		return err
-	})
-	return list, err
-}
-
-// Matter returns one matter. Errors: NotFound.
-func (c *Cases) Matter(ctx context.Context, code elicense.MatterCode) (m *Matter, err error) {
-	err = c.db.View(ctx, func(tx *store.Tx) error {
-		m, err = MatterOf(tx, code)
-		return err
-	})
-	return m, err
+func New(db *store.DB, guard *access.Guard) *Cases {
+	return &Cases{Calendar: workday.Default(), db: db, guard: guard}
 }
 
 // NewCase is what is needed to open a case.
@@ -256,6 +143,8 @@ type NewCase struct {
 	Number  string // the case's number at the unit; drawn if empty
 	Matter  elicense.MatterCode
 	Purpose string // empty is the matter's name
+	Kind    Kind   // empty is Application
+	Facts   []Condition
 	Parties []Party
 }
 
@@ -269,6 +158,9 @@ const (
 
 // check judges what was entered by its form.
 func (n *NewCase) check() error {
+	if n.Kind == "" {
+		n.Kind = Application
+	}
 	if len(n.Parties) > maxParties {
 		return elicense.E(elicense.TooLarge, "一个办件最多登记%d位当事人", maxParties).At("parties")
 	}
@@ -278,9 +170,21 @@ func (n *NewCase) check() error {
 	if !fits(n.Purpose, maxPurpose) {
 		return elicense.E(elicense.Invalid, "用途最多%d个字，不能有控制字符", maxPurpose).At("purpose")
 	}
+	if n.Kind != Application && n.Kind != Enforcement {
+		return elicense.E(elicense.Invalid, "没有这种办件").At("kind")
+	}
 	for i, p := range n.Parties {
 		if !fits(p.Role, maxRole) {
 			return inParty(elicense.E(elicense.Invalid, "当事人的身份最多%d个字", maxRole).At("role"), i)
+		}
+	}
+	return checkFacts(n.Facts)
+}
+
+func checkFacts(facts []Condition) error {
+	for _, f := range facts {
+		if conditionWords[f] == "" {
+			return elicense.E(elicense.Invalid, "没有“%s”这个情形", f).At("facts").Then("请从所列的情形里选择")
 		}
 	}
 	return nil
@@ -296,6 +200,12 @@ func fits(s string, most int) bool {
 //
 // Errors: Invalid naming the field; Forbidden; Conflict if the number is taken.
 func (c *Cases) Start(ctx context.Context, actor *elicense.Actor, n NewCase) (*Case, error) {
+	return c.start(ctx, actor, n, AtWindow, nil)
+}
+
+// start opens a case that came in by the channel; also does more in the same
+// transaction.
+func (c *Cases) start(ctx context.Context, actor *elicense.Actor, n NewCase, by Channel, also func(*store.Tx, *Case) error) (*Case, error) {
 	if err := n.check(); err != nil {
 		return nil, err
 	}
@@ -316,23 +226,63 @@ func (c *Cases) Start(ctx context.Context, actor *elicense.Actor, n NewCase) (*C
 				unproven++
 			}
 		}
+		self, err := isParty(tx, actor, n.Parties)
+		if err != nil {
+			return access.Request{}, err
+		}
+		units, err := acceptors(tx, m)
+		if err != nil {
+			return access.Request{}, err
+		}
 		return access.Request{
 			Actor: actor, Act: access.CaseOpen,
 			On: access.Thing{Kind: "Case", ID: "new", Attr: access.Attr{
-				"unit": string(m.Unit), "parties": len(n.Parties), "unproven": unproven,
+				"units": units, "parties": len(n.Parties), "unproven": unproven, "self": self,
 			}},
 			Rests: []access.Rests{{Query: `SELECT version FROM matter WHERE code = $1`, Args: []any{string(m.Code)}, Want: int64(m.Version)}},
-			Note:  access.Note{Detail: map[string]string{"matter": string(m.Code)}},
+			Note:  access.Note{Detail: map[string]string{"matter": string(m.Code), "kind": string(n.Kind)}},
 		}, nil
 	}
 	err := c.guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) (err error) {
-		made, err = insert(tx, actor, n)
+		made, err = c.insert(tx, actor, n, by)
 		if err == nil {
 			p.Note.Case = made.ID
+		}
+		if err == nil && also != nil {
+			err = also(tx, made)
 		}
 		return err
 	})
 	return made, err
+}
+
+// isParty tells whether the actor himself is among the parties: nobody handles
+// his own case.
+func isParty(tx *store.Tx, actor *elicense.Actor, list []Party) (bool, error) {
+	if actor.Person == "" {
+		return false, nil
+	}
+	own, err := org.HolderOf(tx, actor.Person)
+	if elicense.IsKind(err, elicense.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	for _, p := range list {
+		h := p.Holder
+		if h == "" {
+			if h, err = tx.Holder(p.Ref, false); elicense.IsKind(err, elicense.NotFound) {
+				continue
+			} else if err != nil {
+				return false, err
+			}
+		}
+		if h == own {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func inParty(err error, i int) error {
@@ -342,25 +292,35 @@ func inParty(err error, i int) error {
 	return err
 }
 
-func insert(tx *store.Tx, actor *elicense.Actor, n NewCase) (*Case, error) {
+func (c *Cases) insert(tx *store.Tx, actor *elicense.Actor, n NewCase, by Channel) (*Case, error) {
 	m, err := MatterOf(tx, n.Matter)
 	if err != nil {
 		return nil, err
 	}
-	c := &Case{
-		ID: elicense.NewID[elicense.CaseID](tx.Now()), Number: strings.TrimSpace(n.Number), Unit: actor.Unit, Matter: m.Code,
-		MatterVersion: m.Version, MatterName: m.Name, Clerk: actor.Account, State: "open", Purpose: strings.TrimSpace(n.Purpose),
-		Opened: tx.Now(), Seq: 1,
+	k := &Case{
+		ID: elicense.NewID[elicense.CaseID](tx.Now()), Number: strings.TrimSpace(n.Number), Unit: actor.Unit, Implementer: m.Unit, Matter: m.Code,
+		MatterVersion: m.Version, MatterName: m.Name, Clerk: actor.Account, Kind: n.Kind, Channel: by, Facts: n.Facts,
+		Purpose: strings.TrimSpace(n.Purpose), Opened: tx.Now(),
 	}
-	if c.Number == "" {
-		c.Number = tx.Now().In(elicense.Shanghai).Format("20060102") + "-" + strings.ToUpper(string(c.ID[len(c.ID)-6:]))
+	first := Open
+	if actor.Kind == elicense.Holder {
+		first, k.Unit, k.Clerk, k.Applicant = Begin, m.Unit, "", actor.Account
+	} else if k.Due, err = c.within(tx.Now(), completeDays); err != nil {
+		return nil, err
 	}
-	if c.Purpose == "" {
-		c.Purpose = m.Name
+	if k.Number == "" {
+		k.Number = tx.Now().In(elicense.Shanghai).Format("20060102") + "-" + strings.ToUpper(string(k.ID[len(k.ID)-6:]))
 	}
-	_, err = tx.Exec(`INSERT INTO office_case (id, number, unit, matter, matter_version, matter_name, clerk, state, purpose, opened, closed, seq, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, $11, $12)`,
-		c.ID, c.Number, c.Unit, c.Matter, c.MatterVersion, c.MatterName, c.Clerk, c.State, c.Purpose, c.Opened, c.Seq, c.mac(tx))
+	if k.Purpose == "" {
+		k.Purpose = m.Name
+	}
+	if err := k.step(tx, actor, first, Doing{Facts: n.Facts}); err != nil {
+		return nil, err
+	}
+	_, err = tx.Exec(`INSERT INTO office_case (id, number, unit, matter, matter_version, matter_name, clerk, state, purpose, opened, closed, seq, mac,
+		implementer, kind, channel, stage, applicant, facts_enc, due) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+		k.ID, k.Number, k.Unit, k.Matter, k.MatterVersion, k.MatterName, k.Clerk, k.State(), k.Purpose, k.Opened, k.Seq, k.mac(tx),
+		k.Implementer, k.Kind, k.Channel, k.Stage, k.Applicant, k.factsEnc(tx), optional(k.Due))
 	if elicense.IsKind(err, elicense.Conflict) {
 		return nil, elicense.E(elicense.Conflict, "本单位已有同号的办件").At("number").Then("请核对办件编号").Because(err)
 	}
@@ -372,12 +332,12 @@ func insert(tx *store.Tx, actor *elicense.Actor, n NewCase) (*Case, error) {
 		if p.Holder, err = tx.Holder(p.Ref, true); err != nil {
 			return nil, err
 		}
-		if err := insertParty(tx, c.ID, p); err != nil {
+		if err := insertParty(tx, k.ID, p); err != nil {
 			return nil, err
 		}
-		c.Parties = append(c.Parties, p)
+		k.Parties = append(k.Parties, p)
 	}
-	return c, nil
+	return k, deemLater(tx, k)
 }
 
 func insertParty(tx *store.Tx, id elicense.CaseID, p Party) error {
@@ -402,15 +362,36 @@ func (p *Party) parts() [][]byte {
 
 func (c *Case) mac(tx *store.Tx) []byte { return tx.MAC("office_case", string(c.ID), c.parts()...) }
 
+// parts are the columns that decide. Rows written before cases had a course have
+// the first of them only, and their sum stands.
 func (c *Case) parts() [][]byte {
-	closed := ""
-	if !c.Closed.IsZero() {
-		closed = strconv.FormatInt(c.Closed.UnixMicro(), 10)
+	micros := func(t time.Time) []byte {
+		if t.IsZero() {
+			return nil
+		}
+		return []byte(strconv.FormatInt(t.UnixMicro(), 10))
 	}
-	return [][]byte{
-		[]byte(c.Number), []byte(c.Unit), []byte(c.Matter), []byte(strconv.Itoa(c.MatterVersion)), []byte(c.Clerk), []byte(c.State),
-		[]byte(c.Purpose), []byte(strconv.FormatInt(c.Opened.UnixMicro(), 10)), []byte(closed), []byte(strconv.FormatInt(c.Seq, 10)),
+	list := [][]byte{
+		[]byte(c.Number), []byte(c.Unit), []byte(c.Matter), []byte(strconv.Itoa(c.MatterVersion)), []byte(c.Clerk), []byte(c.State()),
+		[]byte(c.Purpose), micros(c.Opened), micros(c.Closed), []byte(strconv.FormatInt(c.Seq, 10)),
 	}
+	if c.plain {
+		return list
+	}
+	return append(list, []byte(c.Implementer), []byte(c.Kind), []byte(c.Channel), []byte(c.Stage), []byte(c.Applicant), c.factsText(), micros(c.Due))
+}
+
+func (c *Case) factsText() []byte {
+	words := make([]string, len(c.Facts))
+	for i, f := range c.Facts {
+		words[i] = string(f)
+	}
+	return []byte(strings.Join(words, ","))
+}
+
+// factsEnc encrypts the facts: that someone is divorced is his own affair.
+func (c *Case) factsEnc(tx *store.Tx) []byte {
+	return tx.Encrypt("office_case", string(c.ID), "facts_enc", c.factsText())
 }
 
 // Of returns a case with its parties. Errors: NotFound; Unavailable if a row is
@@ -427,29 +408,53 @@ func Of(tx *store.Tx, id elicense.CaseID) (*Case, error) {
 }
 
 func list(tx *store.Tx, where string, args ...any) ([]*Case, error) {
-	rows, err := tx.Query(`SELECT id, number, unit, matter, matter_version, matter_name, clerk, state, purpose, opened, closed, seq, mac
-		FROM office_case `+where, args...)
+	rows, err := tx.Query(`SELECT id, number, unit, matter, matter_version, matter_name, clerk, state, purpose, opened, closed, seq, mac,
+		implementer, kind, channel, stage, applicant, facts_enc, due FROM office_case `+where, args...)
 	if err != nil {
 		return nil, err
 	}
 	var list []*Case
 	for rows.Next() {
 		var c Case
-		var mac []byte
-		err := rows.Scan(&c.ID, &c.Number, &c.Unit, &c.Matter, &c.MatterVersion, &c.MatterName, &c.Clerk, &c.State, &c.Purpose,
-			&c.Opened, &c.Closed, &c.Seq, &mac)
+		var mac, facts []byte
+		var open string
+		err := rows.Scan(&c.ID, &c.Number, &c.Unit, &c.Matter, &c.MatterVersion, &c.MatterName, &c.Clerk, &open, &c.Purpose,
+			&c.Opened, &c.Closed, &c.Seq, &mac, &c.Implementer, &c.Kind, &c.Channel, &c.Stage, &c.Applicant, &facts, &c.Due)
 		if err != nil {
 			return nil, err
+		}
+		if c.Stage == "" {
+			c.plain, c.Kind, c.Channel, c.Implementer, c.Stage = true, Application, AtWindow, c.Unit, Closed
+			if open == "open" {
+				c.Stage = Received
+			}
+		} else if err := c.openFacts(tx, facts); err != nil {
+			return nil, err
+		}
+		if open != c.State() {
+			mac = nil // lists go by that column, and the stage is what was written
 		}
 		if err := tx.CheckMAC(mac, "office_case", string(c.ID), c.parts()...); err != nil {
 			return nil, err
 		}
+		c.plain = false
 		if c.Parties, err = parties(tx, c.ID); err != nil {
 			return nil, err
 		}
 		list = append(list, &c)
 	}
 	return list, nil
+}
+
+func (c *Case) openFacts(tx *store.Tx, sealed []byte) error {
+	b, err := tx.Decrypt("office_case", string(c.ID), "facts_enc", sealed)
+	if err != nil {
+		return err
+	}
+	for _, f := range strings.FieldsFunc(string(b), func(r rune) bool { return r == ',' }) {
+		c.Facts = append(c.Facts, Condition(f))
+	}
+	return nil
 }
 
 func parties(tx *store.Tx, id elicense.CaseID) ([]Party, error) {
@@ -491,20 +496,30 @@ func Thing(c *Case, m *Matter) access.Thing {
 			proven = append(proven, string(p.Holder))
 		}
 	}
-	for _, t := range m.Types() {
-		types = append(types, string(t))
-	}
-	for _, mat := range m.Materials {
-		for t, keys := range mat.Fields {
-			for _, k := range keys {
+	for i := range m.Materials {
+		mat := &m.Materials[i]
+		if !mat.Asked(c.Facts) {
+			continue
+		}
+		for _, t := range mat.Types {
+			types = append(types, string(t))
+			for _, k := range mat.Fields[t] {
 				fields = append(fields, FieldName(t, k))
 			}
 		}
 	}
 	return access.Thing{Kind: "Case", ID: string(c.ID), Attr: access.Attr{
-		"unit": string(c.Unit), "clerk": string(c.Clerk), "state": c.State,
+		"unit": string(c.Unit), "units": c.units(), "clerk": string(c.Clerk), "state": c.State(), "stage": string(c.Stage), "applicant": string(c.Applicant),
 		"parties": parties, "proven": proven, "types": types, "fields": fields,
 	}}
+}
+
+// units are those whose clerks handle the case: who accepts and who decides.
+func (c *Case) units() []string {
+	if c.Unit == c.Implementer {
+		return []string{string(c.Unit)}
+	}
+	return []string{string(c.Unit), string(c.Implementer)}
 }
 
 // FieldName names a field of a type to the law text.
@@ -520,7 +535,7 @@ func Find(tx *store.Tx, id elicense.CaseID) (*Case, *Matter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := MatterOf(tx, c.Matter)
+	m, err := matterAt(tx, c.Matter, c.MatterVersion)
 	return c, m, err
 }
 
@@ -559,22 +574,8 @@ func (c *Cases) Get(ctx context.Context, actor *elicense.Actor, id elicense.Case
 //
 // Errors: Forbidden; Conflict if it is closed.
 func (c *Cases) Close(ctx context.Context, actor *elicense.Actor, id elicense.CaseID) error {
-	return c.guard.Write(ctx, c.request(actor, access.CaseClose, id), func(tx *store.Tx, _ *access.Permit) error {
-		k, err := Of(tx, id)
-		if err != nil {
-			return err
-		}
-		if !k.Open() {
-			return elicense.E(elicense.Conflict, "这个办件已经办结")
-		}
-		k.State, k.Closed, k.Seq = "closed", tx.Now(), k.Seq+1
-		n, err := tx.Exec(`UPDATE office_case SET state = $1, closed = $2, seq = $3, mac = $4 WHERE id = $5 AND seq = $6`,
-			k.State, k.Closed, k.Seq, k.mac(tx), k.ID, k.Seq-1)
-		if err == nil && n == 0 {
-			return elicense.E(elicense.Conflict, "这个办件刚刚有人办过").Then("请刷新后核对")
-		}
-		return err
-	})
+	_, err := c.Do(ctx, actor, id, Finish, Doing{})
+	return err
 }
 
 // Mine lists the newest cases of a clerk, the open ones first.
@@ -599,36 +600,4 @@ func EachCase(tx *store.Tx, f func(id string, err error) error) error {
 		_, err := Of(tx, elicense.CaseID(id))
 		return f(id, err)
 	})
-}
-
-// Install enters matters: the set-up of a platform.
-func (c *Cases) Install(ctx context.Context, list []*Matter) error {
-	return c.db.Update(ctx, func(tx *store.Tx) error {
-		for _, m := range list {
-			if err := PutMatter(tx, m); err != nil {
-				return fmt.Errorf("matter %s: %w", m.Code, err)
-			}
-		}
-		return nil
-	})
-}
-
-// EachMatter reads every matter; f gets the error of one that is not as it was
-// left.
-func EachMatter(tx *store.Tx, f func(id string, err error) error) error {
-	rows, err := tx.Query(`SELECT code FROM matter ORDER BY code`)
-	if err != nil {
-		return err
-	}
-	for rows.Next() {
-		var code elicense.MatterCode
-		if err := rows.Scan(&code); err != nil {
-			return err
-		}
-		_, err := MatterOf(tx, code)
-		if err := f(string(code), err); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -113,6 +113,9 @@ type Roles struct {
 	ValidTo    string `json:"validTo,omitempty"`
 }
 
+// NotShared is the sharing attribute of types no case uses (不予共享).
+const NotShared = "不予共享"
+
 // Type is one version of an entry.
 type Type struct {
 	Code     elicense.TypeCode   `json:"code"`
@@ -133,6 +136,11 @@ type Type struct {
 	Annual   string              `json:"annual,omitempty"`  // yearly inspection duty, Art. 11(2)
 	Sharing  string              `json:"sharing,omitempty"` // 无条件共享, 有条件共享, 不予共享
 	Open     bool                `json:"open"`              // 非涉密确认, Art. 2
+	// Consent tells that the holder has to agree before a case uses a license of
+	// the type: it says something sensitive of him (个人信息保护法 28, 29).
+	Consent bool `json:"consent,omitempty"`
+	// Level is how strongly one must have signed in to use it, from 1 (Art. 17(3)).
+	Level int `json:"level,omitempty"`
 	// Qualification is the type of license a third party must hold in force to
 	// issue this one (取得法定资质的第三方机构, Art. 2); empty asks for none.
 	Qualification elicense.TypeCode `json:"qualification,omitempty"`

@@ -128,14 +128,16 @@ type caseOut struct {
 	Number  string              `json:"number"`
 	Matter  elicense.MatterCode `json:"matterCode"`
 	Name    string              `json:"matter"`
-	State   string              `json:"state"`
+	State   string              `json:"state" doc:"open或closed：能否查询证照"`
+	Stage   cases.Stage         `json:"stage" doc:"received收件 correcting待补正 accepted受理 paused停表 decided已决定 closed办结 refused不予受理 withdrawn已撤回"`
+	Due     *time.Time          `json:"dueAt,omitempty" doc:"当前期限"`
 	Opened  *time.Time          `json:"openedAt"`
 	Closed  *time.Time          `json:"closedAt,omitempty"`
 	Parties []partyOut          `json:"parties"`
 }
 
 func caseOf(c *cases.Case) caseOut {
-	out := caseOut{ID: c.ID, Number: c.Number, Matter: c.Matter, Name: c.MatterName, State: c.State, Opened: shanghai(c.Opened), Closed: shanghai(c.Closed)}
+	out := caseOut{ID: c.ID, Number: c.Number, Matter: c.Matter, Name: c.MatterName, State: c.State(), Stage: c.Stage, Due: shanghai(c.Due), Opened: shanghai(c.Opened), Closed: shanghai(c.Closed)}
 	for _, p := range c.Parties {
 		out.Parties = append(out.Parties, partyOut{p.Place, p.Role, p.Ref.Name, access.MaskCode(p.Ref.Code, 6, 4), p.Proof.Chinese(), shanghai(p.Proven)})
 	}
@@ -225,10 +227,10 @@ type receiptOut struct {
 
 type useOut struct {
 	foundOut
-	Fields    map[string]string `json:"fields,omitempty"`
-	Matches   map[string]bool   `json:"matches,omitempty"`
-	Watermark string            `json:"watermark"`
-	Receipt   receiptOut        `json:"receipt"`
+	Fields    map[string]string           `json:"fields,omitempty"`
+	Matches   map[string]sharing.Likeness `json:"matches,omitempty" doc:"same一致 variant异体字，请留意 differs不一致"`
+	Watermark string                      `json:"watermark"`
+	Receipt   receiptOut                  `json:"receipt"`
 }
 
 func (s *server) use(ctx context.Context, who *elicense.Actor, in *struct {

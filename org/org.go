@@ -136,6 +136,30 @@ func AddPerson(tx *store.Tx, ref elicense.HolderRef) (elicense.PersonID, error) 
 	return id, err
 }
 
+// PersonRef returns the name and code of a person. Errors: NotFound.
+func PersonRef(tx *store.Tx, id elicense.PersonID) (ref elicense.HolderRef, err error) {
+	var name, code []byte
+	if err := tx.Row(`SELECT name_enc, code_type, code_enc FROM person WHERE id = $1`, id).Scan(&name, &ref.CodeType, &code); err != nil {
+		return ref, err
+	}
+	if name, err = tx.Decrypt("person", string(id), "name_enc", name); err != nil {
+		return ref, err
+	}
+	code, err = tx.Decrypt("person", string(id), "code_enc", code)
+	ref.Name, ref.Code = string(name), string(code)
+	return ref, err
+}
+
+// HolderOf returns the key of the licenses a person holds himself. Errors:
+// NotFound for someone who has none and is no party of any case.
+func HolderOf(tx *store.Tx, id elicense.PersonID) (elicense.HolderKey, error) {
+	ref, err := PersonRef(tx, id)
+	if err != nil {
+		return "", err
+	}
+	return tx.Holder(ref, false)
+}
+
 // PersonName returns the name of a person, for those whose act is shown beside
 // his own. Errors: NotFound.
 func PersonName(tx *store.Tx, id elicense.PersonID) (string, error) {
@@ -299,14 +323,14 @@ func (a *Account) actor(tx *store.Tx, request string) (*elicense.Actor, error) {
 	}
 	act := &elicense.Actor{
 		Kind: a.Kind, Account: a.ID, Person: a.Person, Name: a.Name, Unit: a.Unit, Holder: a.Holder,
-		Duties: a.Duties, Request: request, Stamp: a.Stamp,
+		Duties: a.Duties, Request: request, Stamp: a.Stamp, Level: 1,
 	}
 	if a.Unit != "" {
 		u, err := UnitOf(tx, a.Unit)
 		if err != nil {
 			return nil, fmt.Errorf("unit of account %s: %w", a.ID, err)
 		}
-		act.UnitName = u.Name
+		act.UnitName, act.UnitKind = u.Name, u.Kind
 	}
 	return act, nil
 }
@@ -336,6 +360,23 @@ func secretHolds(digest, secret string) bool {
 	}
 	salt, err := base64.RawStdEncoding.DecodeString(p[4])
 	return err == nil && subtle.ConstantTimeCompare([]byte(digestSecret(secret, salt)), []byte(digest)) == 1
+}
+
+// Tell calls f for every account that has one of the duties, of one unit if it is
+// named.
+func Tell(tx *store.Tx, unit elicense.UnitCode, duties []elicense.Duty, f func(elicense.AccountID) error) error {
+	list, err := accounts(tx, `WHERE NOT disabled AND ($1 = '' OR unit = $2) ORDER BY id`, unit, unit)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if slices.ContainsFunc(duties, func(d elicense.Duty) bool { return slices.Contains(a.Duties, d) }) {
+			if err := f(a.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // EachAccount reads every account with its duties; f gets the error of one that

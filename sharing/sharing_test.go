@@ -151,7 +151,7 @@ func TestComparingShowsNoValue(t *testing.T) {
 		r, err := w.Sharing.Use(t.Context(), w.Window, k.ID, sharing.Use{
 			Material: query.Material, Party: -1, Act: sharing.Compare, Values: map[string]string{"license_no": "JY1", "holder_name": "别的名称"},
 		})
-		if err != nil || !r.Matches["license_no"] || r.Matches["holder_name"] || r.Fields != nil {
+		if err != nil || r.Matches["license_no"] != sharing.Same || r.Matches["holder_name"] != sharing.Differs || r.Fields != nil {
 			t.Errorf("compare: %+v, %v", r, err)
 		}
 		v, err := w.Sharing.Use(t.Context(), w.Window, k.ID, sharing.Use{Material: query.Material, Party: -1, Act: sharing.Verify})

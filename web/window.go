@@ -242,8 +242,8 @@ func (s *server) caseUse(v *visit) error {
 	if n, err := strconv.Atoi(f.Get("place")); err == nil {
 		used.Place = n
 	}
-	for _, same := range res.Matches {
-		if !same {
+	for _, l := range res.Matches {
+		if l == sharing.Differs {
 			used.Differs++
 		}
 	}
