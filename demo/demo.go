@@ -101,7 +101,26 @@ type dataTypes struct {
 	Matters []struct {
 		Code, Name, Unit, Result string
 		Days                     int `yaml:"promise_workdays"`
-		Materials                []struct{ Name, Source string }
+		Presence                 cases.BasisID
+		Effects                  map[string]cases.Effect
+		Materials                []struct {
+			Name, Source string
+			When         []string
+			Later        int
+			Promise      bool
+		}
+	}
+	Bases []struct {
+		ID                    cases.BasisID
+		Rank                  cases.Rank
+		Title, Article, Quote string
+		InForce               elicense.Date `yaml:"in_force"`
+		Repealed              elicense.Date
+	}
+	Entrustments []struct {
+		Acceptor, Unit string
+		DocNo          string `yaml:"doc_no"`
+		From           elicense.Date
 	}
 }
 
@@ -190,6 +209,7 @@ func (d *Data) Types() []*catalog.Type {
 		c := &catalog.Type{
 			Code: d.TypeCode(t.Code), Name: t.ZH, English: t.EN, Unit: d.Unit(typeUnits[t.Code][0]), Category: "行政许可", Basis: t.Basis,
 			Mode: catalog.Mode(t.Mode), Annual: certainty.ReplaceAllString(t.Annual, ""), Sharing: "有条件共享", Open: true,
+			Consent: slices.Contains(sensitive, t.Code),
 		}
 		switch t.Mode {
 		case "national":
@@ -268,6 +288,9 @@ var needed = map[string][]string{
 	"T20": {"name", "card_no", "bank"},
 }
 
+// sensitive are the types a case uses only with the holder's agreement.
+var sensitive = []string{"T07", "T19"}
+
 var typeMark = regexp.MustCompile(`T[0-9]{2}`)
 
 // Matters builds the demo's matters with their material lists.
@@ -277,13 +300,16 @@ func (d *Data) Matters() []*cases.Matter {
 		byCode[t.Code] = t
 	}
 	var list []*cases.Matter
-	for _, m := range d.types.Matters {
-		c := &cases.Matter{Code: elicense.MatterCode(m.Code), Name: m.Name, Unit: d.Unit(m.Unit), Days: m.Days}
+	for i, m := range d.types.Matters {
+		c := &cases.Matter{
+			Code: elicense.MatterCode(m.Code), Item: d.item(m.Unit, i+1), Name: m.Name, Unit: d.Unit(m.Unit), Days: m.Days,
+			Presence: m.Presence, Online: m.Presence == "", Effects: m.Effects,
+		}
 		if typeMark.MatchString(m.Result) {
 			c.Result = d.TypeCode(typeMark.FindString(m.Result))
 		}
 		for _, s := range m.Materials {
-			mat := cases.Material{Name: s.Name, Way: cases.Shared, Fields: map[elicense.TypeCode][]string{}}
+			mat := cases.Material{Name: s.Name, Way: cases.Shared, When: s.When, Later: s.Later, Promise: s.Promise, Fields: map[elicense.TypeCode][]string{}}
 			for _, short := range typeMark.FindAllString(s.Source, -1) {
 				code := d.TypeCode(short)
 				mat.Types = append(mat.Types, code)
@@ -316,6 +342,37 @@ func (d *Data) Matters() []*cases.Matter {
 	return list
 }
 
+// item makes the code of a matter as systems know it: the unit, its level and a
+// base code (GB/T 39554.1-2020), all invented.
+func (d *Data) item(unit string, n int) string {
+	level := 4
+	switch u := d.unit[unit]; {
+	case strings.HasSuffix(u.Region, "0000"):
+		level = 2
+	case strings.HasSuffix(u.Region, "00"):
+		level = 3
+	}
+	return fmt.Sprintf("%s%d350131%03d000", d.Unit(unit), level, n)
+}
+
+// Bases builds the demo's register of legal bases.
+func (d *Data) Bases() []*cases.Basis {
+	var list []*cases.Basis
+	for _, b := range d.types.Bases {
+		list = append(list, &cases.Basis{ID: b.ID, Rank: b.Rank, Title: b.Title, Article: b.Article, Quote: b.Quote, InForce: b.InForce, Repealed: b.Repealed})
+	}
+	return list
+}
+
+// Entrustments builds the demo's filed entrustments.
+func (d *Data) Entrustments() []cases.Entrustment {
+	var list []cases.Entrustment
+	for _, e := range d.types.Entrustments {
+		list = append(list, cases.Entrustment{Acceptor: d.Unit(e.Acceptor), Unit: d.Unit(e.Unit), DocNo: e.DocNo, From: e.From})
+	}
+	return list
+}
+
 // units builds the demo's units.
 func (d *Data) units() []org.Unit {
 	var list []org.Unit
@@ -342,6 +399,12 @@ func Load(ctx context.Context, p Platform, clock *Clock) error {
 		return err
 	}
 	if err := p.Org.Enroll(ctx, d.staff()); err != nil {
+		return err
+	}
+	if err := p.Cases.InstallBases(ctx, d.Bases()); err != nil {
+		return err
+	}
+	if err := p.Cases.InstallEntrustments(ctx, d.Entrustments()); err != nil {
 		return err
 	}
 	if err := p.Cases.Install(ctx, d.Matters()); err != nil {
