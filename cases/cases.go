@@ -184,7 +184,7 @@ func (n *NewCase) check() error {
 func checkFacts(facts []Condition) error {
 	for _, f := range facts {
 		if conditionWords[f] == "" {
-			return elicense.E(elicense.Invalid, "没有“%s”这个情形", f).At("facts").Then("请从所列的情形里选择")
+			return elicense.E(elicense.Invalid, "有的情形不在清单里").At("facts").Then("请从所列的情形里选择")
 		}
 	}
 	return nil

@@ -332,7 +332,7 @@ func (m *Matter) check(tx *store.Tx) error {
 		case strings.TrimSpace(mat.Name) == "" || !fits(mat.Name, maxName):
 			return bad(at("name"), "要写明材料名称，最多%d个字", maxName)
 		case seen[mat.Name]:
-			return bad(at("name"), "材料“%s”列了两次", mat.Name)
+			return bad(at("name"), "同一项材料列了两次")
 		case wayWords[mat.Way] == "":
 			return bad(at("way"), "要说明材料怎么提供：免提交、核验、上传、原件核对")
 		case len(mat.Types) == 0 && (mat.Way == Shared || mat.Way == Verify):
@@ -345,7 +345,7 @@ func (m *Matter) check(tx *store.Tx) error {
 		seen[mat.Name] = true
 		for _, w := range mat.When {
 			if name := strings.TrimPrefix(w, "!"); conditionWords[Condition(name)] == "" {
-				return bad(at("when"), "没有“%s”这个情形", name)
+				return bad(at("when"), "有的情形不在清单里").Then("请从所列的情形里选择")
 			}
 		}
 		if mat.Basis != "" {
@@ -356,7 +356,7 @@ func (m *Matter) check(tx *store.Tx) error {
 		for _, code := range mat.Types {
 			t, err := catalog.Current(tx, code)
 			if elicense.IsKind(err, elicense.NotFound) {
-				return bad(at("types"), "证照类别%s没有登记发布", code)
+				return bad(at("types"), "有的证照类别没有登记发布")
 			}
 			if err != nil {
 				return err
@@ -366,13 +366,13 @@ func (m *Matter) check(tx *store.Tx) error {
 			}
 			for _, k := range mat.Fields[code] {
 				if t.Field(k) == nil {
-					return bad(at("fields"), "%s没有字段%s", t.Name, k)
+					return bad(at("fields"), "要的内容里，有的不是%s的字段", t.Name)
 				}
 			}
 		}
 		for code := range mat.Fields {
 			if !slices.Contains(mat.Types, code) {
-				return bad(at("fields"), "材料不由证照类别%s满足，不能要它的内容", code)
+				return bad(at("fields"), "要了不满足这项材料的证照的内容")
 			}
 		}
 	}

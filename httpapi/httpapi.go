@@ -132,14 +132,39 @@ func (s *server) routes() {
 
 	op(s, get, "/matters", "matters", "事项", s.listMatters, public)
 	op(s, get, "/matters/{code}", "matter", "一个事项的材料清单", s.getMatter, public)
+	op(s, post, "/matters", "propose-matter", "登记事项和材料清单（新事项或新版本）", s.proposeMatter, created)
+	op(s, post, "/matters/{code}/versions/{version}/decision", "decide-matter", "核对并发布或退回", s.decideMatter)
+	op(s, get, "/matter-tasks", "matter-tasks", "依据失效后要修改的事项", s.matterTasks)
+	op(s, get, "/bases", "bases", "要求纸质或到场的法定依据", s.bases, public)
+	op(s, post, "/bases", "add-basis", "登记依据", s.addBasis, created)
+	op(s, post, "/bases/{id}/repeal", "repeal-basis", "登记依据失效，引用它的事项都生成任务", s.repealBasis)
 	op(s, post, "/cases", "open-case", "开办件（收件）", s.openCase, created)
 	op(s, get, "/cases/{id}", "case", "一个办件", s.getCase)
 	op(s, get, "/cases/{id}/materials", "materials", "核对材料", s.materials)
 	op(s, post, "/cases/{id}/uses", "use", "查询、验证、比对证照", s.use)
 	op(s, get, "/cases/{id}/uses/{record}/receipt", "use-receipt", "用证凭据，可用elicense verify --receipt离线核验", s.receipt)
+	op(s, get, "/queue", "queue", "本单位待接办的网上申请", s.queue)
+	op(s, get, "/cases/{id}/course", "course", "办件的经过", s.course)
+	op(s, post, "/cases/{id}/moves", "move-case", "办理：接办、补正告知、受理、停表、决定、撤回、转办", s.moveCase)
+	op(s, post, "/cases/{id}/parties", "join-case", "增加当事人", s.joinCase, created)
+	op(s, post, "/cases/{id}/materials/{place}", "give", "解决一项材料：用证照、容缺、承诺、写明理由收取纸质", s.give)
+	op(s, post, "/cases/{id}/materials/{place}/file", "attach", "收一项材料的文件，请求体就是文件", s.attach, upload)
+	op(s, post, "/cases/{id}/agreements", "ask-agreement", "请持证人同意使用", s.askAgreement, created)
+	op(s, post, "/cases/{id}/tickets", "report-license", "登记缺证、错证", s.report, created)
+	op(s, get, "/tickets", "tickets", "登记到本单位的缺证、错证", s.tickets)
 	op(s, post, "/cases/{id}/closing", "close-case", "办结", s.closeCase)
 
 	op(s, get, "/folder", "folder", "持证人的卡包", s.folder)
+	op(s, post, "/applications", "apply", "网上申请：开始填报", s.apply, created)
+	op(s, get, "/applications", "own-cases", "持证人的办件", s.ownCases)
+	op(s, get, "/applications/{id}", "own-case", "持证人的一个办件和经过", s.ownCase)
+	op(s, get, "/applications/{id}/materials", "own-materials", "要提供什么，哪些平台已有", s.ownMaterials)
+	op(s, post, "/applications/{id}/materials/{place}", "own-give", "同意使用平台上的证照，或填表", s.give)
+	op(s, post, "/applications/{id}/materials/{place}/file", "own-attach", "上传一项材料，请求体就是文件", s.attach, upload)
+	op(s, post, "/applications/{id}/moves", "own-move", "提交、补正、撤回", s.ownMove)
+	op(s, post, "/applications/{id}/objection", "object", "这不是我办的", s.object)
+	op(s, get, "/agreements", "agreements", "请我同意的和我同意过的", s.agreements)
+	op(s, post, "/agreements/{id}", "answer", "同意、不同意、撤回同意", s.answer)
 	op(s, get, "/folder/{id}", "own-license", "持证人的一个证照", s.ownLicense)
 	op(s, get, "/folder/{id}/file", "own-file", "签章文件，OFD", s.ownFile)
 	op(s, get, "/folder/{id}/pdf", "own-pdf", "非签章的PDF", s.ownPDF)
@@ -158,6 +183,7 @@ func (s *server) routes() {
 // The marks of operations.
 func public(o *huma.Operation)  { o.Security = nil }
 func created(o *huma.Operation) { o.DefaultStatus = http.StatusCreated }
+func upload(o *huma.Operation)  { o.MaxBodyBytes = cases.MaxUpload + 1; o.BodyReadTimeout = time.Minute }
 func large(o *huma.Operation)   { o.MaxBodyBytes = maxFile; o.BodyReadTimeout = time.Minute }
 func atRoot(o *huma.Operation)  { o.Path = strings.TrimPrefix(o.Path, apiRoot) }
 

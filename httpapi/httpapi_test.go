@@ -416,7 +416,9 @@ func (h *hall) typed() func(path, parameter string) string {
 			return string(world.Matter)
 		case strings.Contains(path, "/drafts/"):
 			return string(h.draft.ID)
-		case strings.Contains(path, "/cases/"):
+		case parameter == "{place}":
+			return "0"
+		case strings.Contains(path, "/cases/"), strings.Contains(path, "/applications/"):
 			return string(h.office)
 		case strings.Contains(path, "/license-changes/"):
 			return h.change
@@ -455,9 +457,32 @@ func (h *hall) body(o *huma.Operation) map[string]any {
 			"material": "食品经营许可证", "act": "query", "fields": []any{"license_no"}, "licenseTypeCode": string(world.Type), "holder": holder, "party": 0,
 			"values": map[string]any{"license_no": "JY1"},
 		}
+	case "join-case":
+		return map[string]any{"role": "经办人", "holder": map[string]any{"codeType": "111", "code": world.Person.Code, "name": world.Person.Name}, "proof": "card"}
+	case "move-case", "own-move":
+		return map[string]any{"kind": "clarify", "reason": "更正", "items": []any{"一项"}, "documentNumber": "1", "granted": true, "to": "", "facts": []any{"rented"}}
+	case "give", "own-give":
+		return map[string]any{"way": "paper", "reason": "wish", "note": "自愿", "license": ""}
+	case "ask-agreement":
+		return map[string]any{"licenseTypeCode": string(world.Type), "party": 0}
+	case "report-license":
+		return map[string]any{"kind": "missing", "place": 0, "party": 0, "licenseTypeCode": string(world.Type), "note": ""}
+	case "apply":
+		return map[string]any{"matterCode": string(world.Matter), "facts": []any{"rented"}, "holder": holder}
+	case "answer":
+		return map[string]any{"agree": true}
+	case "propose-matter":
+		return map[string]any{
+			"matterCode": "M98", "itemCode": "", "name": "试办事项", "promiseWorkdays": 5, "resultTypeCode": "", "online": true, "presence": "", "effects": map[string]any{},
+			"materials": []any{map[string]any{"name": "申请书", "way": "form"}},
+		}
+	case "add-basis":
+		return map[string]any{"rank": "law", "title": "某法", "article": "第一条", "quote": "条文", "inForce": "2020-01-01"}
+	case "repeal-basis":
+		return map[string]any{"from": "2026-03-10"}
 	case "propose-event":
 		return map[string]any{"kind": "suspend", "documentNumber": "鼓市监〔2026〕2号", "reason": "依法办理", "effectiveAt": h.Clock.Now().Format(time.RFC3339)}
-	case "review-draft", "review-event", "decide-type":
+	case "review-draft", "review-event", "decide-type", "decide-matter":
 		return map[string]any{"approve": false, "remark": "请改", "reason": "比对不可用", "seq": 1}
 	case "check":
 		return map[string]any{"code": "00000000000000000000000000"}
@@ -485,9 +510,9 @@ func encode(v any) string {
 func TestNobodyReachesWhatIsNotHis(t *testing.T) {
 	each(t, func(h *hall) {
 		open := map[string][]string{ // what the others may do all the same
-			"another unit":        {"drafts"},
-			"another clerk":       nil,
-			"another holder":      {"folder"},
+			"another unit":        {"drafts", "own-cases", "matter-tasks", "queue", "tickets"},
+			"another clerk":       {"own-cases", "matter-tasks", "queue"},
+			"another holder":      {"folder", "own-cases", "agreements", "matter-tasks", "queue"},
 			"anyone":              nil,
 			"a system of another": nil,
 		}
@@ -543,9 +568,12 @@ func TestHostileValues(t *testing.T) {
 		who := map[string]*elicense.Actor{
 			"complete": h.Drafter, "refer": h.Drafter, "propose-type": h.Drafter, "propose-event": h.Drafter, "review-draft": h.Reviewer,
 			"review-event": h.Reviewer, "decide-type": h.Admin, "open-case": h.Window, "use": h.Window, "close-case": h.Colleague,
+			"join-case": h.Window, "move-case": h.Window, "give": h.Window, "ask-agreement": h.Window, "report-license": h.Window, "apply": h.Holder,
+			"own-give": h.Holder, "own-move": h.Holder, "object": h.Holder, "answer": h.Holder, "propose-matter": h.Matters, "decide-matter": h.Admin,
+			"add-basis": h.Admin, "repeal-basis": h.Admin,
 		}
 		for _, o := range h.operations() {
-			if o.method != "POST" || o.OperationID == "check-file" {
+			if o.method != "POST" || slices.Contains([]string{"check-file", "attach", "own-attach"}, o.OperationID) {
 				continue
 			}
 			for _, at := range places(o.body, nil) {
@@ -681,7 +709,7 @@ func description(h *hall) {
 			ids[o.OperationID] = true
 		}
 	}
-	if len(ids) != 36 {
+	if len(ids) != 61 {
 		h.t.Errorf("%d operations are described", len(ids))
 	}
 	for name := range d.Components.Schemas {

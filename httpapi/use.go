@@ -71,11 +71,20 @@ func licenseOf(o *sharing.Opened) licenseOut {
 }
 
 type matterOut struct {
-	Code      elicense.MatterCode `json:"matterCode"`
-	Name      string              `json:"name"`
-	Unit      elicense.UnitCode   `json:"unitCode"`
-	Days      int                 `json:"promiseWorkdays"`
-	Materials []cases.Material    `json:"materials"`
+	Code      elicense.MatterCode     `json:"matterCode"`
+	Name      string                  `json:"name"`
+	Unit      elicense.UnitCode       `json:"unitCode"`
+	Days      int                     `json:"promiseWorkdays"`
+	Materials []cases.Material        `json:"materials"`
+	Item      string                  `json:"itemCode,omitempty"`
+	Version   int                     `json:"version"`
+	Online    bool                    `json:"online" doc:"可以网上申请"`
+	Presence  cases.BasisID           `json:"presence,omitempty"`
+	Effects   map[string]cases.Effect `json:"effects,omitempty"`
+}
+
+func matterFrom(m *cases.Matter) matterOut {
+	return matterOut{m.Code, m.Name, m.Unit, m.Days, m.Materials, m.Item, m.Version, m.Online, m.Presence, m.Effects}
 }
 
 func (s *server) listMatters(ctx context.Context, _ *elicense.Actor, in *struct {
@@ -85,7 +94,7 @@ func (s *server) listMatters(ctx context.Context, _ *elicense.Actor, in *struct 
 	list, err := s.Cases.Matters(ctx, in.Unit)
 	out := &body[[]matterOut]{Body: []matterOut{}}
 	for _, m := range list {
-		out.Body = append(out.Body, matterOut{m.Code, m.Name, m.Unit, m.Days, m.Materials})
+		out.Body = append(out.Body, matterFrom(m))
 	}
 	return out, err
 }
@@ -98,7 +107,7 @@ func (s *server) getMatter(ctx context.Context, _ *elicense.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	return &body[matterOut]{matterOut{m.Code, m.Name, m.Unit, m.Days, m.Materials}}, nil
+	return &body[matterOut]{matterFrom(m)}, nil
 }
 
 type partyIn struct {
@@ -111,6 +120,8 @@ type caseIn struct {
 	Number  string              `json:"number,omitempty" doc:"本单位办件编号，不填由平台编"`
 	Matter  elicense.MatterCode `json:"matterCode"`
 	Purpose string              `json:"purpose,omitempty"`
+	Kind    cases.Kind          `json:"kind,omitempty" doc:"apply依申请（默认） enforce执法检查"`
+	Facts   []cases.Condition   `json:"facts,omitempty" maxItems:"20" doc:"办件的情形：married已婚 divorced离异 by-agent委托 rented租赁 co-owned共有 minor未成年人 mortgaged已抵押 central-air集中空调 newcomer非本地户籍"`
 	Parties []partyIn           `json:"parties"`
 }
 
@@ -145,9 +156,9 @@ func caseOf(c *cases.Case) caseOut {
 }
 
 func (s *server) openCase(ctx context.Context, who *elicense.Actor, in *body[caseIn]) (*body[caseOut], error) {
-	n := cases.NewCase{Number: in.Body.Number, Matter: in.Body.Matter, Purpose: in.Body.Purpose}
+	n := cases.NewCase{Number: in.Body.Number, Matter: in.Body.Matter, Purpose: in.Body.Purpose, Kind: in.Body.Kind, Facts: in.Body.Facts}
 	for _, p := range in.Body.Parties {
-		n.Parties = append(n.Parties, cases.Party{Role: p.Role, Ref: p.Holder, Proof: p.Proof})
+		n.Parties = append(n.Parties, partyFrom(p))
 	}
 	c, err := s.Cases.Start(ctx, who, n)
 	if err != nil {
@@ -174,23 +185,28 @@ func (s *server) closeCase(ctx context.Context, who *elicense.Actor, in *caseID)
 
 type foundOut struct {
 	statusOut
-	Type     elicense.TypeCode `json:"licenseTypeCode"`
-	TypeName string            `json:"licenseType"`
-	Issuer   string            `json:"issuer"`
-	Party    int               `json:"party"`
-	ValidTo  elicense.Date     `json:"validTo,omitempty"`
+	License  elicense.LicenseID `json:"license"`
+	Type     elicense.TypeCode  `json:"licenseTypeCode"`
+	TypeName string             `json:"licenseType"`
+	Issuer   string             `json:"issuer"`
+	Party    int                `json:"party"`
+	ValidTo  elicense.Date      `json:"validTo,omitempty"`
 }
 
 func foundOf(f *sharing.Found) foundOut {
-	return foundOut{statusFrom(f), f.Type, f.TypeName, f.Issuer, f.Party, f.ValidTo}
+	return foundOut{statusFrom(f), f.Key, f.Type, f.TypeName, f.Issuer, f.Party, f.ValidTo}
 }
 
 type materialOut struct {
-	Material string       `json:"material"`
-	Way      string       `json:"way"`
-	State    sharing.Need `json:"state" doc:"have已取得 look可用需留意 missing未找到或不能用 to-give由申请人提供"`
-	Why      string       `json:"why"`
-	Licenses []foundOut   `json:"licenses"`
+	Material  string         `json:"material"`
+	Place     int            `json:"place"`
+	Way       string         `json:"way"`
+	State     sharing.Need   `json:"state" doc:"have已取得 look可用需留意 present持证人可出示 missing未找到或不能用 to-give由申请人提供"`
+	Why       string         `json:"why"`
+	Mend      string         `json:"mend,omitempty" doc:"谁能解决"`
+	Agreement string         `json:"agreement,omitempty" doc:"asked已请求 declined未同意"`
+	Given     cases.GivenWay `json:"given,omitempty" doc:"已经怎么解决"`
+	Licenses  []foundOut     `json:"licenses"`
 }
 
 func (s *server) materials(ctx context.Context, who *elicense.Actor, in *caseID) (*body[[]materialOut], error) {
@@ -198,15 +214,22 @@ func (s *server) materials(ctx context.Context, who *elicense.Actor, in *caseID)
 	if err != nil {
 		return nil, err
 	}
-	out := &body[[]materialOut]{Body: []materialOut{}}
+	return &body[[]materialOut]{materialsOf(list)}, nil
+}
+
+func materialsOf(list []sharing.MaterialState) []materialOut {
+	out := []materialOut{}
 	for _, m := range list {
-		o := materialOut{m.Material.Name, m.Material.Way.Chinese(), m.Need, m.Why, []foundOut{}}
+		o := materialOut{Material: m.Material.Name, Place: m.Place, Way: m.Material.Way.Chinese(), State: m.Need, Why: m.Why, Mend: m.Mend.Chinese(), Agreement: m.Asked, Licenses: []foundOut{}}
+		if m.Given != nil {
+			o.Given = m.Given.Way
+		}
 		for _, f := range m.Licenses {
 			o.Licenses = append(o.Licenses, foundOf(&f))
 		}
-		out.Body = append(out.Body, o)
+		out = append(out, o)
 	}
-	return out, nil
+	return out
 }
 
 type useIn struct {

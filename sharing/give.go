@@ -382,7 +382,7 @@ func (s *Sharing) Accept(ctx context.Context, c *cases.Cases, actor *elicense.Ac
 		if k, m, err = cases.Find(tx, id); err != nil {
 			return err
 		}
-		list, err := s.materials(tx, k, m, func(c *circumstances, t elicense.TypeCode, h elicense.HolderKey) error {
+		list, err := s.materials(tx, s.circumstances(tx, k), m, func(c *circumstances, t elicense.TypeCode, h elicense.HolderKey) error {
 			facts, err := c.of(t, h, nil, false)
 			if err != nil {
 				return err

@@ -76,7 +76,7 @@ func (s *Sharing) Materials(ctx context.Context, actor *elicense.Actor, id elice
 	}
 	return access.Get(ctx, s.guard, build, func(tx *store.Tx, p *access.Permit) ([]MaterialState, error) {
 		p.Note.Purpose = k.Purpose
-		return s.materials(tx, k, m, func(c *circumstances, t elicense.TypeCode, h elicense.HolderKey) error {
+		return s.materials(tx, s.circumstances(tx, k), m, func(c *circumstances, t elicense.TypeCode, h elicense.HolderKey) error {
 			facts, err := c.of(t, h, nil, false)
 			if err != nil {
 				return err
@@ -86,17 +86,34 @@ func (s *Sharing) Materials(ctx context.Context, actor *elicense.Actor, id elice
 	})
 }
 
+// OwnMaterials is the check for the applicant of an online case: which of his own
+// licenses meet what, so that he has to upload only the rest (Art. 11, 12).
+//
+// Errors: Forbidden to who is no party; Unavailable if a status can't be read.
+func (s *Sharing) OwnMaterials(ctx context.Context, actor *elicense.Actor, id elicense.CaseID) ([]MaterialState, error) {
+	list, _, err := access.Get(ctx, s.guard, s.caseRequest(actor, access.CaseOwn, id, map[string]string{"act": "materials"}), func(tx *store.Tx, p *access.Permit) ([]MaterialState, error) {
+		p.Note.Holder, p.Note.Basis = actor.Holder, "持证人本人"
+		k, m, err := cases.Find(tx, id)
+		if err != nil {
+			return nil, err
+		}
+		c := s.circumstances(tx, k)
+		c.own = actor.Holder
+		return s.materials(tx, c, m, func(*circumstances, elicense.TypeCode, elicense.HolderKey) error { return nil })
+	})
+	return list, err
+}
+
 // materials goes through the list; may asks whether a party's licenses of a type
 // may be looked at.
-func (s *Sharing) materials(tx *store.Tx, k *cases.Case, m *cases.Matter, may func(*circumstances, elicense.TypeCode, elicense.HolderKey) error) (list []MaterialState, err error) {
-	given, err := cases.GivenOf(tx, k.ID)
+func (s *Sharing) materials(tx *store.Tx, c *circumstances, m *cases.Matter, may func(*circumstances, elicense.TypeCode, elicense.HolderKey) error) (list []MaterialState, err error) {
+	given, err := cases.GivenOf(tx, c.k.ID)
 	if err != nil {
 		return nil, err
 	}
-	c := s.circumstances(tx, k)
 	held := map[elicense.HolderKey][]*elicense.License{}
 	for i, mat := range m.Materials {
-		if !mat.Asked(k.Facts) {
+		if !mat.Asked(c.k.Facts) {
 			continue
 		}
 		st := MaterialState{Material: mat, Place: i, Given: given[i]}
@@ -132,7 +149,10 @@ func (s *Sharing) check(tx *store.Tx, c *circumstances, m *cases.Matter, held ma
 			return err
 		}
 		for _, party := range c.k.Parties {
-			if t != nil && t.Consent {
+			if c.own != "" && party.Holder != c.own {
+				continue // an applicant sees his own licenses, not his spouse's
+			}
+			if t != nil && t.Consent && c.own == "" {
 				state, err := agreementState(tx, c.k.ID, party.Holder, typ)
 				if err != nil {
 					return err

@@ -61,6 +61,7 @@ type Found struct {
 type circumstances struct {
 	tx    *store.Tx
 	k     *cases.Case
+	own   elicense.HolderKey // of the applicant who looks himself; empty for clerks
 	types map[elicense.TypeCode]*catalog.Type
 }
 

@@ -66,7 +66,7 @@ type World struct {
 
 	// Drafter, Reviewer and Window have accounts of their own; Both is Drafter's
 	// person under a second account that may review.
-	Drafter, Reviewer, Both, Window, Colleague, Admin, Auditor, Holder *elicense.Actor
+	Drafter, Reviewer, Both, Window, Colleague, Matters, Admin, Auditor, Holder *elicense.Actor
 
 	trust document.Options
 }
@@ -142,6 +142,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 		DB: w.DB, Guard: w.Guard, Catalog: w.Catalog, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Compare: w.Registry,
 		Calendar: workday.Default(), CheckURL: "http://localhost/check/",
 	})
+	queue.Handle(cases.DeemJob, w.Cases.Deem)
 	w.people(t)
 	must(t, w.Seals.Establish(ctx))
 	w.Seal = w.MakeSeal(t, "")
@@ -152,7 +153,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	must(t, w.Catalog.Propose(ctx, w.Drafter, FoodType()))
 	must(t, w.Catalog.Decide(ctx, w.Admin, Type, 1, true, ""))
 	must(t, w.Cases.Install(ctx, []*cases.Matter{{
-		Code: Matter, Name: "烟草专卖零售许可", Unit: Office, Materials: []cases.Material{
+		Code: Matter, Name: "烟草专卖零售许可", Unit: Office, Days: 10, Online: true, Materials: []cases.Material{
 			{Name: "食品经营许可证", Way: cases.Shared, Types: []elicense.TypeCode{Type},
 				Fields: map[elicense.TypeCode][]string{Type: {"holder_name", "license_no"}}},
 			{Name: "申请书", Way: cases.Form},
@@ -220,6 +221,7 @@ func (w *World) people(t testing.TB) {
 		{&w.Reviewer, org.Staff{Login: "review", Unit: Issuer, Person: id("350200197809250155", "黄演示"), Duties: []elicense.Duty{elicense.DutyReview}}},
 		{&w.Window, org.Staff{Login: "window", Unit: Office, Person: id("35010019930830004X", "郑窗口"), Duties: []elicense.Duty{elicense.DutyWindow}}},
 		{&w.Colleague, org.Staff{Login: "window2", Unit: Office, Person: id("350100194802010213", "吴老样"), Duties: []elicense.Duty{elicense.DutyWindow}}},
+		{&w.Matters, org.Staff{Login: "matters", Unit: Office, Person: id("350100199209110021", "曾事项"), Duties: []elicense.Duty{elicense.DutyMatters}}},
 		{&w.Admin, org.Staff{Login: "admin", Unit: "11350000FJDEM0021G", Person: id("11010519491231002X", "方管理"), Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals}}},
 		{&w.Auditor, org.Staff{Login: "audit", Unit: "11350000FJDEM0021G", Person: id("35010020240518003X", "吴审计"), Duties: []elicense.Duty{elicense.DutyAudit}}},
 		{&w.Holder, org.Staff{Login: "holder", Kind: elicense.Holder, Person: Person, Holder: Firm, Name: Firm.Name}},
