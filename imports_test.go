@@ -36,7 +36,7 @@ var law = map[string]string{
 	"lifecycle":    "issuance catalog cases " + domain,
 	"sharing":      "catalog cases verification document gm " + domain,
 	"archive":      "cases sharing verification document " + domain,
-	"oversight":    "catalog cases issuance lifecycle sealing verification tlog " + domain,
+	"oversight":    "catalog cases issuance lifecycle sealing sharing verification tlog " + domain,
 	"httpapi":      edge,
 	"web":          edge,
 	"demo":         edge,

@@ -593,11 +593,38 @@ func OpenOf(tx *store.Tx, holder elicense.HolderKey) ([]*Case, error) {
 	return list(tx, `WHERE state = 'open' AND id IN (SELECT case_id FROM case_party WHERE holder_key = $1) ORDER BY id`, holder)
 }
 
-// EachCase reads every case with its parties; f gets the error of one that is
-// not as it was left.
+// EachCase reads every case with its parties, its materials and its course, which
+// must lead to the stage it is at; f gets the error of one that is not as it was
+// left.
 func EachCase(tx *store.Tx, f func(id string, err error) error) error {
 	return store.EachID(tx, "office_case", func(id string) error {
-		_, err := Of(tx, elicense.CaseID(id))
-		return f(id, err)
+		return f(id, checkCase(tx, elicense.CaseID(id)))
 	})
+}
+
+func checkCase(tx *store.Tx, id elicense.CaseID) error {
+	k, err := Of(tx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := GivenOf(tx, id); err != nil {
+		return err
+	}
+	course, err := CourseOf(tx, id)
+	if err != nil || len(course) == 0 { // opened before cases had a course
+		return err
+	}
+	stage := Stage("")
+	for i, s := range course {
+		if s.Seq != int64(i)+1 {
+			return fmt.Errorf("step %d is numbered %d", i+1, s.Seq)
+		}
+		if stage, err = stage.After(s.Kind); err != nil {
+			return fmt.Errorf("step %d: %w", i+1, err)
+		}
+	}
+	if stage != k.Stage || int64(len(course)) != k.Seq {
+		return fmt.Errorf("%d steps lead to %s, the row is at %s after %d", len(course), stage, k.Stage, k.Seq)
+	}
+	return nil
 }
