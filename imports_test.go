@@ -30,7 +30,7 @@ var law = map[string]string{
 	"access":       "org store elicense",
 	"sealing":      "gm seal " + domain,
 	"catalog":      "face sheet " + domain,
-	"cases":        "catalog " + domain,
+	"cases":        "catalog gm " + domain,
 	"verification": "document " + domain,
 	"issuance":     "catalog cases document sealing verification " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,

@@ -78,7 +78,8 @@ const (
 	MatterPropose Act = "matter.propose"
 	MatterPublish Act = "matter.publish"
 	BasisKeep     Act = "basis.keep"
-	CaseUse       Act = "case.use" // query, verify or compare a license in a case
+	SystemKeep    Act = "system.keep" // register the keys of business systems
+	CaseUse       Act = "case.use"    // query, verify or compare a license in a case
 	LicenseOwn    Act = "license.own"
 	LicenseIssued Act = "license.issued"
 	DraftMake     Act = "draft.make"

@@ -128,6 +128,8 @@ func (c *Case) State() string {
 type Cases struct {
 	// Calendar counts the working days of the terms.
 	Calendar *workday.Calendar
+	// Audience is the platform's address, which tickets must name.
+	Audience string
 
 	db    *store.DB
 	guard *access.Guard
@@ -146,6 +148,7 @@ type NewCase struct {
 	Kind    Kind   // empty is Application
 	Facts   []Condition
 	Parties []Party
+	officer string // who handles it in the business system
 }
 
 // The limits of a case; of texts, in characters.
@@ -173,7 +176,13 @@ func (n *NewCase) check() error {
 	if n.Kind != Application && n.Kind != Enforcement {
 		return elicense.E(elicense.Invalid, "没有这种办件").At("kind")
 	}
+	if n.Kind == Enforcement && strings.TrimSpace(n.Number) == "" {
+		return elicense.E(elicense.Invalid, "执法检查要写明检查通知书或立案文书的文号").At("number")
+	}
 	for i, p := range n.Parties {
+		if n.Kind == Enforcement && p.Proof != ProofTwo {
+			return inParty(elicense.E(elicense.Invalid, "执法检查要由两名执法人员共同核实当事人").At("proof"), i)
+		}
 		if !fits(p.Role, maxRole) {
 			return inParty(elicense.E(elicense.Invalid, "当事人的身份最多%d个字", maxRole).At("role"), i)
 		}
@@ -239,8 +248,9 @@ func (c *Cases) start(ctx context.Context, actor *elicense.Actor, n NewCase, by 
 			On: access.Thing{Kind: "Case", ID: "new", Attr: access.Attr{
 				"units": units, "parties": len(n.Parties), "unproven": unproven, "self": self,
 			}},
-			Rests: []access.Rests{{Query: `SELECT version FROM matter WHERE code = $1`, Args: []any{string(m.Code)}, Want: int64(m.Version)}},
-			Note:  access.Note{Detail: map[string]string{"matter": string(m.Code), "kind": string(n.Kind)}},
+			Circumstances: access.Attr{"ticket": by == BySystem},
+			Rests:         []access.Rests{{Query: `SELECT version FROM matter WHERE code = $1`, Args: []any{string(m.Code)}, Want: int64(m.Version)}},
+			Note:          access.Note{Detail: map[string]string{"matter": string(m.Code), "kind": string(n.Kind)}},
 		}, nil
 	}
 	err := c.guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) (err error) {
@@ -314,7 +324,7 @@ func (c *Cases) insert(tx *store.Tx, actor *elicense.Actor, n NewCase, by Channe
 	if k.Purpose == "" {
 		k.Purpose = m.Name
 	}
-	if err := k.step(tx, actor, first, Doing{Facts: n.Facts}); err != nil {
+	if err := k.step(tx, actor, first, Doing{Facts: n.Facts, Officer: n.officer}); err != nil {
 		return nil, err
 	}
 	_, err = tx.Exec(`INSERT INTO office_case (id, number, unit, matter, matter_version, matter_name, clerk, state, purpose, opened, closed, seq, mac,
