@@ -606,14 +606,20 @@ func version1(tx *store.Tx, code elicense.MatterCode, version int) (*Matter, err
 
 // MatterOf returns the version of a matter in force. Errors: NotFound.
 func MatterOf(tx *store.Tx, code elicense.MatterCode) (*Matter, error) {
-	list, err := matters(tx, `WHERE code = $1`, code)
+	m, err := store.Keep(tx, "matter "+string(code), func() (Matter, error) {
+		list, err := matters(tx, `WHERE code = $1`, code)
+		if err != nil {
+			return Matter{}, err
+		}
+		if len(list) == 0 {
+			return Matter{}, elicense.E(elicense.NotFound, "没有这个事项").At("matterCode").Then("请从事项清单里选择")
+		}
+		return *list[0], nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, elicense.E(elicense.NotFound, "没有这个事项").At("matterCode").Then("请从事项清单里选择")
-	}
-	return list[0], nil
+	return &m, nil
 }
 
 // matterAt returns the version a case was opened under.

@@ -355,12 +355,27 @@ func nameKey(name string) string {
 // Current returns the version of a type that is in force: published, or retired.
 // Errors: NotFound.
 func Current(tx *store.Tx, code elicense.TypeCode) (*Type, error) {
-	return one(tx, `WHERE code = $1 AND state IN ($2, $3) ORDER BY version DESC LIMIT 1`, code, Published, Retired)
+	return keptOne(tx, "current type "+string(code), `WHERE code = $1 AND state IN ($2, $3) ORDER BY version DESC LIMIT 1`, code, Published, Retired)
 }
 
 // VersionOf returns one version of a type. Errors: NotFound.
 func VersionOf(tx *store.Tx, code elicense.TypeCode, version int) (*Type, error) {
-	return one(tx, `WHERE code = $1 AND version = $2`, code, version)
+	return keptOne(tx, "type "+string(code)+" "+strconv.Itoa(version), `WHERE code = $1 AND version = $2`, code, version)
+}
+
+// keptOne is one that is read anew only after a change.
+func keptOne(tx *store.Tx, key, where string, args ...any) (*Type, error) {
+	t, err := store.Keep(tx, key, func() (Type, error) {
+		t, err := one(tx, where, args...)
+		if err != nil {
+			return Type{}, err
+		}
+		return *t, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &t, nil
 }
 
 func (c *Catalog) version(tx *store.Tx, code elicense.TypeCode, version int) (*Type, error) {

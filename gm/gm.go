@@ -8,13 +8,16 @@
 package gm
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/hmac"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
+	"sync"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
@@ -32,15 +35,32 @@ func NewHash() hash.Hash { return sm3.New() }
 
 // MAC returns HMAC-SM3 of the parts under key. Each part is preceded by its
 // length, so that no two different lists of parts have the same code.
-func MAC(key []byte, parts ...[]byte) []byte {
-	h := hmac.New(sm3.New, key)
-	var n [4]byte
+func MAC(key []byte, parts ...[]byte) []byte { return NewMACKey(key).MAC(parts...) }
+
+// MACKey makes codes under one key, which it takes in once. It is safe for
+// concurrent use.
+type MACKey struct{ idle sync.Pool } // of hash.Hash
+
+// NewMACKey returns the maker of codes under key.
+func NewMACKey(key []byte) *MACKey {
+	key = bytes.Clone(key)
+	return &MACKey{sync.Pool{New: func() any { return hmac.New(sm3.New, key) }}}
+}
+
+// MAC is MAC under the key.
+func (k *MACKey) MAC(parts ...[]byte) []byte {
+	size := 0
 	for _, p := range parts {
-		l := len(p)
-		n[0], n[1], n[2], n[3] = byte(l>>24), byte(l>>16), byte(l>>8), byte(l)
-		h.Write(n[:])
-		h.Write(p)
+		size += 4 + len(p)
 	}
+	text := make([]byte, 0, size)
+	for _, p := range parts {
+		text = append(binary.BigEndian.AppendUint32(text, uint32(len(p))), p...)
+	}
+	h := k.idle.Get().(hash.Hash)
+	defer k.idle.Put(h)
+	h.Reset()
+	h.Write(text)
 	return h.Sum(nil)
 }
 

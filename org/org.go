@@ -86,14 +86,20 @@ const unitColumns = `code, short, name, region, region_name, parent, kind, roles
 
 // UnitOf returns a unit by its code. Errors: NotFound.
 func UnitOf(tx *store.Tx, code elicense.UnitCode) (*Unit, error) {
-	list, err := units(tx, `WHERE code = $1`, code)
+	u, err := store.Keep(tx, "unit "+string(code), func() (Unit, error) {
+		list, err := units(tx, `WHERE code = $1`, code)
+		if err != nil {
+			return Unit{}, err
+		}
+		if len(list) == 0 {
+			return Unit{}, store.ErrNoRow
+		}
+		return *list[0], nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, store.ErrNoRow
-	}
-	return list[0], nil
+	return &u, nil
 }
 
 // Units lists all units in the order of region and code.
@@ -253,19 +259,6 @@ func AccountOf(tx *store.Tx, id elicense.AccountID) (*Account, error) {
 	}
 	if len(list) == 0 {
 		return nil, store.ErrNoRow
-	}
-	return list[0], nil
-}
-
-// AccountByLogin returns the account people sign in to by the name. Errors:
-// NotFound.
-func AccountByLogin(tx *store.Tx, login string) (*Account, error) {
-	list, err := accounts(tx, `WHERE login = $1`, login)
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 {
-		return nil, elicense.E(elicense.NotFound, "没有这个账号").At("login")
 	}
 	return list[0], nil
 }

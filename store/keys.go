@@ -34,6 +34,7 @@ type dataKey struct {
 	purpose purpose
 	secret  []byte
 	aead    cipher.AEAD // of a field key
+	code    *gm.MACKey  // of the other keys
 }
 
 // keyring holds the data keys, opened.
@@ -91,7 +92,9 @@ func (k *keyring) load(ctx context.Context) error {
 				return elicense.E(elicense.Unavailable, "数据密钥无法解开，口令或密钥文件与数据不符").
 					Because(fmt.Errorf("data key %d: %w", key.id, err))
 			}
-			if key.purpose == forFields {
+			if key.purpose != forFields {
+				key.code = gm.NewMACKey(key.secret)
+			} else {
 				if key.aead, err = gm.NewAEAD(key.secret[:gm.KeySize]); err != nil {
 					return err
 				}
@@ -240,7 +243,7 @@ func (db *DB) Indexes(kind, value string) [][]byte {
 
 func (key *dataKey) index(kind, value string) []byte {
 	out := binary.BigEndian.AppendUint32(nil, key.id)
-	return append(out, gm.MAC(key.secret, []byte(kind), []byte(value))...)
+	return append(out, key.code.MAC([]byte(kind), []byte(value))...)
 }
 
 // MAC returns the code of a decisive row: key id, then HMAC-SM3 over the table,
@@ -251,7 +254,7 @@ func (db *DB) MAC(table, row string, parts ...[]byte) []byte {
 
 func (key *dataKey) mac(table, row string, parts [][]byte) []byte {
 	out := binary.BigEndian.AppendUint32(nil, key.id)
-	return append(out, gm.MAC(key.secret, append([][]byte{[]byte(table), []byte(row)}, parts...)...)...)
+	return append(out, key.code.MAC(append([][]byte{[]byte(table), []byte(row)}, parts...)...)...)
 }
 
 // CheckMAC returns nil when code is the row's MAC, and an error that wraps

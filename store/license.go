@@ -242,30 +242,14 @@ func (tx *Tx) LicenseOrNone(id elicense.LicenseID) (*elicense.License, error) {
 // LicensesOf lists the licenses of a holder, of one type if typ is given, the
 // newest first.
 func (tx *Tx) LicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) ([]*elicense.License, error) {
-	rows, err := tx.Query(`SELECT owner, license FROM license_holder WHERE holder_key = $1 AND ($2 = '' OR type = $3) ORDER BY license DESC`,
-		holder, typ, typ)
+	list, err := tx.licenses(`JOIN (SELECT owner AS o, license AS l FROM license_holder
+		WHERE holder_key = $1 AND ($2 = '' OR type = $3)) AS held ON owner = o AND id = l ORDER BY id DESC`, holder, typ, typ)
 	if err != nil {
 		return nil, err
 	}
-	var keys [][2]string
-	for rows.Next() {
-		var k [2]string
-		if err := rows.Scan(&k[0], &k[1]); err != nil {
+	for _, l := range list {
+		if err := tx.fillHolders(l); err != nil {
 			return nil, err
-		}
-		keys = append(keys, k)
-	}
-	var list []*elicense.License
-	for _, k := range keys {
-		l, err := tx.licenses(`WHERE owner = $1 AND id = $2`, k[0], k[1])
-		if err != nil {
-			return nil, err
-		}
-		for _, one := range l {
-			if err := tx.fillHolders(one); err != nil {
-				return nil, err
-			}
-			list = append(list, one)
 		}
 	}
 	return list, nil

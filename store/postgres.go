@@ -86,6 +86,8 @@ func (e *postgresEngine) update(ctx context.Context, db *DB, fn func(*Tx) error)
 	me := goroutine()
 	db.inside.Store(me, struct{}{})
 	defer db.inside.Delete(me)
+	db.running.Add(1)
+	defer db.running.Add(-1)
 	for attempt := 1; ; attempt++ {
 		err := e.once(ctx, db, fn, nil)
 		if err == nil || !retryable(err) || attempt == 8 {
@@ -174,9 +176,13 @@ func (s *pgSession) exec(ctx context.Context, q string, args []any) (int64, erro
 	return res.RowsAffected()
 }
 
-func (s *pgSession) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {
+func (s *pgSession) query(ctx context.Context, q string, args []any) (*Rows, error) {
 	if err := s.check(q); err != nil {
 		return nil, err
 	}
-	return s.t.QueryContext(ctx, q, args...)
+	rows, err := s.t.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	return readRows(rows)
 }

@@ -3,50 +3,50 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"runtime"
 	"time"
 
 	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
 )
 
 // sqliteEngine is the embedded database: one connection that writes, and a few
-// that read.
+// that read. They are the driver's own: a statement takes a few microseconds, and
+// database/sql would add as much.
 type sqliteEngine struct {
-	db      *sql.DB
+	name    string // of the database, as the driver takes it
 	write   *prepared
 	readers chan *prepared // the idle ones; as many as may be open
 	all     []*prepared
 }
 
 func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
-	e := &sqliteEngine{}
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 		"wal_autocheckpoint(4000)", // pages: a record touches one of each index, and checkpoints wait for the disk
 		"cache_size(-32768)", "temp_store(MEMORY)", "journal_size_limit(67108864)",
 	}}
-	name := "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()
-	if e.db, err = sql.Open("sqlite", name); err != nil {
-		return nil, unavailable(err)
-	}
+	e := &sqliteEngine{name: "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()}
 	defer func() {
 		if err != nil {
 			e.close()
 		}
 	}()
-	if err := migrate(ctx, goose.DialectSQLite3, e.db); err != nil {
+	if err := e.migrate(ctx); err != nil {
 		return nil, err
 	}
-	if e.write, err = e.connect(ctx); err != nil {
+	if e.write, err = e.connect(); err != nil {
 		return nil, err
 	}
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	e.readers = make(chan *prepared, n)
 	for range n {
-		r, err := e.connect(ctx)
+		r, err := e.connect()
 		if err != nil {
 			return nil, err
 		}
@@ -58,12 +58,20 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	return e, nil
 }
 
-func (e *sqliteEngine) connect(ctx context.Context) (*prepared, error) {
-	conn, err := e.db.Conn(ctx)
+func (e *sqliteEngine) migrate(ctx context.Context) error {
+	db, err := sql.Open("sqlite", e.name)
+	if err != nil {
+		return unavailable(err)
+	}
+	return errors.Join(migrate(ctx, goose.DialectSQLite3, db), db.Close())
+}
+
+func (e *sqliteEngine) connect() (*prepared, error) {
+	conn, err := new(sqlite.Driver).Open(e.name)
 	if err != nil {
 		return nil, translate(err)
 	}
-	p := &prepared{conn: conn, stmts: map[string]*sql.Stmt{}}
+	p := &prepared{conn: conn, stmts: map[string]statement{}}
 	e.all = append(e.all, p)
 	return p, nil
 }
@@ -76,12 +84,14 @@ func (e *sqliteEngine) view(ctx context.Context, db *DB, fn func(*Tx) error) err
 		return unavailable(ctx.Err())
 	}
 	defer func() { e.readers <- r }()
+	epoch := db.epoch.Load() // before the snapshot, which may be newer and not older
 	if _, err := r.exec(context.Background(), "BEGIN", nil); err != nil {
 		return translate(err)
 	}
 	defer r.exec(context.Background(), "ROLLBACK", nil) // nothing was written
 	tx := newTx(ctx, db, r, false)
 	defer tx.end()
+	tx.epoch, tx.keeps = epoch, true
 	if err := fn(tx); err != nil {
 		return err
 	}
@@ -97,27 +107,35 @@ func (e *sqliteEngine) skipLocked() string { return "" }
 func (e *sqliteEngine) shared() bool       { return false }
 func (e *sqliteEngine) numbered() bool     { return false }
 
-// close closes statements, then connections, then the database: another order
-// leaks or crashes in the driver.
+// close closes statements, then connections: another order leaks or crashes in
+// the driver.
 func (e *sqliteEngine) close() error {
 	var errs []error
 	for _, p := range e.all {
 		errs = append(errs, p.close())
 	}
-	return errors.Join(append(errs, e.db.Close())...)
+	return errors.Join(errs...)
 }
 
-// prepared is a pinned connection that keeps its statements prepared.
+// prepared is a connection that keeps its statements prepared. It is used by one
+// goroutine at a time.
 type prepared struct {
-	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	conn  driver.Conn
+	stmts map[string]statement
+}
+
+// statement is a statement of the driver, which can do both.
+type statement interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
 }
 
 // maxPrepared bounds the statements of a connection; SQL made at run time, such
 // as lists of placeholders, would otherwise grow without end.
 const maxPrepared = 512
 
-func (p *prepared) stmt(q string) (*sql.Stmt, error) {
+func (p *prepared) stmt(q string) (statement, error) {
 	if s, ok := p.stmts[q]; ok {
 		return s, nil
 	}
@@ -129,9 +147,13 @@ func (p *prepared) stmt(q string) (*sql.Stmt, error) {
 			return nil, err
 		}
 	}
-	s, err := p.conn.PrepareContext(context.Background(), q)
+	made, err := p.conn.Prepare(q)
 	if err != nil {
 		return nil, err
+	}
+	s, ok := made.(statement)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("store: the driver's %T lacks contexts", made), made.Close())
 	}
 	p.stmts[q] = s
 	return s, nil
@@ -146,24 +168,66 @@ func (p *prepared) forget() error {
 	return errors.Join(errs...)
 }
 
+// The driver gets no context that can end: it would start a goroutine for each
+// statement to watch it. Whether the caller has given up is asked before each
+// statement and between rows.
+
 func (p *prepared) exec(ctx context.Context, q string, args []any) (int64, error) {
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	s, err := p.stmt(q)
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.ExecContext(ctx, args...)
+	res, err := s.ExecContext(context.Background(), numbered(args))
 	if err != nil {
 		return 0, err
 	}
 	return res.RowsAffected()
 }
 
-func (p *prepared) query(ctx context.Context, q string, args []any) (*sql.Rows, error) {
+// rowsBetween is after how many rows the caller's context is asked.
+const rowsBetween = 64
+
+func (p *prepared) query(ctx context.Context, q string, args []any) (_ *Rows, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	s, err := p.stmt(q)
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(ctx, args...)
+	rows, err := s.QueryContext(context.Background(), numbered(args))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	out := &Rows{}
+	row := make([]driver.Value, len(rows.Columns()))
+	for {
+		if err := rows.Next(row); err == io.EOF {
+			return out, nil
+		} else if err != nil {
+			return nil, err
+		}
+		cells := make([]any, len(row))
+		for i, v := range row {
+			cells[i] = v
+		}
+		out.cells = append(out.cells, cells)
+		if len(out.cells)%rowsBetween == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func numbered(args []any) []driver.NamedValue {
+	named := make([]driver.NamedValue, len(args))
+	for i, v := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+	}
+	return named
 }
 
 func (p *prepared) close() error { return errors.Join(p.forget(), p.conn.Close()) }
@@ -244,6 +308,8 @@ func (e *sqliteEngine) step(whole *Tx, r *request) error {
 	// that would roll back the whole group.
 	tx := newTx(context.WithoutCancel(r.ctx), whole.db, e.write, true)
 	defer tx.end()
+	whole.db.running.Add(1)
+	defer whole.db.running.Add(-1)
 	r.err = guarded(tx, r.fn)
 	if tx.lost {
 		return fmt.Errorf("the group's transaction is lost: %w", tx.broken)

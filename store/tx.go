@@ -26,13 +26,15 @@ type Tx struct {
 	wrote    bool       // something else than records
 	records  []*pending // to be inserted at commit
 	wakes    []string   // topics to wake after commit
+	epoch    uint64     // the snapshot is of this epoch or a newer one
+	keeps    bool       // what is read may be kept by the epoch: SQLite, and nothing is written
 }
 
-// session runs statements: a pinned connection with prepared statements, or a
-// transaction of database/sql.
+// session runs statements: a connection of its own with prepared statements, or
+// a transaction of database/sql.
 type session interface {
 	exec(ctx context.Context, q string, args []any) (int64, error)
-	query(ctx context.Context, q string, args []any) (*sql.Rows, error)
+	query(ctx context.Context, q string, args []any) (*Rows, error)
 }
 
 type txKey struct{}
@@ -99,7 +101,7 @@ func (tx *Tx) Query(q string, args ...any) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.fetch(q, values)
+	rows, err := tx.session.query(tx.ctx, q, values)
 	if err == nil && fault == FaultAfter {
 		err = errFault
 	}
@@ -108,15 +110,6 @@ func (tx *Tx) Query(q string, args ...any) (*Rows, error) {
 	}
 	tx.wrote = tx.wrote || tx.writable && !reads(q)
 	return rows, nil
-}
-
-func (tx *Tx) fetch(q string, values []any) (_ *Rows, err error) {
-	rows, err := tx.session.query(tx.ctx, q, values)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	return readRows(rows)
 }
 
 // Row runs a query for one row. Its Scan returns ErrNoRow when there is none;
@@ -223,6 +216,7 @@ type Rows struct {
 }
 
 func readRows(rows *sql.Rows) (*Rows, error) {
+	defer rows.Close()
 	names, err := rows.Columns()
 	if err != nil {
 		return nil, err

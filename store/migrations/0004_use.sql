@@ -98,16 +98,6 @@ CREATE TABLE case_material (
   PRIMARY KEY (case_id, place)
 );
 CREATE INDEX case_material_unit ON case_material (unit, happened);
-CREATE TABLE case_file (
-  name TEXT NOT NULL PRIMARY KEY,
-  case_id TEXT NOT NULL,
-  place BIGINT NOT NULL,
-  digest TEXT NOT NULL,
-  account TEXT NOT NULL,
-  kept BIGINT NOT NULL,
-  mac BYTEA NOT NULL
-);
-CREATE INDEX case_file_case ON case_file (case_id);
 CREATE TABLE quality_ticket (
   id TEXT NOT NULL PRIMARY KEY,
   kind TEXT NOT NULL,
