@@ -14,6 +14,8 @@ import (
 	"fmt"
 	"regexp"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"elicense"
 	"elicense/store"
@@ -24,8 +26,25 @@ type Guard struct {
 	db  *store.DB
 	law *Law
 
+	decisions, deciding atomic.Int64 // how many, and the ns they took
+
 	mu       sync.Mutex
 	refusals map[string]uint64 // by rule, since the start
+}
+
+func (g *Guard) decide(actor *elicense.Actor, act Act, on Thing, circumstances Attr) verdict {
+	began := time.Now()
+	defer func() {
+		g.decisions.Add(1)
+		g.deciding.Add(int64(time.Since(began)))
+	}()
+	return g.law.decide(actor, act, on, circumstances)
+}
+
+// Decided returns how many decisions the law was asked for since the start, and
+// how long they took.
+func (g *Guard) Decided() (n int64, took time.Duration) {
+	return g.decisions.Load(), time.Duration(g.deciding.Load())
 }
 
 // NewGuard returns a guard that decides by law and keeps its records in db.
@@ -96,7 +115,7 @@ func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error)
 		if req, err = build(tx); err != nil {
 			return err
 		}
-		v := g.law.decide(req.Actor, req.Act, req.On, req.Circumstances)
+		v := g.decide(req.Actor, req.Act, req.On, req.Circumstances)
 		if !v.permitted {
 			failed = refusal(v.rule)
 			return nil
@@ -165,7 +184,7 @@ func (g *Guard) writeOnce(ctx context.Context, build func(*store.Tx) (Request, e
 	if err != nil {
 		return err
 	}
-	v := g.law.decide(req.Actor, req.Act, req.On, req.Circumstances)
+	v := g.decide(req.Actor, req.Act, req.On, req.Circumstances)
 	if !v.permitted {
 		return g.refuse(ctx, &req, refusal(v.rule))
 	}
@@ -204,7 +223,7 @@ func (g *Guard) writeOnce(ctx context.Context, build func(*store.Tx) (Request, e
 // law permits, else the refusal. It is called inside the reading that is
 // recorded, and records nothing itself.
 func (g *Guard) Ask(actor *elicense.Actor, act Act, on Thing, circumstances Attr) error {
-	if v := g.law.decide(actor, act, on, circumstances); !v.permitted {
+	if v := g.decide(actor, act, on, circumstances); !v.permitted {
 		return refusal(v.rule)
 	}
 	return nil

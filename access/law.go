@@ -3,10 +3,13 @@ package access
 import (
 	_ "embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/types"
+	"github.com/cedar-policy/cedar-go/x/exp/ast"
 
 	"elicense"
 )
@@ -26,9 +29,9 @@ type Rule struct {
 
 // Law is the law text, ready to decide. It does not change.
 type Law struct {
-	policies *cedar.PolicySet
-	rules    []Rule
-	place    map[string]int // rule id → place in the text
+	of    map[Act]*cedar.PolicySet // the rules of each act
+	rules []Rule
+	place map[string]int // rule id → place in the text
 }
 
 // TheLaw returns the law text that is part of the program.
@@ -39,7 +42,7 @@ func parseLaw(text []byte) (*Law, error) {
 	if err != nil {
 		return nil, fmt.Errorf("law text: %w", err)
 	}
-	law := &Law{policies: cedar.NewPolicySet(), place: map[string]int{}}
+	law := &Law{of: map[Act]*cedar.PolicySet{}, place: map[string]int{}}
 	for i, p := range list {
 		a := p.Annotations()
 		r := Rule{
@@ -49,13 +52,57 @@ func parseLaw(text []byte) (*Law, error) {
 		if r.ID == "" || r.Article == "" || (!r.Permits && r.Reason == "") {
 			return nil, fmt.Errorf("law text: rule %d lacks its id, article or reason", i+1)
 		}
-		if !law.policies.Add(cedar.PolicyID(r.ID), p) {
+		if _, twice := law.place[r.ID]; twice {
 			return nil, fmt.Errorf("law text: rule %s stands twice", r.ID)
 		}
 		law.place[r.ID] = i
 		law.rules = append(law.rules, r)
 	}
+	law.sorted(list)
 	return law, nil
+}
+
+// sorted enters the rules under the acts they name, so that a decision asks the
+// rules of its act alone; one that names none is asked of every act.
+func (l *Law) sorted(list cedar.PolicyList) {
+	l.of[anyAct] = cedar.NewPolicySet()
+	for _, p := range list {
+		for _, act := range actsOf(p) {
+			if l.of[act] == nil {
+				l.of[act] = cedar.NewPolicySet()
+			}
+		}
+	}
+	for i, p := range list {
+		acts := actsOf(p)
+		if acts == nil {
+			acts = slices.Collect(maps.Keys(l.of))
+		}
+		for _, act := range acts {
+			l.of[act].Add(cedar.PolicyID(l.rules[i].ID), p)
+		}
+	}
+}
+
+// anyAct stands for the acts no rule names.
+const anyAct Act = ""
+
+// actsOf returns the acts a rule is about, nil if it is about every act.
+func actsOf(p *cedar.Policy) []Act {
+	var named []types.EntityUID
+	switch scope := (*ast.Policy)(p.AST()).Action.(type) {
+	case ast.ScopeTypeEq:
+		named = []types.EntityUID{scope.Entity}
+	case ast.ScopeTypeInSet:
+		named = scope.Entities
+	default:
+		return nil
+	}
+	acts := make([]Act, len(named))
+	for i, a := range named {
+		acts[i] = Act(a.ID)
+	}
+	return acts
 }
 
 // Rules returns the rules in the order of the text.
@@ -78,8 +125,7 @@ const (
 	MatterPropose Act = "matter.propose"
 	MatterPublish Act = "matter.publish"
 	BasisKeep     Act = "basis.keep"
-	SystemKeep    Act = "system.keep" // register the keys of business systems
-	CaseUse       Act = "case.use"    // query, verify or compare a license in a case
+	CaseUse       Act = "case.use" // query, verify or compare a license in a case
 	LicenseOwn    Act = "license.own"
 	LicenseIssued Act = "license.issued"
 	DraftMake     Act = "draft.make"
@@ -132,7 +178,11 @@ func (l *Law) decide(actor *elicense.Actor, act Act, on Thing, circumstances Att
 		who:  {UID: who, Attributes: record(actorAttr(actor))},
 		what: {UID: what, Attributes: record(on.Attr)},
 	}
-	decision, diag := cedar.Authorize(l.policies, entities, cedar.Request{
+	rules := l.of[act]
+	if rules == nil {
+		rules = l.of[anyAct]
+	}
+	decision, diag := cedar.Authorize(rules, entities, cedar.Request{
 		Principal: who, Action: cedar.NewEntityUID("Action", types.String(act)), Resource: what,
 		Context: record(circumstances),
 	})
