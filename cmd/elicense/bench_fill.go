@@ -17,6 +17,7 @@ import (
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/org"
+	"elicense/sharing"
 	"elicense/store"
 )
 
@@ -91,7 +92,8 @@ type madeLicense struct {
 
 // fillBench enters units, clerks, types, a matter, licenses with their holders,
 // cases and records of uses. Licenses are references published through
-// store.Tx.Apply, many to a transaction; records go through store.DB.Record.
+// store.Tx.Apply with the record of it, many to a transaction; records of uses go
+// through store.DB.Record. fsck finds nothing wrong with it.
 func fillBench(ctx context.Context, p *platform, licenses, records int) (*benchContent, error) {
 	if units, err := p.org.AllUnits(ctx); err != nil || len(units) > 0 {
 		return nil, errors.Join(err, elicense.E(elicense.Conflict, "这个数据库里已有别的内容").Then("请给一个空的数据库"))
@@ -100,14 +102,15 @@ func fillBench(ctx context.Context, p *platform, licenses, records int) (*benchC
 	if err := f.register(ctx); err != nil {
 		return nil, fmt.Errorf("register: %w", err)
 	}
-	// Licenses and records grow together, so that the rows of neither lie as if
-	// the other did not exist.
-	const steps = 20
-	for i := range steps {
-		if err := f.publish(ctx, licenses*(i+1)/steps-len(f.made)); err != nil {
+	// Each lot of licenses is followed by the uses of them, so that licenses and
+	// records grow together. Uses in the order of chance over all licenses would
+	// take hours for a large platform: each would write three pages of its own.
+	for made := 0; made < licenses; made = len(f.made) {
+		if err := f.publish(ctx, min(lot, licenses-made)); err != nil {
 			return nil, fmt.Errorf("licenses: %w", err)
 		}
-		if err := f.record(ctx, records*(i+1)/steps-records*i/steps); err != nil {
+		n := share(records, len(f.made), licenses) - share(records, made, licenses)
+		if err := f.record(ctx, f.made[made:], n); err != nil {
 			return nil, fmt.Errorf("records: %w", err)
 		}
 	}
@@ -207,48 +210,50 @@ func citizen(n int) elicense.HolderRef {
 	return elicense.HolderRef{CodeType: elicense.CodeCitizen, Code: digits + string("10X98765432"[sum%11]), Name: "样本" + strconv.Itoa(n)}
 }
 
-// publish makes n licenses, ten for each holder, one of each type.
+// lot is how many licenses or records go into one transaction.
+const lot = 500
+
+// share is how many of all records belong to the first part of the licenses.
+func share(records, part, licenses int) int {
+	return int(int64(records) * int64(part) / int64(licenses))
+}
+
+// publish makes n licenses in one transaction, ten for each holder, one of each
+// type.
 func (f *filler) publish(ctx context.Context, n int) error {
-	const lot = 500
-	for n > 0 {
-		made, holders := f.made, f.holders
-		err := f.p.db.Update(ctx, func(tx *store.Tx) error {
-			f.made, f.holders = made, holders // the closure may run again
-			var key elicense.HolderKey
-			if len(made)%benchTypes != 0 {
-				key = made[len(made)-1].holder
-			}
-			for range min(n, lot) {
-				typ := len(f.made) % benchTypes
-				if typ == 0 {
-					ref := citizen(benchClerks + 2 + len(f.holders))
-					f.holders = append(f.holders, ref)
-					var err error
-					if key, err = tx.Holder(ref, true); err != nil {
-						return err
-					}
-				}
-				id, err := f.apply(tx, key, typ)
-				if err != nil {
+	made, holders := f.made, f.holders
+	return f.p.db.Update(ctx, func(tx *store.Tx) error {
+		f.made, f.holders = made, holders // the closure may run again
+		var key elicense.HolderKey
+		if len(made)%benchTypes != 0 {
+			key = made[len(made)-1].holder
+		}
+		for range n {
+			typ := len(f.made) % benchTypes
+			if typ == 0 {
+				ref := citizen(benchClerks + 2 + len(f.holders))
+				f.holders = append(f.holders, ref)
+				var err error
+				if key, err = tx.Holder(ref, true); err != nil {
 					return err
 				}
-				f.made = append(f.made, madeLicense{id, key, typ})
 			}
-			return nil
-		})
-		if err != nil {
-			return err
+			id, err := f.apply(tx, key, typ)
+			if err != nil {
+				return err
+			}
+			f.made = append(f.made, madeLicense{id, key, typ})
 		}
-		n -= min(n, lot)
-	}
-	return nil
+		return nil
+	})
 }
 
 func (f *filler) apply(tx *store.Tx, key elicense.HolderKey, typ int) (elicense.LicenseID, error) {
 	t, ref, number := f.typed[typ], f.holders[len(f.holders)-1], fmt.Sprintf("测字%08d号", len(f.made))
 	id := elicense.NewID[elicense.LicenseID](tx.Now())
+	event := elicense.NewID[elicense.EventID](tx.Now())
 	_, err := tx.Apply(&elicense.Event{
-		License: id, Kind: elicense.EventPublish, Unit: benchUnit, Actor: f.drafter.Person,
+		ID: event, License: id, Kind: elicense.EventPublish, Unit: benchUnit, Actor: f.drafter.Person,
 		First: &elicense.License{
 			Type: t.Code, TypeName: t.Name, TypeVersion: 1, Issuer: benchUnit, Reference: true, Source: "测量", Contact: tx.Now(),
 			Holders: []elicense.HolderKey{key},
@@ -262,18 +267,23 @@ func (f *filler) apply(tx *store.Tx, key elicense.HolderKey, typ int) (elicense.
 			Made: elicense.Making{Mode: string(t.Mode), Drafter: f.drafter.Person},
 		},
 	})
+	tx.Record(store.Record{
+		Actor: string(f.drafter.Account), ActorName: f.drafter.Name, Unit: string(benchUnit), Act: string(access.DraftMake), Outcome: store.Done,
+		Rule: "draft-make", Clause: "第七条", License: string(id), LicenseType: string(t.Code), Holder: string(key),
+		Detail: map[string]string{"event": string(event), "reference": "true"},
+	})
 	return id, err
 }
 
-// record enters n records of uses of licenses drawn at random, as the Guard
-// writes them.
-func (f *filler) record(ctx context.Context, n int) error {
-	const lot, perCase = 500, 5
+// record enters n records of uses of some licenses, drawn at random, as the
+// Guard writes them.
+func (f *filler) record(ctx context.Context, of []madeLicense, n int) error {
+	const perCase = 5
 	var office elicense.CaseID
 	for n > 0 {
 		list := make([]store.Record, min(n, lot))
 		for i := range list {
-			l, clerk := f.made[f.rand.IntN(len(f.made))], f.clerks[f.rand.IntN(len(f.clerks))]
+			l, clerk := of[f.rand.IntN(len(of))], f.clerks[f.rand.IntN(len(f.clerks))]
 			if i%perCase == 0 {
 				office = elicense.NewID[elicense.CaseID](time.Now())
 			}
@@ -293,7 +303,9 @@ func (f *filler) record(ctx context.Context, n int) error {
 	return nil
 }
 
-// open opens cases for holders drawn at random who have all ten licenses.
+// open opens cases for holders drawn at random who have all ten licenses, and
+// looks at each license once: the first look of a case writes a notice to the
+// holder, and what is measured is a query.
 func (f *filler) open(ctx context.Context, c *benchContent) error {
 	whole := len(f.made) / benchTypes
 	for i := range min(benchCases, whole) {
@@ -306,5 +318,25 @@ func (f *filler) open(ctx context.Context, c *benchContent) error {
 		}
 		c.Cases = append(c.Cases, benchCase{k.ID, "bench-clerk-" + strconv.Itoa(i%len(f.clerks))})
 	}
-	return nil
+	const lookers = 32
+	failed := make(chan error, lookers)
+	for n := range lookers {
+		go func() {
+			for i := n; i < len(c.Cases); i += lookers {
+				for mat := range benchTypes {
+					u := sharing.Use{Material: benchMaterial(mat), Party: -1, Act: sharing.Query}
+					if _, err := f.p.sharing.Use(ctx, f.clerks[i%len(f.clerks)], c.Cases[i].ID, u); err != nil {
+						failed <- err
+						return
+					}
+				}
+			}
+			failed <- nil
+		}()
+	}
+	var err error
+	for range lookers {
+		err = errors.Join(err, <-failed)
+	}
+	return err
 }

@@ -18,8 +18,6 @@ import (
 	"time"
 
 	"elicense"
-	"elicense/access"
-	"elicense/cases"
 	"elicense/store"
 )
 
@@ -205,33 +203,21 @@ func (b *useBench) largeCrowd(ctx context.Context) error {
 	return err
 }
 
-// policy measures one decision of the law on a use, with the facts of the case
-// put together each time.
+// policy measures a decision of the law on a query, the entities made for it,
+// with one client: in a crowd a decision also waits for a processor.
 func (b *useBench) policy(ctx context.Context) error {
-	var (
-		k *cases.Case
-		m *cases.Matter
-	)
-	err := b.main.p.db.View(ctx, func(tx *store.Tx) (err error) {
-		k, m, err = cases.Find(tx, b.main.Cases[0].ID)
-		return err
-	})
+	one, err := startClients(ctx, 1)
 	if err != nil {
 		return err
 	}
-	clerk, err := b.main.p.org.ActorByLogin(ctx, b.main.Cases[0].Login, "bench")
-	if err != nil {
+	defer one.stop()
+	n, took := b.main.p.guard.Decided()
+	if _, err := one.ask(b.main, askQuery, b.For/turns, 0); err != nil {
 		return err
 	}
-	t := benchType(0)
-	each, err := cpuTime(func() error {
-		return b.main.p.guard.Ask(clerk, access.CaseUse, cases.Thing(k, m), access.Attr{
-			"type": string(t), "holder": string(k.Parties[0].Holder), "purpose": k.Purpose,
-			"fields": []string{cases.FieldName(t, "holder_name"), cases.FieldName(t, "number"), cases.FieldName(t, "scope")},
-		})
-	}, b.For/turns)
-	b.figures.Policy = micros(each)
-	return err
+	m, all := b.main.p.guard.Decided()
+	b.figures.Policy = micros((all - took) / time.Duration(max(1, m-n)))
+	return nil
 }
 
 func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }

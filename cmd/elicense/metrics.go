@@ -16,7 +16,7 @@ import (
 type metrics struct {
 	p *platform
 
-	queue, commits, records, perCommit, logSize, logLag, waiting, sealDays, wait, signIns, fsckTime, fsckFindings, ready, refusals, commitTime *prometheus.Desc
+	queue, commits, records, perCommit, logSize, logLag, waiting, sealDays, wait, signIns, fsckTime, fsckFindings, ready, refusals, commitTime, decisions, deciding *prometheus.Desc
 }
 
 func desc(name, help string, labels ...string) *prometheus.Desc {
@@ -40,6 +40,8 @@ func newMetrics(p *platform) *metrics {
 		fsckFindings: desc("last_fsck_findings", "What that check found."),
 		ready:        desc("trusted", "1 while the state of the store can be trusted."),
 		refusals:     desc("refusals_total", "Requests refused, by rule of the law text.", "rule"),
+		decisions:    desc("decisions_total", "Decisions of the law text."),
+		deciding:     desc("decision_seconds_total", "Time they took."),
 		commitTime:   desc("commit_seconds", "Time of commits, from begin to durable."),
 	}
 }
@@ -76,6 +78,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	for rule, n := range m.p.guard.Refusals() {
 		count(m.refusals, n, rule)
 	}
+	decisions, took := m.p.guard.Decided()
+	count(m.decisions, uint64(decisions))
+	ch <- prometheus.MustNewConstMetric(m.deciding, prometheus.CounterValue, took.Seconds())
 	count(m.signIns, m.p.org.Refused())
 	if last, err := readLastFsck(m.p.dir); err == nil {
 		gauge(m.fsckTime, float64(last.At.Unix()))

@@ -1,7 +1,0 @@
-package cases
-
-// ReadTicket takes a ticket apart, for fuzzing.
-func ReadTicket(text string) error {
-	_, _, _, _, err := readTicket(text)
-	return err
-}
