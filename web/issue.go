@@ -34,9 +34,14 @@ func (v *visit) dueOf(d *issuance.Draft) due {
 	case now.After(d.Due):
 		return due{"stop solid", "due", v.t("已逾期%d天", int(now.Sub(d.Due).Hours()/24)+1)}
 	}
-	today, last := workday.DateOf(now), workday.DateOf(d.Due.Add(-time.Nanosecond))
+	return v.left(d.Due)
+}
+
+// left says in working days how long there is to a moment that is still to come.
+func (v *visit) left(end time.Time) due {
+	today, last := workday.DateOf(v.Now()), workday.DateOf(end.Add(-time.Nanosecond))
 	if today == last {
-		clock := stamp(d.Due, "15:04")
+		clock := stamp(end, "15:04")
 		if clock == "00:00" {
 			clock = "24:00"
 		}

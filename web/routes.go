@@ -35,7 +35,7 @@ var (
 	}
 	window = &desk{
 		name: "window", title: "窗口", path: "/window", kind: elicense.Staff, duties: []elicense.Duty{elicense.DutyWindow},
-		nav: []link{{"/window/new", "新办件", ""}, {"/window", "我的办件", ""}},
+		nav: []link{{"/window/new", "新办件", ""}, {"/window", "我的办件", ""}, {"/window/day", "我的一天", ""}, {"/window/notices", "消息", ""}},
 	}
 	admin = &desk{
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
@@ -91,6 +91,7 @@ func (s *server) routes() {
 	at(holder, "GET /holder/licenses/{id}/pdf", s.pdf(false))
 	at(holder, "POST /holder/licenses/{id}/print", s.print(false))
 	at(holder, "GET /holder/licenses/{id}/uses", s.ownUses)
+	at(holder, "GET /holder/cases/{id}/paper/{kind}", s.ownPaper)
 
 	at(issue, "GET /issue", s.issueQueue)
 	at(issue, "GET /issue/new", s.completionForm)
@@ -128,7 +129,13 @@ func (s *server) routes() {
 	at(window, "POST /window/new", s.caseStart)
 	at(window, "GET /window/cases/{id}", s.caseOne)
 	at(window, "POST /window/cases/{id}", s.caseUse)
-	at(window, "POST /window/cases/{id}/close", s.caseClose)
+	at(window, "POST /window/queue/{id}", s.caseTake)
+	at(window, "POST /window/cases/{id}/do/{move}", s.caseMove)
+	at(window, "POST /window/cases/{id}/materials/{place}", s.caseMaterial)
+	at(window, "GET /window/cases/{id}/materials/{place}/file", s.attached)
+	at(window, "GET /window/cases/{id}/paper/{kind}", s.windowPaper)
+	at(window, "GET /window/day", s.myDay)
+	at(window, "GET /window/notices", s.notices)
 	at(window, "GET /window/cases/{id}/uses/{record}/receipt", s.receipt)
 
 	at(admin, "GET /admin", s.overview)

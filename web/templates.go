@@ -16,6 +16,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/cases"
 	"elicense/catalog"
 	"elicense/issuance"
 	"elicense/sealing"
@@ -154,7 +155,12 @@ func functions(lang string) template.FuncMap {
 			}
 			return list
 		},
-		"seal": func() template.HTML { return sealMark },
+		"clause":    func(c string) string { return clause(lang, c) },
+		"stagechip": func(s cases.Stage) template.HTML { return chip(stageLook[s], t(s.Chinese()), true) },
+		"steplook":  func(m cases.Move) template.HTML { return chip(stepLook[m], "", false) },
+		"move":      func(m string) cases.Move { return cases.Move(m) },
+		"casekind":  func(k cases.Kind) string { return kindWords[k] },
+		"seal":      func() template.HTML { return sealMark },
 		"dict": func(kv ...any) map[string]any {
 			m := map[string]any{}
 			for i := 0; i+1 < len(kv); i += 2 {
@@ -206,10 +212,20 @@ var (
 	overlayLook = overlayLooks()
 	needLook    = map[sharing.Need]look{
 		sharing.Have: {"ok", "ok", "ok"}, sharing.Look: {"care", "warn", "care"},
-		sharing.Missing: {"stop", "revoked", "stop"}, sharing.ToGive: {"rest", "todo", "todo"},
+		sharing.Present: {"care", "key", "care"}, sharing.Missing: {"stop", "revoked", "stop"}, sharing.ToGive: {"rest", "todo", "todo"},
 	}
 	needWords = map[sharing.Need]string{
-		sharing.Have: "已取得，免提交", sharing.Look: "可用，请留意", sharing.Missing: "不能免提交", sharing.ToGive: "待提供",
+		sharing.Have: "已取得，免提交", sharing.Look: "可用，请留意", sharing.Present: "要持证人同意", sharing.Missing: "不能免提交", sharing.ToGive: "待提供",
+	}
+	stageLook = map[cases.Stage]look{
+		cases.Filling: {class: "rest", shape: "draft"}, cases.Received: {class: "note", shape: "review"}, cases.Correcting: {class: "care", shape: "warn"},
+		cases.Accepted: {class: "note", shape: "review"}, cases.Paused: {class: "rest", shape: "pause"}, cases.Decided: {class: "ok", shape: "ok"},
+		cases.Closed: {class: "rest", shape: "ok"}, cases.Refused: {class: "stop", shape: "refuse"}, cases.Withdrawn: {class: "rest", shape: "cancelled"},
+	}
+	stepLook = map[cases.Move]look{
+		cases.Correct: {class: "care", shape: "warn"}, cases.Refuse: {class: "stop", shape: "refuse"}, cases.Pause: {class: "rest", shape: "pause"},
+		cases.Withdraw: {class: "rest", shape: "cancelled"}, cases.Accept: {class: "ok", shape: "ok"}, cases.Deem: {class: "ok", shape: "ok"},
+		cases.Decide: {class: "ok", shape: "ok"}, cases.Finish: {class: "ok", shape: "ok"},
 	}
 	draftLook = map[issuance.State]look{
 		issuance.Open: {class: "rest", shape: "draft"}, issuance.InReview: {class: "note", shape: "review"},

@@ -85,6 +85,18 @@ func inEnglish(text string) string {
 	return text
 }
 
+// clause names the provision a refusal rests on: an article of the Measures, or of
+// another law that is named with it.
+func clause(lang, c string) string {
+	switch {
+	case c == "":
+		return ""
+	case article.MatchString(c):
+		return translate(lang, "依据《暂行办法》%s", c)
+	}
+	return translate(lang, "依据%s", c)
+}
+
 // English returns the English of a sentence of the rooms, or the sentence where
 // it has none, such as the name of a unit.
 func English(text string) string { return inEnglish(text) }

@@ -104,7 +104,7 @@ func (v *visit) refuse(err error) {
 		v.Log.WarnContext(v.r.Context(), "unavailable", "request", v.request, "path", v.r.URL.Path, "err", err)
 	}
 	v.refusal = &refusal{
-		Kind: kind, Text: v.sentence(e), Next: v.t(e.Next), Clause: v.t(e.Clause), Record: e.Record, Field: e.Field,
+		Kind: kind, Text: v.sentence(e), Next: v.t(e.Next), Clause: clause(v.lang, e.Clause), Record: e.Record, Field: e.Field,
 	}
 }
 
@@ -179,6 +179,9 @@ func (v *visit) render(name, title string, d any) error {
 	v.w.Write(b.Bytes()) // the visitor is gone if this fails
 	return nil
 }
+
+// Query returns a value of the page's address.
+func (v *visit) Query(name string) string { return v.r.URL.Query().Get(name) }
 
 // Posted returns what was typed into a form that is shown again.
 func (v *visit) Posted(name string) string { return v.r.PostFormValue(name) }

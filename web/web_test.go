@@ -326,7 +326,7 @@ func TestForeignPostsAreRefused(t *testing.T) {
 	p := s.as(t, "window")
 	k := s.openCase(t)
 	for name, header := range map[string][2]string{"site": {"Sec-Fetch-Site", "cross-site"}, "origin": {"Origin", "https://elsewhere.example"}} {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/window/cases/"+string(k.ID)+"/close", http.NoBody)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/window/cases/"+string(k.ID)+"/do/close", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -429,8 +429,8 @@ func TestUseInACaseShowsTheProjection(t *testing.T) {
 	other := s.as(t, "window2")
 	other.want(other.get(link), http.StatusForbidden, "这不是您的用证")
 	page = p.post("/window/cases/"+string(k.ID), "material", "食品经营许可证", "type", string(world.Type), "act", "compare", "f.license_no", "JY2")
-	p.want(page, http.StatusOK, "1项不一致", "<mark>JY2</mark>")
-	page = p.post("/window/cases/" + string(k.ID) + "/close")
+	p.want(page, http.StatusOK, "1项不一致", "JY<mark>2</mark>")
+	page = p.post("/window/cases/" + string(k.ID) + "/do/close")
 	p.want(page, http.StatusOK, "这个办件已经办结")
 }
 

@@ -1,16 +1,15 @@
 package web
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/mozillazg/go-pinyin"
 
 	"elicense"
 	"elicense/cases"
-	"elicense/sharing"
 )
 
 // The lists of the window: cases shown, and matters put first because the clerk
@@ -20,12 +19,53 @@ const (
 	recentLimit = 10
 )
 
+type caseRow struct {
+	*cases.Case
+	Left due
+}
+
+type myCasesPage struct {
+	Queue, Mine []caseRow
+	Unseen      int
+}
+
 func (s *server) myCases(v *visit) error {
-	list, err := s.Cases.Mine(v.r.Context(), v.who, caseLimit)
+	mine, err := s.Cases.Mine(v.r.Context(), v.who, caseLimit)
 	if err != nil {
 		return err
 	}
-	return v.render("mycases", v.t("我的办件"), list)
+	queue, err := s.Cases.Queue(v.r.Context(), v.who, caseLimit)
+	if err != nil {
+		return err
+	}
+	d := myCasesPage{Mine: v.caseRows(mine), Queue: v.caseRows(queue)}
+	if d.Unseen, err = s.Notices.Unseen(v.r.Context(), v.who); err != nil {
+		return err
+	}
+	return v.render("mycases", v.t("我的办件"), d)
+}
+
+func (v *visit) caseRows(list []*cases.Case) []caseRow {
+	rows := make([]caseRow, len(list))
+	for i, k := range list {
+		rows[i] = caseRow{k, v.caseDue(k)}
+	}
+	return rows
+}
+
+// caseDue says how long there is for the next step of a case.
+func (v *visit) caseDue(k *cases.Case) due {
+	switch {
+	case k.Stage == cases.Paused:
+		return due{"rest", "pause", v.t("已停表")}
+	case k.Stage == cases.Correcting:
+		return due{"rest", "clock", v.t("等申请人补正")}
+	case k.Stage.Ended(), k.Due.IsZero():
+		return due{"rest", "clock", v.t("没有期限")}
+	case v.Now().After(k.Due):
+		return due{"stop solid", "due", v.t("已逾期%d天", int(v.Now().Sub(k.Due).Hours()/24)+1)}
+	}
+	return v.left(k.Due)
 }
 
 type partyRow struct {
@@ -41,13 +81,42 @@ type casePage struct {
 	Form    string
 	Rows    []partyRow
 	Proofs  []cases.Proof
+	Facts   []fact
+	Kinds   []cases.Kind
+}
+
+// fact is a fact of a case that its matter's materials ask about.
+type fact struct {
+	cases.Condition
+	On bool
+}
+
+// factsOf lists the facts that decide which materials a matter asks for, with
+// those that hold marked.
+func factsOf(m *cases.Matter, holds func(cases.Condition) bool) (list []fact) {
+	for _, c := range cases.Conditions() {
+		if slices.ContainsFunc(m.Materials, func(mat cases.Material) bool {
+			return slices.ContainsFunc(mat.When, func(w string) bool { return strings.TrimPrefix(w, "!") == string(c) })
+		}) {
+			list = append(list, fact{c, holds(c)})
+		}
+	}
+	return list
+}
+
+// factsFrom reads the facts ticked in a form.
+func factsFrom(form url.Values) (list []cases.Condition) {
+	for _, f := range form["facts"] {
+		list = append(list, cases.Condition(f))
+	}
+	return list
 }
 
 // formParties is how many parties the form has rows for.
 const formParties = 4
 
 func (s *server) caseForm(v *visit) error {
-	d := casePage{Find: strings.TrimSpace(v.r.FormValue("find")), Proofs: cases.Proofs()}
+	d := casePage{Find: strings.TrimSpace(v.r.FormValue("find")), Proofs: cases.Proofs(), Kinds: []cases.Kind{cases.Application, cases.Enforcement}}
 	all, err := s.Cases.Matters(v.r.Context(), v.who.Unit)
 	if err != nil {
 		return err
@@ -77,6 +146,7 @@ func (s *server) caseForm(v *visit) error {
 			n, d.In.Or("role"+n, roles[i]), d.In.Or("type"+n, string(elicense.CodeCitizen)), d.In.Get("code" + n), d.In.Get("name" + n), d.In.Get("proof" + n),
 		})
 	}
+	d.Facts = factsOf(d.Matter, func(c cases.Condition) bool { return slices.Contains(d.In.Values["facts"], string(c)) })
 	return v.render("newcase", v.t("新办件：%s", d.Matter.Name), d)
 }
 
@@ -124,16 +194,14 @@ func (s *server) caseStart(v *visit) error {
 	f := v.r.PostForm
 	n := cases.NewCase{
 		Number: strings.TrimSpace(f.Get("number")), Matter: elicense.MatterCode(f.Get("matter")), Purpose: strings.TrimSpace(f.Get("purpose")),
+		Kind: cases.Kind(f.Get("kind")), Facts: factsFrom(f),
 	}
 	for i := range formParties {
 		k := strconv.Itoa(i)
 		if strings.TrimSpace(f.Get("code"+k)) == "" && strings.TrimSpace(f.Get("name"+k)) == "" {
 			continue
 		}
-		n.Parties = append(n.Parties, cases.Party{
-			Role: strings.TrimSpace(f.Get("role" + k)), Proof: cases.Proof(f.Get("proof" + k)),
-			Ref: elicense.HolderRef{CodeType: elicense.HolderCodeType(f.Get("type" + k)), Code: f.Get("code" + k), Name: strings.TrimSpace(f.Get("name" + k))},
-		})
+		n.Parties = append(n.Parties, partyFrom(f, k))
 	}
 	form := short("case/" + string(n.Matter))
 	k, err := s.Cases.Start(v.r.Context(), v.who, n)
@@ -146,135 +214,52 @@ func (s *server) caseStart(v *visit) error {
 	return v.goTo("/window/cases/" + string(k.ID))
 }
 
-type caseView struct {
-	*cases.Case
-	Matter    *cases.Matter
-	Materials []materialRow
-	Counts    map[sharing.Need]int
-	Free      int
-	Checked   time.Time
-	Used      *useView // what was just opened
+// partyFrom reads the n-th row of parties of a form.
+func partyFrom(f url.Values, n string) cases.Party {
+	return cases.Party{
+		Role: strings.TrimSpace(f.Get("role" + n)), Proof: cases.Proof(f.Get("proof" + n)),
+		Ref: elicense.HolderRef{CodeType: elicense.HolderCodeType(f.Get("type" + n)), Code: f.Get("code" + n), Name: strings.TrimSpace(f.Get("name" + n))},
+	}
 }
 
-type materialRow struct {
-	sharing.MaterialState
-	First, Current bool
-	PartyName      string
+// myDayPage is what a clerk did today.
+type myDayPage struct {
+	Came, Went []caseRow // received today; brought to an end today
+	Open, Late int
+	Stages     []stageCount
 }
 
-// useView is the license that was just opened, beside the material list.
-type useView struct {
-	*sharing.Result
-	Material string
-	Place    int
-	Act      string
-	Typed    map[string]string // what was typed to be compared
-	Party    string
-	Differs  int
+type stageCount struct {
+	cases.Stage
+	N int
 }
 
-func (s *server) caseOne(v *visit) error { return s.showCase(v, nil) }
-
-func (s *server) showCase(v *visit, used *useView) error {
-	id := elicense.CaseID(v.r.PathValue("id"))
-	k, m, err := s.Cases.Get(v.r.Context(), v.who, id)
+func (s *server) myDay(v *visit) error {
+	mine, err := s.Cases.Mine(v.r.Context(), v.who, caseLimit)
 	if err != nil {
 		return err
 	}
-	d := caseView{Case: k, Matter: m, Counts: map[sharing.Need]int{}, Used: used, Checked: v.Now()}
-	if k.Open() {
-		list, _, err := s.Sharing.Materials(v.r.Context(), v.who, id)
-		if err != nil {
-			return err
+	var d myDayPage
+	today := elicense.DateOf(v.Now())
+	count := map[cases.Stage]int{}
+	for _, row := range v.caseRows(mine) {
+		if elicense.DateOf(row.Opened) == today {
+			d.Came = append(d.Came, row)
 		}
-		s.fill(&d, list)
-	}
-	return v.render("case", v.t("核对材料：%s", k.MatterName), d)
-}
-
-func (s *server) fill(d *caseView, list []sharing.MaterialState) {
-	names := map[int]string{}
-	for _, p := range d.Parties {
-		names[p.Place] = p.Ref.Name
-	}
-	first := false
-	for _, st := range list {
-		row := materialRow{MaterialState: st, Current: d.Used != nil && d.Used.Place == st.Place}
-		if len(st.Licenses) > 0 {
-			row.PartyName = names[st.Licenses[0].Party]
+		if !row.Closed.IsZero() && elicense.DateOf(row.Closed) == today {
+			d.Went = append(d.Went, row)
 		}
-		if !first && d.Used == nil && (st.Need == sharing.Missing || st.Need == sharing.Look) {
-			row.First, first = true, true
+		if row.Stage.Ended() {
+			continue
 		}
-		d.Counts[st.Need]++
-		if st.Need == sharing.Have || st.Need == sharing.Look {
-			d.Free++
-		}
-		d.Materials = append(d.Materials, row)
-	}
-	if d.Used != nil {
-		d.Used.Party = names[d.Used.Result.Found.Party]
-	}
-}
-
-// caseUse opens, verifies or compares a license in the case, and shows it beside
-// the material list.
-func (s *server) caseUse(v *visit) error {
-	f := v.r.PostForm
-	u := sharing.Use{Material: f.Get("material"), Type: elicense.TypeCode(f.Get("type")), Party: -1, Act: f.Get("act")}
-	if n, err := strconv.Atoi(f.Get("party")); err == nil {
-		u.Party = n
-	}
-	if code := f.Get("code"); code != "" {
-		u.Holder = elicense.HolderRef{CodeType: elicense.HolderCodeType(f.Get("codeType")), Code: code}
-	}
-	if u.Act == sharing.Compare {
-		u.Values = map[string]string{}
-		for k, x := range fieldsFrom(v.r) {
-			u.Values[k] = x
+		d.Open++
+		count[row.Stage]++
+		if !row.Due.IsZero() && v.Now().After(row.Due) {
+			d.Late++
 		}
 	}
-	res, err := s.Sharing.Use(v.r.Context(), v.who, elicense.CaseID(v.r.PathValue("id")), u)
-	if err != nil {
-		return v.again(err, func() error { return s.showCase(v, nil) })
+	for _, st := range []cases.Stage{cases.Received, cases.Correcting, cases.Accepted, cases.Paused, cases.Decided} {
+		d.Stages = append(d.Stages, stageCount{st, count[st]})
 	}
-	used := &useView{Result: res, Material: u.Material, Act: u.Act, Typed: u.Values, Place: -1}
-	if n, err := strconv.Atoi(f.Get("place")); err == nil {
-		used.Place = n
-	}
-	for _, l := range res.Matches {
-		if l == sharing.Differs {
-			used.Differs++
-		}
-	}
-	if u.Act == sharing.Compare {
-		if err := s.labels(v, used); err != nil {
-			return err
-		}
-	}
-	return s.showCase(v, used)
-}
-
-// labels names the fields of a comparison, in the order of the face.
-func (s *server) labels(v *visit, used *useView) error {
-	versions, err := s.Catalog.Versions(v.r.Context(), used.Result.Found.Type)
-	if err != nil {
-		return err
-	}
-	for _, t := range versions {
-		for _, f := range t.Fields {
-			if _, asked := used.Matches[f.Key]; asked && len(used.Labels) < len(used.Matches) {
-				used.Labels = append(used.Labels, f)
-			}
-		}
-	}
-	return nil
-}
-
-func (s *server) caseClose(v *visit) error {
-	id := elicense.CaseID(v.r.PathValue("id"))
-	if err := s.Cases.Close(v.r.Context(), v.who, id); err != nil {
-		return v.again(err, func() error { return s.showCase(v, nil) })
-	}
-	return v.goTo("/window/cases/" + string(id))
+	return v.render("myday", v.t("我的一天"), d)
 }

@@ -8,8 +8,11 @@ const single = new Map();
 const always = new Map();
 for (const el of document.querySelectorAll("[data-key]")) {
   const key = el.dataset.key;
-  (/^F\d+$/.test(key) || key === "Escape" ? always : single).set(key, el);
+  const keys = /^(Shift\+)?F\d+$/.test(key) || key === "Escape" ? always : single;
+  if (!keys.has(key)) keys.set(key, el);
 }
+// A key that several rows have acts on the row with the focus, else on the first.
+const ofRow = (name) => document.activeElement?.closest("[data-row]")?.querySelector(`[data-key="${CSS.escape(name)}"]`);
 const keysOff = () => localStorage.getItem("keys") === "off";
 document.addEventListener("keydown", (e) => {
   const fast = e.timeStamp - last < 30;
@@ -17,7 +20,7 @@ document.addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.altKey || e.metaKey || e.isComposing) return;
   const name = (e.shiftKey ? "Shift+" : "") + e.code;
   let el = always.get(name);
-  if (!el && !typing() && !fast && !keysOff()) el = single.get(name) ?? moved(e.code);
+  if (!el && !typing() && !fast && !keysOff()) el = ofRow(name) ?? single.get(name) ?? moved(e.code);
   if (!el || el.disabled) return;
   e.preventDefault();
   if (el.matches("input, select, textarea") || el.dataset.act === "focus") el.focus();
@@ -39,12 +42,15 @@ function moved(code) {
 if (!typing()) document.querySelector("[data-first]")?.focus({ preventScroll: true });
 
 for (const el of document.querySelectorAll("[data-keys]")) {
-  const show = () => { el.textContent = keysOff() ? el.dataset.on : el.dataset.keys; };
+  const show = () => { el.textContent = keysOff() ? el.dataset.resume : el.dataset.keys; };
   el.hidden = false;
   show();
   el.addEventListener("click", () => { localStorage.setItem("keys", keysOff() ? "on" : "off"); show(); });
 }
-for (const el of document.querySelectorAll("[data-print]")) el.addEventListener("click", () => window.print());
+for (const el of document.querySelectorAll("[data-print]")) {
+  el.hidden = false;
+  el.addEventListener("click", () => window.print());
+}
 
 // Long forms are kept while they are typed.
 for (const form of document.querySelectorAll("form[data-keep]")) {
