@@ -269,7 +269,7 @@ func (s *server) fillIn(v *visit, d *caseView) (err error) {
 		})
 	case cases.Join:
 		d.Proofs = cases.Proofs()
-		d.Row = partyRow{N: "0", Role: d.In.Get("role0"), CodeType: d.In.Or("type0", string(elicense.CodeCitizen)), Code: d.In.Get("code0"), Name: d.In.Get("name0"), Proof: d.In.Get("proof0")}
+		d.Row = d.In.party(0, "")
 	case cases.Hand:
 		staff, err := s.Org.Staff(v.r.Context(), v.who.Unit)
 		if err != nil {

@@ -69,7 +69,7 @@ func (v *visit) caseDue(k *cases.Case) due {
 }
 
 type partyRow struct {
-	N                                 string
+	N, At                             string // of the inputs; of the fields errors name
 	Role, CodeType, Code, Name, Proof string
 }
 
@@ -141,10 +141,7 @@ func (s *server) caseForm(v *visit) error {
 	}
 	roles := []string{"申请人", "负责人", "经办人", ""}
 	for i := range formParties {
-		n := strconv.Itoa(i)
-		d.Rows = append(d.Rows, partyRow{
-			n, d.In.Or("role"+n, roles[i]), d.In.Or("type"+n, string(elicense.CodeCitizen)), d.In.Get("code" + n), d.In.Get("name" + n), d.In.Get("proof" + n),
-		})
+		d.Rows = append(d.Rows, d.In.party(i, roles[i]))
 	}
 	d.Facts = factsOf(d.Matter, func(c cases.Condition) bool { return slices.Contains(d.In.Values["facts"], string(c)) })
 	return v.render("newcase", v.t("新办件：%s", d.Matter.Name), d)
@@ -214,11 +211,30 @@ func (s *server) caseStart(v *visit) error {
 	return v.goTo("/window/cases/" + string(k.ID))
 }
 
+// party is the i-th row of parties as it was typed.
+func (t typed) party(i int, role string) partyRow {
+	n := strconv.Itoa(i)
+	return partyRow{
+		n, "parties." + strconv.Itoa(i+1), t.Or("role"+n, role), codeType(t.Or("type"+n, string(elicense.CodeCitizen)), t.Get("code"+n)),
+		t.Get("code" + n), t.Get("name" + n), t.Get("proof" + n),
+	}
+}
+
+// codeType is the type of a code: a scanned code of a company is one, although
+// the form stands at persons.
+func codeType(chosen, code string) string {
+	code = strings.TrimSpace(code)
+	if chosen == string(elicense.CodeCitizen) && len(code) == 18 && strings.ContainsFunc(code[:17], func(r rune) bool { return r < '0' || r > '9' }) {
+		return string(elicense.CodeUSCC)
+	}
+	return chosen
+}
+
 // partyFrom reads the n-th row of parties of a form.
 func partyFrom(f url.Values, n string) cases.Party {
 	return cases.Party{
 		Role: strings.TrimSpace(f.Get("role" + n)), Proof: cases.Proof(f.Get("proof" + n)),
-		Ref: elicense.HolderRef{CodeType: elicense.HolderCodeType(f.Get("type" + n)), Code: f.Get("code" + n), Name: strings.TrimSpace(f.Get("name" + n))},
+		Ref: elicense.HolderRef{CodeType: elicense.HolderCodeType(codeType(f.Get("type"+n), f.Get("code"+n))), Code: f.Get("code" + n), Name: strings.TrimSpace(f.Get("name" + n))},
 	}
 }
 
