@@ -17,6 +17,7 @@ const (
 	DutySeals     Duty = "seals"     // 印章管理: make, file, enable electronic seals
 	DutyAccounts  Duty = "accounts"  // 人员与岗位
 	DutySupervise Duty = "supervise" // 监督检查
+	DutyDisclose  Duty = "disclose"  // 依法调取: propose and approve statutory disclosures
 	DutyMatters   Duty = "matters"   // 事项管理: propose matters and their material lists
 	DutyAudit     Duty = "audit"     // 安全审计: the record and its proofs
 	DutySubmit    Duty = "submit"    // a business system: post completed cases
@@ -25,7 +26,7 @@ const (
 var dutyWords = map[Duty]string{
 	DutyRegister: "类别登记", DutyDraft: "制证", DutyReview: "审核签章", DutyChange: "状态变更",
 	DutyWindow: "窗口收件", DutyTypes: "类别审核", DutySeals: "印章管理", DutyAccounts: "人员管理",
-	DutySupervise: "监督检查", DutyAudit: "安全审计", DutySubmit: "业务系统接入", DutyMatters: "事项管理",
+	DutySupervise: "监督检查", DutyAudit: "安全审计", DutySubmit: "业务系统接入", DutyMatters: "事项管理", DutyDisclose: "依法调取",
 }
 
 // Chinese returns the word shown to people.

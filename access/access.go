@@ -23,6 +23,10 @@ import (
 
 // Guard decides and records. It is safe for concurrent use.
 type Guard struct {
+	// Alarm is called, in a transaction of its own, when an account has been
+	// refused AlarmAt times on a day; nil tells nobody.
+	Alarm func(tx *store.Tx, account elicense.AccountID, unit elicense.UnitCode, day elicense.Date, refusals int) error
+
 	db  *store.DB
 	law *Law
 
@@ -136,7 +140,9 @@ func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error)
 	if err != nil {
 		return Answer{}, fmt.Errorf("record of %s: %w", req.Act, err)
 	}
-	g.count(rec, failed)
+	if err := g.count(ctx, rec, failed); err != nil {
+		return Answer{}, err
+	}
 	a := Answer{Record: elicense.RecordID(receipts[0].ID), Shard: receipts[0].Shard, Index: receipts[0].Index}
 	return a, withRecord(failed, a.Record)
 }
@@ -235,7 +241,9 @@ func (g *Guard) refuse(ctx context.Context, req *Request, cause error) error {
 	if err != nil {
 		return fmt.Errorf("record of a refusal: %w", err)
 	}
-	g.count(rec, cause)
+	if err := g.count(ctx, rec, cause); err != nil {
+		return err
+	}
 	return withRecord(cause, elicense.RecordID(receipts[0].ID))
 }
 
@@ -250,13 +258,38 @@ func (g *Guard) Refusals() map[string]uint64 {
 	return m
 }
 
-func (g *Guard) count(rec store.Record, failed error) {
+// AlarmAt is how many refusals of an account on a day are told to the auditors.
+const AlarmAt = 20
+
+// count counts a refusal by rule, and by account and day. The count is beside the
+// record, which it can be made from again.
+func (g *Guard) count(ctx context.Context, rec store.Record, failed error) error {
 	if failed == nil {
-		return
+		return nil
 	}
 	g.mu.Lock()
 	g.refusals[rec.Rule]++
 	g.mu.Unlock()
+	k := elicense.KindOf(failed)
+	if rec.Actor == "" || k != elicense.Forbidden && k != elicense.NotInForce {
+		return nil
+	}
+	return g.db.Update(ctx, func(tx *store.Tx) error {
+		day := elicense.DateOf(tx.Now())
+		_, err := tx.Exec(`INSERT INTO refusal_count (day, account, rule, unit, n) VALUES ($1, $2, $3, $4, 1)
+			ON CONFLICT (day, account, rule) DO UPDATE SET n = refusal_count.n + 1`, day, rec.Actor, rec.Rule, rec.Unit)
+		if err != nil || g.Alarm == nil {
+			return err
+		}
+		var n int
+		if err := tx.Row(`SELECT CAST(SUM(n) AS BIGINT) FROM refusal_count WHERE day = $1 AND account = $2`, day, rec.Actor).Scan(&n); err != nil {
+			return err
+		}
+		if n != AlarmAt {
+			return nil
+		}
+		return g.Alarm(tx, elicense.AccountID(rec.Actor), elicense.UnitCode(rec.Unit), day, n)
+	})
 }
 
 // refused carries the rule beside the error, for the record.

@@ -113,35 +113,40 @@ type Act string
 
 // The acts the law text decides.
 const (
-	CaseOpen      Act = "case.open"
-	CaseRead      Act = "case.read"
-	CaseClose     Act = "case.close"
-	CaseMove      Act = "case.move"     // accept, correct, hand over, stop the clock, decide
-	CaseTake      Act = "case.take"     // take from the unit's queue
-	CaseJoin      Act = "case.join"     // add a party
-	CaseApply     Act = "case.apply"    // begin online
-	CaseOwn       Act = "case.own"      // an applicant or party looks at it
-	CaseOwnMove   Act = "case.own-move" // the applicant sends, supplies, withdraws
-	MatterPropose Act = "matter.propose"
-	MatterPublish Act = "matter.publish"
-	BasisKeep     Act = "basis.keep"
-	CaseUse       Act = "case.use" // query, verify or compare a license in a case
-	LicenseOwn    Act = "license.own"
-	LicenseIssued Act = "license.issued"
-	DraftMake     Act = "draft.make"
-	DraftRead     Act = "draft.read"
-	DraftReview   Act = "draft.review"
-	ChangePropose Act = "change.propose"
-	ChangeReview  Act = "change.review"
-	TypePropose   Act = "type.propose"
-	TypePublish   Act = "type.publish"
-	SealApply     Act = "seal.apply"
-	SealManage    Act = "seal.manage" // make, import, file, enable; import what seals are judged by
-	SealStop      Act = "seal.stop"   // disable, cancel
-	SealRead      Act = "seal.read"
-	RecordRead    Act = "record.read"
-	ReceiptRead   Act = "receipt.read"
-	Check         Act = "check"
+	CaseOpen        Act = "case.open"
+	CaseRead        Act = "case.read"
+	CaseClose       Act = "case.close"
+	CaseMove        Act = "case.move"     // accept, correct, hand over, stop the clock, decide
+	CaseTake        Act = "case.take"     // take from the unit's queue
+	CaseJoin        Act = "case.join"     // add a party
+	CaseApply       Act = "case.apply"    // begin online
+	CaseOwn         Act = "case.own"      // an applicant or party looks at it
+	CaseOwnMove     Act = "case.own-move" // the applicant sends, supplies, withdraws
+	MatterPropose   Act = "matter.propose"
+	MatterPublish   Act = "matter.publish"
+	BasisKeep       Act = "basis.keep"
+	SystemKeep      Act = "system.keep" // register the keys of business systems
+	CaseUse         Act = "case.use"    // query, verify or compare a license in a case
+	LicenseOwn      Act = "license.own"
+	LicenseIssued   Act = "license.issued"
+	DraftMake       Act = "draft.make"
+	DraftRead       Act = "draft.read"
+	DraftReview     Act = "draft.review"
+	ChangePropose   Act = "change.propose"
+	ChangeReview    Act = "change.review"
+	TypePropose     Act = "type.propose"
+	TypePublish     Act = "type.publish"
+	SealApply       Act = "seal.apply"
+	SealManage      Act = "seal.manage" // make, import, file, enable; import what seals are judged by
+	SealStop        Act = "seal.stop"   // disable, cancel
+	SealRead        Act = "seal.read"
+	DisclosePropose Act = "disclose.propose"
+	DiscloseApprove Act = "disclose.approve"
+	DiscloseRead    Act = "disclose.read"
+	FiguresRead     Act = "figures.read"
+	RecordRead      Act = "record.read"
+	ReceiptRead     Act = "receipt.read"
+	Check           Act = "check"
 )
 
 // Attr is an attribute of a thing or of the circumstances: string, int, bool or

@@ -16,7 +16,7 @@ var (
 	}}
 	reviewer = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a2", Person: "p2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview}}
 	both     = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a3", Person: "p1", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview, elicense.DutyTypes}}
-	admin    = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a4", Person: "p4", Unit: "u9", Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAudit}}
+	admin    = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a4", Person: "p4", Unit: "u9", Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAudit, elicense.DutyAccounts}}
 	idle     = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a5", Person: "p5", Unit: "u1"}
 	stranger = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a6", Person: "p6", Unit: "u2", Duties: []elicense.Duty{
 		elicense.DutyWindow, elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister,
@@ -27,6 +27,7 @@ var (
 	holder   = &elicense.Actor{Level: 1, Kind: elicense.Holder, Account: "h1", Person: "p8", Holder: "k1"}
 	outsider = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a1", Person: "p1", Unit: "u1", UnitKind: "third_party", Duties: []elicense.Duty{elicense.DutyWindow}}
 	matters  = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a11", Person: "p11", Unit: "u1", Duties: []elicense.Duty{elicense.DutyMatters}}
+	officer  = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a12", Person: "p12", Unit: "u5", Duties: []elicense.Duty{elicense.DutyDisclose}}
 	anyone   = elicense.Anyone("r1")
 )
 
@@ -73,6 +74,10 @@ type lawCase struct {
 
 var lawCases = []lawCase{
 	{"a window clerk opens a case of his unit's matter", clerk, CaseOpen, opening(), nil, "case-open", true},
+	{"a business system opens one by ticket", &elicense.Actor{Level: 1, Kind: elicense.System, Account: "s2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}, CaseOpen, opening(), Attr{"ticket": true}, "case-open", true},
+	{"and not without", &elicense.Actor{Level: 1, Kind: elicense.System, Account: "s2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}, CaseOpen, opening(), Attr{"ticket": false}, "case-open-ticket", false},
+	{"the administration registers a system's key", admin, SystemKeep, Attr{}, nil, "system-keep", true},
+	{"a unit does not register one", clerk, SystemKeep, Attr{}, nil, "system-keep-post", false},
 	{"a hall opens one by a filed entrustment", stranger, CaseOpen, opening("units", []string{"u1", "u2"}), nil, "case-open", true},
 	{"who has no window duty opens no case", reviewer, CaseOpen, opening(), nil, "case-open-post", false},
 	{"a third party opens no case", outsider, CaseOpen, opening(), nil, "case-open-outside", false},
@@ -172,6 +177,18 @@ var lawCases = []lawCase{
 	{"its own unit reads its log", reviewer, SealRead, Attr{"unit": "u1"}, nil, "seal-read", true},
 	{"the auditor reads its log", admin, SealRead, Attr{}, nil, "seal-read", true},
 	{"a window clerk does not", neighbor, SealRead, Attr{"unit": "u1"}, nil, "seal-read-who", false},
+
+	{"an officer proposes a disclosure", officer, DisclosePropose, Attr{}, nil, "disclose-propose", true},
+	{"a window clerk does not", clerk, DisclosePropose, Attr{}, nil, "disclose-post", false},
+	{"a second officer approves", officer, DiscloseApprove, Attr{"unit": "u5", "first": "p13"}, nil, "disclose-approve", true},
+	{"not the first", officer, DiscloseApprove, Attr{"unit": "u5", "first": "p12"}, nil, "disclose-second", false},
+	{"nor another unit's", officer, DiscloseApprove, Attr{"unit": "u6", "first": "p13"}, nil, "disclose-second", false},
+	{"one of the two reads", officer, DiscloseRead, Attr{"unit": "u5", "first": "p13", "second": "p12", "fresh": true}, nil, "disclose-read", true},
+	{"a third does not", officer, DiscloseRead, Attr{"unit": "u5", "first": "p13", "second": "p14", "fresh": true}, nil, "disclose-two", false},
+	{"nor the two before approval or after a day", officer, DiscloseRead, Attr{"unit": "u5", "first": "p13", "second": "p12", "fresh": false}, nil, "disclose-fresh", false},
+	{"the administration sees the figures", admin, FiguresRead, Attr{}, nil, "figures-read", true},
+	{"a clerk those of his unit", neighbor, FiguresRead, Attr{"unit": "u1"}, nil, "figures-read", true},
+	{"and no other's", neighbor, FiguresRead, Attr{"unit": "u2"}, nil, "figures-who", false},
 
 	{"the auditor reads the record", admin, RecordRead, Attr{}, nil, "record-read", true},
 	{"a clerk does not", clerk, RecordRead, Attr{}, nil, "record-post", false},

@@ -283,3 +283,27 @@ func (c *Cases) InstallBases(ctx context.Context, list []*Basis) error {
 		return nil
 	})
 }
+
+// EachBasis reads every basis, task and entrustment; f gets the error of one that
+// is not as it was left.
+func EachBasis(tx *store.Tx, f func(id string, err error) error) error {
+	rows, err := tx.Query(`SELECT id FROM basis ORDER BY id`)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var id BasisID
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		_, err := BasisOf(tx, id)
+		if err := f(string(id), err); err != nil {
+			return err
+		}
+	}
+	_, err = tasks(tx, `ORDER BY matter, basis`)
+	if err == nil {
+		_, err = entrustments(tx, `ORDER BY acceptor, unit`)
+	}
+	return f("tasks and entrustments", err)
+}

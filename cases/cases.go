@@ -128,6 +128,8 @@ func (c *Case) State() string {
 type Cases struct {
 	// Calendar counts the working days of the terms.
 	Calendar *workday.Calendar
+	// Audience is the platform's address, which tickets must name.
+	Audience string
 
 	db    *store.DB
 	guard *access.Guard
@@ -146,6 +148,7 @@ type NewCase struct {
 	Kind    Kind   // empty is Application
 	Facts   []Condition
 	Parties []Party
+	officer string // who handles it in the business system
 }
 
 // The limits of a case; of texts, in characters.
@@ -173,7 +176,13 @@ func (n *NewCase) check() error {
 	if n.Kind != Application && n.Kind != Enforcement {
 		return elicense.E(elicense.Invalid, "没有这种办件").At("kind")
 	}
+	if n.Kind == Enforcement && strings.TrimSpace(n.Number) == "" {
+		return elicense.E(elicense.Invalid, "执法检查要写明检查通知书或立案文书的文号").At("number")
+	}
 	for i, p := range n.Parties {
+		if n.Kind == Enforcement && p.Proof != ProofTwo {
+			return inParty(elicense.E(elicense.Invalid, "执法检查要由两名执法人员共同核实当事人").At("proof"), i)
+		}
 		if !fits(p.Role, maxRole) {
 			return inParty(elicense.E(elicense.Invalid, "当事人的身份最多%d个字", maxRole).At("role"), i)
 		}
@@ -239,8 +248,9 @@ func (c *Cases) start(ctx context.Context, actor *elicense.Actor, n NewCase, by 
 			On: access.Thing{Kind: "Case", ID: "new", Attr: access.Attr{
 				"units": units, "parties": len(n.Parties), "unproven": unproven, "self": self,
 			}},
-			Rests: []access.Rests{{Query: `SELECT version FROM matter WHERE code = $1`, Args: []any{string(m.Code)}, Want: int64(m.Version)}},
-			Note:  access.Note{Detail: map[string]string{"matter": string(m.Code), "kind": string(n.Kind)}},
+			Circumstances: access.Attr{"ticket": by == BySystem},
+			Rests:         []access.Rests{{Query: `SELECT version FROM matter WHERE code = $1`, Args: []any{string(m.Code)}, Want: int64(m.Version)}},
+			Note:          access.Note{Detail: map[string]string{"matter": string(m.Code), "kind": string(n.Kind)}},
 		}, nil
 	}
 	err := c.guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) (err error) {
@@ -314,7 +324,7 @@ func (c *Cases) insert(tx *store.Tx, actor *elicense.Actor, n NewCase, by Channe
 	if k.Purpose == "" {
 		k.Purpose = m.Name
 	}
-	if err := k.step(tx, actor, first, Doing{Facts: n.Facts}); err != nil {
+	if err := k.step(tx, actor, first, Doing{Facts: n.Facts, Officer: n.officer}); err != nil {
 		return nil, err
 	}
 	_, err = tx.Exec(`INSERT INTO office_case (id, number, unit, matter, matter_version, matter_name, clerk, state, purpose, opened, closed, seq, mac,
@@ -593,11 +603,38 @@ func OpenOf(tx *store.Tx, holder elicense.HolderKey) ([]*Case, error) {
 	return list(tx, `WHERE state = 'open' AND id IN (SELECT case_id FROM case_party WHERE holder_key = $1) ORDER BY id`, holder)
 }
 
-// EachCase reads every case with its parties; f gets the error of one that is
-// not as it was left.
+// EachCase reads every case with its parties, its materials and its course, which
+// must lead to the stage it is at; f gets the error of one that is not as it was
+// left.
 func EachCase(tx *store.Tx, f func(id string, err error) error) error {
 	return store.EachID(tx, "office_case", func(id string) error {
-		_, err := Of(tx, elicense.CaseID(id))
-		return f(id, err)
+		return f(id, checkCase(tx, elicense.CaseID(id)))
 	})
+}
+
+func checkCase(tx *store.Tx, id elicense.CaseID) error {
+	k, err := Of(tx, id)
+	if err != nil {
+		return err
+	}
+	if _, err := GivenOf(tx, id); err != nil {
+		return err
+	}
+	course, err := CourseOf(tx, id)
+	if err != nil || len(course) == 0 { // opened before cases had a course
+		return err
+	}
+	stage := Stage("")
+	for i, s := range course {
+		if s.Seq != int64(i)+1 {
+			return fmt.Errorf("step %d is numbered %d", i+1, s.Seq)
+		}
+		if stage, err = stage.After(s.Kind); err != nil {
+			return fmt.Errorf("step %d: %w", i+1, err)
+		}
+	}
+	if stage != k.Stage || int64(len(course)) != k.Seq {
+		return fmt.Errorf("%d steps lead to %s, the row is at %s after %d", len(course), stage, k.Stage, k.Seq)
+	}
+	return nil
 }

@@ -138,6 +138,7 @@ type Doing struct {
 	To      elicense.AccountID `json:"to,omitempty"`      // 转办
 	Facts   []Condition        `json:"facts,omitempty"`
 	Party   int                `json:"party,omitempty"`
+	Officer string             `json:"officer,omitempty"` // of a business system's case
 }
 
 // The limits of what is said; of texts, in characters.

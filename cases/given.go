@@ -184,7 +184,7 @@ func (c *Cases) Attach(ctx context.Context, actor *elicense.Actor, id elicense.C
 	if err != nil {
 		return err
 	}
-	fileName := "case/" + string(id) + "/" + elicense.RandomID[string]()
+	fileName := FilePrefix + string(id) + "/" + elicense.RandomID[string]()
 	var digest []byte
 	if refused == nil {
 		if digest, err = c.db.Files().Put(ctx, fileName, file); err != nil {
@@ -202,8 +202,43 @@ func (c *Cases) Attach(ctx context.Context, actor *elicense.Actor, id elicense.C
 		if k.Stage.Ended() || act == access.CaseOwnMove && k.Stage != Filling && k.Stage != Correcting {
 			return elicense.E(elicense.Conflict, "办件现在是“%s”，不能再加材料", k.Stage.Chinese())
 		}
-		return PutGiven(tx, k, &Given{Place: place, Way: ByFile, By: actor.Account, GivenContent: GivenContent{File: fileName, Digest: hex.EncodeToString(digest), Name: name, Kind: kind}})
+		sum := hex.EncodeToString(digest)
+		_, err = tx.Exec(`INSERT INTO case_file (name, case_id, place, digest, account, kept, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			fileName, id, place, sum, actor.Account, tx.Now(), tx.MAC("case_file", fileName, []byte(id), []byte(sum)))
+		if err != nil {
+			return err
+		}
+		return PutGiven(tx, k, &Given{Place: place, Way: ByFile, By: actor.Account, GivenContent: GivenContent{File: fileName, Digest: sum, Name: name, Kind: kind}})
 	})
+}
+
+// FilePrefix begins the names of the files that were given in cases.
+const FilePrefix = "case/"
+
+// EachFile reads the row of every file given in a case, those replaced by another
+// as well; f gets its name and digest, or the error of a row that is not as it
+// was left.
+func EachFile(tx *store.Tx, f func(name string, digest []byte, err error) error) error {
+	rows, err := tx.Query(`SELECT name, case_id, digest, mac FROM case_file ORDER BY name`)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var name, id, sum string
+		var mac []byte
+		if err := rows.Scan(&name, &id, &sum, &mac); err != nil {
+			return err
+		}
+		err := tx.CheckMAC(mac, "case_file", name, []byte(id), []byte(sum))
+		digest, derr := hex.DecodeString(sum)
+		if err == nil {
+			err = derr
+		}
+		if err := f(name, digest, err); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Attached returns the file of a material to the case's clerk or to its applicant.

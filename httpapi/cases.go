@@ -342,3 +342,15 @@ func (s *server) matterTasks(ctx context.Context, who *elicense.Actor, _ *noInpu
 	}
 	return out, err
 }
+
+func (s *server) systemKey(ctx context.Context, who *elicense.Actor, in *struct {
+	Login string `path:"login" maxLength:"64"`
+	Body  struct {
+		ID  string `json:"keyId"`
+		Key string `json:"key,omitempty" doc:"SM2公钥，PEM"`
+		End bool   `json:"end,omitempty" doc:"停用这个密钥"`
+	}
+},
+) (*body[done], error) {
+	return yes, s.Cases.PutSystemKey(ctx, who, in.Login, in.Body.ID, []byte(in.Body.Key), in.Body.End)
+}

@@ -117,12 +117,13 @@ type partyIn struct {
 }
 
 type caseIn struct {
+	Ticket  string              `json:"ticket,omitempty" doc:"业务系统签名的办件票据，有它就不用填别的"`
 	Number  string              `json:"number,omitempty" doc:"本单位办件编号，不填由平台编"`
-	Matter  elicense.MatterCode `json:"matterCode"`
+	Matter  elicense.MatterCode `json:"matterCode,omitempty"`
 	Purpose string              `json:"purpose,omitempty"`
 	Kind    cases.Kind          `json:"kind,omitempty" doc:"apply依申请（默认） enforce执法检查"`
 	Facts   []cases.Condition   `json:"facts,omitempty" maxItems:"20" doc:"办件的情形：married已婚 divorced离异 by-agent委托 rented租赁 co-owned共有 minor未成年人 mortgaged已抵押 central-air集中空调 newcomer非本地户籍"`
-	Parties []partyIn           `json:"parties"`
+	Parties []partyIn           `json:"parties,omitempty"`
 }
 
 type partyOut struct {
@@ -156,6 +157,12 @@ func caseOf(c *cases.Case) caseOut {
 }
 
 func (s *server) openCase(ctx context.Context, who *elicense.Actor, in *body[caseIn]) (*body[caseOut], error) {
+	if in.Body.Ticket != "" {
+		return caseBody(s.Cases.StartByTicket(ctx, who, in.Body.Ticket))
+	}
+	if in.Body.Matter == "" {
+		return nil, elicense.E(elicense.Invalid, "请求里缺少必填的内容").At("matterCode").Then("请写明事项，或提交办件票据")
+	}
 	n := cases.NewCase{Number: in.Body.Number, Matter: in.Body.Matter, Purpose: in.Body.Purpose, Kind: in.Body.Kind, Facts: in.Body.Facts}
 	for _, p := range in.Body.Parties {
 		n.Parties = append(n.Parties, partyFrom(p))

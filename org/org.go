@@ -263,6 +263,19 @@ func AccountOf(tx *store.Tx, id elicense.AccountID) (*Account, error) {
 	return list[0], nil
 }
 
+// AccountByLogin returns the account people sign in to by the name. Errors:
+// NotFound.
+func AccountByLogin(tx *store.Tx, login string) (*Account, error) {
+	list, err := accounts(tx, `WHERE login = $1`, login)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, elicense.E(elicense.NotFound, "没有这个账号").At("login")
+	}
+	return list[0], nil
+}
+
 // Accounts lists the accounts of a unit, of all units if unit is empty.
 func Accounts(tx *store.Tx, unit elicense.UnitCode) ([]*Account, error) {
 	return accounts(tx, `WHERE ($1 = '' OR unit = $2) ORDER BY unit, login`, unit, unit)

@@ -17,6 +17,7 @@ import (
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/sealing"
+	"elicense/sharing"
 	"elicense/store"
 	"elicense/verification"
 )
@@ -60,7 +61,7 @@ type checker struct {
 func Check(ctx context.Context, db *store.DB, files *verification.Files, report func(Finding)) (Summary, error) {
 	c := &checker{db: db, judge: files, files: map[string]bool{}, sealed: map[string]string{}}
 	c.report = func(f Finding) { c.sum.Findings++; report(f) }
-	for _, step := range []func(context.Context) error{c.log, c.licenses, c.uses, c.rows, c.strayFiles} {
+	for _, step := range []func(context.Context) error{c.log, c.licenses, c.uses, c.rows, c.given, c.strayFiles} {
 		if err := step(ctx); err != nil {
 			return c.sum, err
 		}
@@ -277,6 +278,7 @@ func (c *checker) rows(ctx context.Context) error {
 		}{
 			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType},
+			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"system key", cases.EachSystemKey},
 		} {
 			err := room.each(tx, func(id string, err error) error {
 				c.sum.Rows++
@@ -293,14 +295,32 @@ func (c *checker) rows(ctx context.Context) error {
 	})
 }
 
-// strayFiles names stored files no row knows.
+// given checks the files that were given in cases.
+func (c *checker) given(ctx context.Context) error {
+	return c.db.View(ctx, func(tx *store.Tx) error {
+		return cases.EachFile(tx, func(name string, digest []byte, err error) error {
+			c.files[name] = true
+			c.sum.Files++
+			if err == nil {
+				_, err = c.db.Files().Get(ctx, name, digest)
+			}
+			if err != nil {
+				c.report(Finding{"file", name, "被改动过或缺失：" + err.Error()})
+			}
+			return ctx.Err()
+		})
+	})
+}
+
+// strayFiles names stored files no row knows. What was given in a case is stored
+// before its row, and a crash between leaves a file that nothing leads to.
 func (c *checker) strayFiles(ctx context.Context) error {
 	names, err := c.db.Files().List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if !c.files[n] {
+		if !c.files[n] && !strings.HasPrefix(n, cases.FilePrefix) {
 			c.report(Finding{"file", n, "没有记录的文件"})
 		}
 	}

@@ -344,29 +344,33 @@ func (s *Sharing) Tickets(ctx context.Context, actor *elicense.Actor, limit int)
 			Note: access.Note{Detail: map[string]string{"act": "tickets"}}}, nil
 	}
 	list, _, err := access.Get(ctx, s.guard, build, func(tx *store.Tx, _ *access.Permit) ([]Ticket, error) {
-		list, err := store.All(tx, func(r *store.Rows) (t Ticket, err error) {
-			var holder elicense.HolderKey
-			var license elicense.LicenseID
-			var b, mac []byte
-			if err := r.Scan(&t.ID, &t.Kind, &t.State, &t.Unit, &t.Issuer, &t.Type, &holder, &license, &t.Case, &t.Opened, &b, &mac); err != nil {
-				return t, err
-			}
-			if b, err = tx.Decrypt("quality_ticket", t.ID, "content_enc", b); err != nil {
-				return t, err
-			}
-			var c reportContent
-			if err := json.Unmarshal(b, &c); err != nil {
-				return t, fmt.Errorf("ticket %s: %w", t.ID, err)
-			}
-			t.Material, t.Note = c.Material, c.Note
-			return t, tx.CheckMAC(mac, "quality_ticket", t.ID, []byte(t.Kind), []byte(t.State), []byte(t.Unit), []byte(t.Issuer), []byte(t.Type), []byte(holder), []byte(license), []byte(t.Case), b)
-		}, `SELECT id, kind, state, unit, issuer, type, holder_key, license, case_id, opened, content_enc, mac FROM quality_ticket WHERE issuer = $1 ORDER BY id DESC LIMIT $2`, actor.Unit, limit)
+		list, err := tickets(tx, `WHERE issuer = $1 ORDER BY id DESC LIMIT $2`, actor.Unit, limit)
 		for i := range list {
 			list[i].UnitName = s.unitName(tx, list[i].Unit)
 		}
 		return list, err
 	})
 	return list, err
+}
+
+func tickets(tx *store.Tx, where string, args ...any) ([]Ticket, error) {
+	return store.All(tx, func(r *store.Rows) (t Ticket, err error) {
+		var holder elicense.HolderKey
+		var license elicense.LicenseID
+		var b, mac []byte
+		if err := r.Scan(&t.ID, &t.Kind, &t.State, &t.Unit, &t.Issuer, &t.Type, &holder, &license, &t.Case, &t.Opened, &b, &mac); err != nil {
+			return t, err
+		}
+		if b, err = tx.Decrypt("quality_ticket", t.ID, "content_enc", b); err != nil {
+			return t, err
+		}
+		var c reportContent
+		if err := json.Unmarshal(b, &c); err != nil {
+			return t, fmt.Errorf("ticket %s: %w", t.ID, err)
+		}
+		t.Material, t.Note = c.Material, c.Note
+		return t, tx.CheckMAC(mac, "quality_ticket", t.ID, []byte(t.Kind), []byte(t.State), []byte(t.Unit), []byte(t.Issuer), []byte(t.Type), []byte(holder), []byte(license), []byte(t.Case), b)
+	}, `SELECT id, kind, state, unit, issuer, type, holder_key, license, case_id, opened, content_enc, mac FROM quality_ticket `+where, args...)
 }
 
 // Accept accepts a case (受理) with a note of how each material was met: those the

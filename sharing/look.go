@@ -121,3 +121,30 @@ func (s *Sharing) Object(ctx context.Context, actor *elicense.Actor, id elicense
 		})
 	})
 }
+
+// EachUse reads every look, agreement and quality ticket; f gets the error of what
+// is not as it was left.
+func EachUse(tx *store.Tx, f func(id string, err error) error) error {
+	rows, err := tx.Query(`SELECT case_id, holder_key, type FROM case_look ORDER BY case_id, holder_key, type`)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var id elicense.CaseID
+		var h elicense.HolderKey
+		var t elicense.TypeCode
+		if err := rows.Scan(&id, &h, &t); err != nil {
+			return err
+		}
+		_, err := lookOf(tx, id, h, t)
+		if err := f(lookRow(id, h, t), err); err != nil {
+			return err
+		}
+	}
+	_, err = agreements(tx, `ORDER BY id`)
+	if err := f("agreements", err); err != nil {
+		return err
+	}
+	_, err = tickets(tx, `ORDER BY id`)
+	return f("tickets", err)
+}

@@ -175,6 +175,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	}
 	p.catalog = catalog.New(p.db, p.guard)
 	p.cases = cases.New(p.db, p.guard)
+	p.cases.Audience = publicURL
 	p.queue = &jobs.Queue{DB: p.db, Log: p.log}
 	p.queue.Handle(cases.DeemJob, p.cases.Deem)
 	data, err := demo.Read()

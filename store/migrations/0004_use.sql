@@ -98,6 +98,16 @@ CREATE TABLE case_material (
   PRIMARY KEY (case_id, place)
 );
 CREATE INDEX case_material_unit ON case_material (unit, happened);
+CREATE TABLE case_file (
+  name TEXT NOT NULL PRIMARY KEY,
+  case_id TEXT NOT NULL,
+  place BIGINT NOT NULL,
+  digest TEXT NOT NULL,
+  account TEXT NOT NULL,
+  kept BIGINT NOT NULL,
+  mac BYTEA NOT NULL
+);
+CREATE INDEX case_file_case ON case_file (case_id);
 CREATE TABLE quality_ticket (
   id TEXT NOT NULL PRIMARY KEY,
   kind TEXT NOT NULL,
@@ -161,3 +171,34 @@ CREATE TABLE system_key (
   mac BYTEA NOT NULL,
   PRIMARY KEY (account, key_id)
 );
+
+-- Refusals by day, for the alarm and the pages of figures (Art. 17(1), 18(2))
+CREATE TABLE refusal_count (
+  day TEXT NOT NULL,
+  account TEXT NOT NULL,
+  rule TEXT NOT NULL,
+  unit TEXT NOT NULL,
+  n BIGINT NOT NULL,
+  PRIMARY KEY (day, account, rule)
+);
+CREATE INDEX refusal_count_unit ON refusal_count (unit, day);
+
+-- Statutory disclosure (Art. 18(1)): to courts, police, audit, discipline
+CREATE TABLE disclosure (
+  id TEXT NOT NULL PRIMARY KEY,
+  unit TEXT NOT NULL,
+  holder_key TEXT NOT NULL,
+  license TEXT NOT NULL,
+  type TEXT NOT NULL,
+  state TEXT NOT NULL,
+  content_enc BYTEA NOT NULL,
+  first TEXT NOT NULL,
+  second TEXT NOT NULL,
+  proposed BIGINT NOT NULL,
+  decided BIGINT,
+  tell_from TEXT NOT NULL,
+  told BIGINT,
+  seq BIGINT NOT NULL,
+  mac BYTEA NOT NULL
+);
+CREATE INDEX disclosure_unit ON disclosure (unit, state, proposed);
