@@ -2,10 +2,13 @@ package access
 
 import (
 	_ "embed"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/types"
@@ -27,11 +30,15 @@ type Rule struct {
 	Text    string // the rule itself, in Cedar
 }
 
-// Law is the law text, ready to decide. It does not change.
+// Law is the law text, ready to decide. It does not change, and is safe for
+// concurrent use.
 type Law struct {
 	of    map[Act]*cedar.PolicySet // the rules of each act
 	rules []Rule
 	place map[string]int // rule id → place in the text
+
+	actors memo[types.Record]
+	sets   memo[types.Set]
 }
 
 // TheLaw returns the law text that is part of the program.
@@ -180,8 +187,8 @@ func (l *Law) decide(actor *elicense.Actor, act Act, on Thing, circumstances Att
 	who := cedar.NewEntityUID("Actor", types.String(actorID(actor)))
 	what := cedar.NewEntityUID(types.EntityType(on.Kind), types.String(on.ID))
 	entities := types.EntityMap{
-		who:  {UID: who, Attributes: record(actorAttr(actor))},
-		what: {UID: what, Attributes: record(on.Attr)},
+		who:  {UID: who, Attributes: l.actor(actor)},
+		what: {UID: what, Attributes: l.record(on.Attr)},
 	}
 	rules := l.of[act]
 	if rules == nil {
@@ -189,7 +196,7 @@ func (l *Law) decide(actor *elicense.Actor, act Act, on Thing, circumstances Att
 	}
 	decision, diag := cedar.Authorize(rules, entities, cedar.Request{
 		Principal: who, Action: cedar.NewEntityUID("Action", types.String(act)), Resource: what,
-		Context: record(circumstances),
+		Context: l.record(circumstances),
 	})
 	if len(diag.Errors) > 0 {
 		return verdict{rule: defaultRefusal}
@@ -216,28 +223,78 @@ func actorID(a *elicense.Actor) string {
 	return string(a.Kind)
 }
 
-func actorAttr(a *elicense.Actor) Attr {
+// actor returns the attributes of who acts.
+func (l *Law) actor(a *elicense.Actor) types.Record {
 	duties := make([]string, len(a.Duties))
 	for i, d := range a.Duties {
 		duties[i] = string(d)
 	}
-	return Attr{
-		"kind": string(a.Kind), "account": string(a.Account), "person": string(a.Person),
-		"unit": string(a.Unit), "unitKind": a.UnitKind, "level": a.Level, "holder": string(a.Holder), "duties": duties,
-	}
+	parts := append([]string{
+		string(a.Kind), string(a.Account), string(a.Person), string(a.Unit), a.UnitKind, strconv.Itoa(a.Level), string(a.Holder),
+	}, duties...)
+	return l.actors.get(parts, func() types.Record {
+		return l.record(Attr{
+			"kind": string(a.Kind), "account": string(a.Account), "person": string(a.Person),
+			"unit": string(a.Unit), "unitKind": a.UnitKind, "level": a.Level, "holder": string(a.Holder), "duties": duties,
+		})
+	})
 }
 
-func record(attr Attr) types.Record {
+// memo keeps the form the policy library wants things in, by what they are: the
+// same officers and material lists come again and again, and their hashes take
+// longer than a decision.
+type memo[T any] struct {
+	mu sync.RWMutex
+	of map[string]T
+}
+
+// maxMemo bounds what is kept; more is forgotten whole.
+const maxMemo = 4096
+
+func (m *memo[T]) get(parts []string, make func() T) T {
+	var b []byte // each part after its length: some were typed, and must not pass for two
+	for _, p := range parts {
+		b = append(binary.AppendUvarint(b, uint64(len(p))), p...)
+	}
+	m.mu.RLock()
+	v, ok := m.of[string(b)]
+	m.mu.RUnlock()
+	if ok {
+		return v
+	}
+	v = make()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.of == nil || len(m.of) >= maxMemo {
+		m.of = map[string]T{}
+	}
+	m.of[string(b)] = v
+	return v
+}
+
+func (l *Law) record(attr Attr) types.Record {
 	m := make(types.RecordMap, len(attr))
 	for k, v := range attr {
-		m[types.String(k)] = value(v)
+		m[types.String(k)] = l.value(v)
 	}
 	return types.NewRecord(m)
 }
 
+// manyItems is from how many items on a set is kept: those of material lists, not
+// the parties of a case.
+const manyItems = 8
+
+func setOf(items []string) types.Set {
+	set := make([]types.Value, len(items))
+	for i, s := range items {
+		set[i] = types.String(s)
+	}
+	return types.NewSet(set...)
+}
+
 // value converts an attribute; one of another type becomes a string no rule
 // matches, so that a mistake of ours refuses.
-func value(v any) types.Value {
+func (l *Law) value(v any) types.Value {
 	switch v := v.(type) {
 	case string:
 		return types.String(v)
@@ -246,11 +303,10 @@ func value(v any) types.Value {
 	case int:
 		return types.Long(v)
 	case []string:
-		set := make([]types.Value, len(v))
-		for i, s := range v {
-			set[i] = types.String(s)
+		if len(v) >= manyItems {
+			return l.sets.get(v, func() types.Set { return setOf(v) })
 		}
-		return types.NewSet(set...)
+		return setOf(v)
 	}
 	return types.String("?" + strings.TrimSpace(fmt.Sprintf("%T", v)))
 }
