@@ -60,7 +60,9 @@ func (v *visit) caseDue(k *cases.Case) due {
 		return due{"rest", "pause", v.t("已停表")}
 	case k.Stage == cases.Correcting:
 		return due{"rest", "clock", v.t("等申请人补正")}
-	case k.Stage.Ended(), k.Due.IsZero():
+	case k.Stage.Ended():
+		return due{"rest", "ok", v.t("已结束")}
+	case k.Due.IsZero():
 		return due{"rest", "clock", v.t("没有期限")}
 	case v.Now().After(k.Due):
 		return due{"stop solid", "due", v.t("已逾期%d天", int(v.Now().Sub(k.Due).Hours()/24)+1)}
