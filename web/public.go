@@ -254,14 +254,14 @@ func (s *server) facePage(v *visit, t *catalog.Type) error {
 	return pageOf(v, svgs, err)
 }
 
-type matterRow struct {
+type matterLine struct {
 	*cases.Matter
 	UnitName string
 	Free     int // materials the platform gives
 }
 
-func matterOf(m *cases.Matter, names map[elicense.UnitCode]string) matterRow {
-	r := matterRow{Matter: m, UnitName: names[m.Unit]}
+func matterOf(m *cases.Matter, names map[elicense.UnitCode]string) matterLine {
+	r := matterLine{Matter: m, UnitName: names[m.Unit]}
 	for _, x := range m.Materials {
 		if x.Way == cases.Shared || x.Way == cases.Verify {
 			r.Free++
@@ -279,11 +279,26 @@ func (s *server) matters(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var rows []matterRow
+	var rows []matterLine
 	for _, m := range list {
 		rows = append(rows, matterOf(m, names))
 	}
 	return v.render("matters", v.t("办事免带指南"), rows)
+}
+
+type matterPage struct {
+	matterLine
+	Lines []matterMaterial
+	Bring []bring // of a signed-in holder
+	Left  int     // that he has to give himself
+	Basis *cases.Basis
+}
+
+// matterMaterial is a material with the basis by which paper may be asked for.
+type matterMaterial struct {
+	cases.Material
+	When  string
+	Basis *cases.Basis
 }
 
 func (s *server) matterOne(v *visit) error {
@@ -295,5 +310,21 @@ func (s *server) matterOne(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render("matter", m.Name, matterOf(m, names))
+	bases, err := s.basesByID(v)
+	if err != nil {
+		return err
+	}
+	d := matterPage{matterLine: matterOf(m, names), Basis: bases[m.Presence]}
+	for _, mat := range m.Materials {
+		d.Lines = append(d.Lines, matterMaterial{mat, v.whenWords(&mat), bases[mat.Basis]})
+	}
+	if d.Bring, err = s.bringOnly(v, m); err != nil {
+		return err
+	}
+	for _, b := range d.Bring {
+		if !b.Have {
+			d.Left++
+		}
+	}
+	return v.render("matter", m.Name, d)
 }

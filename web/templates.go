@@ -158,12 +158,13 @@ func functions(lang string) template.FuncMap {
 			}
 			return list
 		},
-		"clause":    func(c string) string { return clause(lang, c) },
-		"stagechip": func(s cases.Stage) template.HTML { return chip(stageLook[s], t(s.Chinese()), true) },
-		"steplook":  func(m cases.Move) template.HTML { return chip(stepLook[m], "", false) },
-		"move":      func(m string) cases.Move { return cases.Move(m) },
-		"casekind":  func(k cases.Kind) string { return kindWords[k] },
-		"seal":      func() template.HTML { return sealMark },
+		"clause":     func(c string) string { return clause(lang, c) },
+		"stagechip":  func(s cases.Stage) template.HTML { return chip(stageLook[s], t(s.Chinese()), true) },
+		"steplook":   func(m cases.Move) template.HTML { return chip(stepLook[m], "", false) },
+		"move":       func(m string) cases.Move { return cases.Move(m) },
+		"agreedword": func(state string) string { return t(agreementWords[state]) },
+		"casekind":   func(k cases.Kind) string { return kindWords[k] },
+		"seal":       func() template.HTML { return sealMark },
 		"dict": func(kv ...any) map[string]any {
 			m := map[string]any{}
 			for i := 0; i+1 < len(kv); i += 2 {
