@@ -354,3 +354,106 @@ func (s *server) systemKey(ctx context.Context, who *elicense.Actor, in *struct 
 ) (*body[done], error) {
 	return yes, s.Cases.PutSystemKey(ctx, who, in.Login, in.Body.ID, []byte(in.Body.Key), in.Body.End)
 }
+
+// Statutory disclosure.
+
+type disclosureIn struct {
+	Type      elicense.TypeCode  `json:"licenseTypeCode"`
+	Holder    elicense.HolderRef `json:"holder"`
+	DocNo     string             `json:"documentNumber"`
+	Basis     string             `json:"basis" doc:"法律名称和条款"`
+	Fields    []string           `json:"fields" maxItems:"30" doc:"逐项写明调取的内容"`
+	Reason    string             `json:"reason,omitempty"`
+	TellFrom  elicense.Date      `json:"tellFrom,omitempty" doc:"从哪天起告知持证人，不填就是马上"`
+	TellBasis string             `json:"tellBasis,omitempty" doc:"暂不告知的法律依据"`
+}
+
+type disclosureOut struct {
+	ID       string            `json:"id"`
+	State    string            `json:"state,omitempty" doc:"proposed待第二人同意 approved已同意 refused不同意"`
+	Type     elicense.TypeCode `json:"licenseTypeCode,omitempty"`
+	DocNo    string            `json:"documentNumber,omitempty"`
+	Proposed *time.Time        `json:"proposedAt,omitempty"`
+}
+
+func (s *server) disclose(ctx context.Context, who *elicense.Actor, in *body[disclosureIn]) (*body[disclosureOut], error) {
+	b := in.Body
+	id, err := s.Sharing.ProposeDisclosure(ctx, who, sharing.Disclosure{
+		Type: b.Type, Holder: b.Holder, DocNo: b.DocNo, Basis: b.Basis, Fields: b.Fields, Reason: b.Reason, TellFrom: b.TellFrom, TellBasis: b.TellBasis,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &body[disclosureOut]{disclosureOut{ID: id}}, nil
+}
+
+func (s *server) disclosures(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]disclosureOut], error) {
+	list, err := s.Sharing.Disclosures(ctx, who, 100)
+	out := &body[[]disclosureOut]{Body: []disclosureOut{}}
+	for _, d := range list {
+		out.Body = append(out.Body, disclosureOut{d.ID, d.State, d.Type, d.DocNo, shanghai(d.Proposed)})
+	}
+	return out, err
+}
+
+type disclosureID struct {
+	ID string `path:"id" maxLength:"26"`
+}
+
+func (s *server) decideDisclosure(ctx context.Context, who *elicense.Actor, in *struct {
+	disclosureID
+	Body struct {
+		Approve bool `json:"approve"`
+	}
+},
+) (*body[done], error) {
+	return yes, s.Sharing.DecideDisclosure(ctx, who, in.ID, in.Body.Approve)
+}
+
+func (s *server) readDisclosure(ctx context.Context, who *elicense.Actor, in *disclosureID) (*body[useOut], error) {
+	r, err := s.Sharing.ReadDisclosure(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[useOut]{useOut{foundOf(&r.Found), r.Fields, nil, r.Watermark, receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index}}}, nil
+}
+
+type unitFiguresOut struct {
+	Unit    string                    `json:"unit"`
+	Cases   int                       `json:"cases"`
+	Online  int                       `json:"online"`
+	Could   int                       `json:"couldBeMet"`
+	Met     int                       `json:"metByLicense"`
+	Free    int                       `json:"noSubmissionPercent" doc:"免提交率，-1为没有"`
+	Paper   int                       `json:"paperAnyway"`
+	Reasons map[cases.PaperReason]int `json:"paperReasons"`
+	Looks   int                       `json:"licensesOpened"`
+	Refused int                       `json:"refusals"`
+	Tickets int                       `json:"tickets"`
+}
+
+func figuresOf(f sharing.UnitFigures) unitFiguresOut {
+	return unitFiguresOut{f.Name, f.Cases, f.Online, f.Could, f.Met, f.Free(), f.Paper, f.Reasons, f.Looks, f.Refused, f.Tickets}
+}
+
+type figuresOut struct {
+	All   unitFiguresOut   `json:"all"`
+	Units []unitFiguresOut `json:"units"`
+}
+
+func (s *server) figures(ctx context.Context, who *elicense.Actor, in *struct {
+	Unit elicense.UnitCode `query:"unitCode" maxLength:"18" doc:"不填是全部单位"`
+	From elicense.Date     `query:"from" required:"true"`
+	To   elicense.Date     `query:"to" required:"true"`
+},
+) (*body[figuresOut], error) {
+	f, err := s.Sharing.Figures(ctx, who, in.Unit, in.From, in.To)
+	if err != nil {
+		return nil, err
+	}
+	out := figuresOut{All: figuresOf(f.All), Units: []unitFiguresOut{}}
+	for _, u := range f.Units {
+		out.Units = append(out.Units, figuresOf(u))
+	}
+	return &body[figuresOut]{out}, nil
+}

@@ -175,6 +175,12 @@ func (s *server) routes() {
 	op(s, post, "/checks", "check", "按二维码里的查验码查验", s.check, public)
 	op(s, post, "/checks/file", "check-file", "按文件查验，请求体就是文件", s.checkFile, public, large)
 
+	op(s, post, "/disclosures", "disclose", "依法调取：提出", s.disclose, created)
+	op(s, get, "/disclosures", "disclosures", "本单位的依法调取", s.disclosures)
+	op(s, post, "/disclosures/{id}/decision", "decide-disclosure", "依法调取：第二人同意或不同意", s.decideDisclosure)
+	op(s, get, "/disclosures/{id}/content", "read-disclosure", "依法调取的内容", s.readDisclosure)
+	op(s, get, "/figures/use", "figures", "用证统计：免提交率、收取纸质、网上申请、拒绝", s.figures)
+
 	op(s, get, "/records", "records", "访问记录", s.records)
 	op(s, get, "/records/{id}/proof", "record-proof", "一条访问记录的证明", s.proof)
 	op(s, get, "/log/checkpoint", "checkpoint", "日志的签名校验点", s.checkpoint, public)

@@ -136,7 +136,7 @@ func disclosures(tx *store.Tx, where string, args ...any) ([]*Disclosure, error)
 	}, `SELECT id, unit, holder_key, license, type, state, content_enc, first, second, proposed, decided, tell_from, seq, mac FROM disclosure `+where, args...)
 }
 
-// Propose puts a disclosure before a second officer. Whether there is such a
+// ProposeDisclosure puts a disclosure before a second officer. Whether there is such a
 // license is not looked at.
 //
 // Errors: Invalid naming the field; Forbidden.
@@ -304,6 +304,16 @@ func (s *Sharing) Disclosures(ctx context.Context, actor *elicense.Actor, limit 
 		return disclosures(tx, `WHERE unit = $1 ORDER BY id DESC LIMIT $2`, actor.Unit, limit)
 	})
 	return list, err
+}
+
+// toldOf tells whether the holder has been told of a disclosure.
+func toldOf(tx *store.Tx, id string) (bool, error) {
+	var told time.Time
+	err := tx.Row(`SELECT told FROM disclosure WHERE id = $1`, id).Scan(&told)
+	if elicense.IsKind(err, elicense.NotFound) {
+		return false, nil
+	}
+	return !told.IsZero(), err
 }
 
 // DiscloseJob is the kind of the jobs that tell a holder of a disclosure, on the

@@ -235,7 +235,15 @@ func uses(tx *store.Tx, id elicense.LicenseID, limit int) ([]Usage, error) {
 	}
 	var list []Usage
 	for _, r := range records {
-		if r.Act != string(access.CaseUse) && r.Act != string(access.Check) {
+		switch access.Act(r.Act) {
+		case access.CaseUse, access.Check:
+		case access.DiscloseRead: // shown once the law lets the holder be told
+			if told, err := toldOf(tx, r.Detail["id"]); err != nil {
+				return nil, err
+			} else if !told {
+				continue
+			}
+		default:
 			continue
 		}
 		u := Usage{

@@ -122,6 +122,24 @@ func (s *Sharing) Object(ctx context.Context, actor *elicense.Actor, id elicense
 	})
 }
 
+// Alarm tells the auditors that an account was refused as often on a day as nobody
+// is who does his work. It is the Guard's Alarm.
+func Alarm(tx *store.Tx, account elicense.AccountID, unit elicense.UnitCode, day elicense.Date, refusals int) error {
+	a, err := org.AccountOf(tx, account)
+	if err != nil {
+		return err
+	}
+	name := ""
+	if u, err := org.UnitOf(tx, unit); err == nil {
+		name = u.Name
+	}
+	return org.Tell(tx, "", []elicense.Duty{elicense.DutyAudit}, func(to elicense.AccountID) error {
+		return notice.Send(tx, notice.AccountInbox(to), notice.Notice{
+			Kind: "alarm", Text: "%s%s在%s被拒绝%s次，请核查", Args: []string{name, a.Name, string(day), strconv.Itoa(refusals)}, Link: "/admin/records?by=actor&key=" + string(account),
+		})
+	})
+}
+
 // EachUse reads every look, agreement and quality ticket; f gets the error of what
 // is not as it was left.
 func EachUse(tx *store.Tx, f func(id string, err error) error) error {
@@ -146,5 +164,9 @@ func EachUse(tx *store.Tx, f func(id string, err error) error) error {
 		return err
 	}
 	_, err = tickets(tx, `ORDER BY id`)
-	return f("tickets", err)
+	if err := f("tickets", err); err != nil {
+		return err
+	}
+	_, err = disclosures(tx, `ORDER BY id`)
+	return f("disclosures", err)
 }

@@ -190,6 +190,8 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	})
 	p.lifecycle = lifecycle.New(p.db, p.guard)
 	p.sharing = sharing.New(p.db, p.guard, now)
+	p.queue.Handle(sharing.DiscloseJob, p.sharing.TellDisclosure)
+	p.guard.Alarm = sharing.Alarm
 	p.receipts = sharing.NewReceipts(p.db, p.guard, strings.TrimSpace(platformName+" "+publicURL))
 	p.sharing.Printing = &sharing.Printing{Maker: maker, Printer: p.seals.Printer, CheckPage: publicURL + "/check"}
 	return p.trustRoots(ctx)

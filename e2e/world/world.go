@@ -137,12 +137,14 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	w.Sharing.Printing = &sharing.Printing{Maker: document.NewMaker(set), Printer: w.Seals.Printer, CheckPage: "http://localhost/check"}
 	w.Receipts = sharing.NewReceipts(w.DB, w.Guard, "演示平台 http://localhost")
 	w.Oversight = oversight.New(w.DB, w.Guard)
-	queue := &jobs.Queue{DB: w.DB, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
+	queue := &jobs.Queue{DB: w.DB, Poll: 200 * time.Millisecond, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
 	w.Issuer = issuance.New(issuance.Config{
 		DB: w.DB, Guard: w.Guard, Catalog: w.Catalog, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Compare: w.Registry,
 		Calendar: workday.Default(), CheckURL: "http://localhost/check/",
 	})
 	queue.Handle(cases.DeemJob, w.Cases.Deem)
+	queue.Handle(sharing.DiscloseJob, w.Sharing.TellDisclosure)
+	w.Guard.Alarm = sharing.Alarm
 	w.people(t)
 	must(t, w.Seals.Establish(ctx))
 	w.Seal = w.MakeSeal(t, "")
