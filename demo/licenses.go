@@ -316,6 +316,11 @@ func (g *generator) families(people []citizenOf) {
 			})
 		}
 	}
+	lin := people[1].ref
+	g.add("T19", "cl-gl", 300, lin, map[string]string{
+		"name": lin.Name, "id_no": lin.Code, "cert_no": lin.Code + "42", "category": "听力", "grade": "二级", "address": place(31), "issue_date": string(g.date(300)),
+		"valid_to": string(g.date(300).AddYears(10, true)),
+	})
 	child := g.d.person("p5")
 	g.add("T08", "fby-gl", 500, child, map[string]string{
 		"cert_no": "Y350000123", "child_name": child.Name, "sex": "男", "birth_time": "2024-05-18 08:20", "birth_place": "福州市鼓楼区妇幼保健院",

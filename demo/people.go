@@ -43,6 +43,8 @@ func Accounts() []Account {
 		{"管理", "admin", "方管理", "福建省数据管理局", "核对和发布证照类别"},
 		{"管理", "seals", "郑印章", "福建省数据管理局", "制作、备案和启用电子印章"},
 		{"管理", "audit", "吴审计", "福建省大数据中心", "查看访问记录和证明"},
+		{"管理", "disclose-1", "余调取", "福州市公安局", "依法调取：提出（要有文书、条款和第二人）"},
+		{"管理", "disclose-2", "潘复核", "福州市公安局", "依法调取：第二人同意"},
 		{"管理", "inspect", "谢督查", "福建省机关效能建设领导小组办公室", "监督检查"},
 	}
 }
@@ -50,6 +52,7 @@ func Accounts() []Account {
 // System is the demo's business system and its secret, for the API.
 const (
 	System       = "biz-gl"
+	OfficeSystem = "biz-yc" // of an application unit: opens cases by ticket
 	SystemSecret = "demo-business-system-2017"
 )
 
@@ -77,9 +80,13 @@ func (d *Data) staff() []org.Staff {
 		d.member("admin", "方管理", "dsj-fj", 105, elicense.DutyTypes, elicense.DutyAccounts),
 		d.member("seals", "郑印章", "dsj-fj", 108, elicense.DutySeals),
 		d.member("audit", "吴审计", "zc-fj", 106, elicense.DutyAudit),
+		d.member("disclose-1", "余调取", "ga-fz", 115, elicense.DutyDisclose),
+		d.member("disclose-2", "潘复核", "ga-fz", 116, elicense.DutyDisclose),
 		d.member("inspect", "谢督查", "xn-fj", 107, elicense.DutySupervise),
 		{Login: System, Secret: SystemSecret, Kind: elicense.System, Unit: d.Unit("scjg-gl"), Name: "鼓楼区市场监管审批系统",
 			Duties: []elicense.Duty{elicense.DutySubmit}},
+		{Login: OfficeSystem, Secret: SystemSecret, Kind: elicense.System, Unit: d.Unit("yc-gl"), Name: "鼓楼区烟草许可系统",
+			Duties: []elicense.Duty{elicense.DutyWindow}},
 	}
 	var registrars, issuers []string
 	n := 200

@@ -26,7 +26,9 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"elicense/cases"
 	"elicense/demo"
+	"elicense/gm"
 	"elicense/store/storetest"
 )
 
@@ -205,7 +207,7 @@ func stories(t *testing.T, database func() (string, error)) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"platform": cmdPlatform, "drain": cmdDrain, "as": cmdAs, "get": cmdGet, "post": cmdPost, "upload": cmdUpload,
 			"status": cmdStatus, "has": cmdHas, "keep": cmdKeep, "save": cmdSave, "until": cmdUntil, "fsck": cmdFsck, "elicense": cmdElicense,
-			"silent": cmdSilent, "change": cmdChange,
+			"silent": cmdSilent, "change": cmdChange, "key": cmdKey, "ticket": cmdTicket,
 		},
 	})
 }
@@ -219,6 +221,7 @@ type world struct {
 	env    []string
 	token  map[string]string
 	who    string
+	key    gm.Signer
 	status int
 	body   []byte
 	path   string
@@ -262,7 +265,7 @@ func cmdAs(ts *testscript.TestScript, _ bool, args []string) {
 		return
 	}
 	form := url.Values{"grant_type": {"password"}, "username": {w.who}, "password": {demo.Password}}
-	if w.who == demo.System {
+	if w.who == demo.System || w.who == demo.OfficeSystem {
 		form = url.Values{"grant_type": {"client_credentials"}, "client_id": {w.who}, "client_secret": {demo.SystemSecret}}
 	}
 	resp, err := http.PostForm(w.p.url+"/oauth/token", form)
@@ -320,6 +323,33 @@ func cmdPost(ts *testscript.TestScript, _ bool, args []string) {
 // upload PATH FILE: posts the file as it is.
 func cmdUpload(ts *testscript.TestScript, _ bool, args []string) {
 	worldOf(ts).do(ts, http.MethodPost, args[0], "application/octet-stream", []byte(ts.ReadFile(args[1])), nil)
+}
+
+// key FILE: makes the key of a business system, and the body that registers it.
+func cmdKey(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	key, err := gm.GenerateKey()
+	ts.Check(err)
+	pem, err := gm.MarshalPublicKey(key.Public())
+	ts.Check(err)
+	b, err := json.Marshal(map[string]string{"keyId": "k1", "key": string(pem)})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+	w.key = key
+}
+
+// ticket IN OUT: signs the ticket of a file, good for five minutes and for this
+// platform unless the file says otherwise, and writes the body that sends it.
+func cmdTicket(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	now := time.Now()
+	t := cases.Ticket{Number: strconv.FormatInt(now.UnixNano(), 10), Audience: w.p.url, Issued: now.Unix(), Expires: now.Add(5 * time.Minute).Unix()}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &t))
+	text, err := t.Sign(w.key, "k1")
+	ts.Check(err)
+	b, err := json.Marshal(map[string]string{"ticket": text})
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o600))
 }
 
 // status CODE

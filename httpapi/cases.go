@@ -401,7 +401,7 @@ type disclosureID struct {
 }
 
 func (s *server) decideDisclosure(ctx context.Context, who *elicense.Actor, in *struct {
-	disclosureID
+	ID   string `path:"id" maxLength:"26"`
 	Body struct {
 		Approve bool `json:"approve"`
 	}

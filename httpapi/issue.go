@@ -291,8 +291,8 @@ func (s *server) file(ctx context.Context, who *elicense.Actor, id elicense.Lice
 }
 
 type printIn struct {
-	licenseID
-	Purpose string `query:"purpose" maxLength:"200" doc:"打印的用途"`
+	ID      elicense.LicenseID `path:"id" maxLength:"26"` // embedded, it would stay empty
+	Purpose string             `query:"purpose" maxLength:"200" doc:"打印的用途"`
 }
 
 func (s *server) licensePDF(ctx context.Context, who *elicense.Actor, in *licenseID) (*raw, error) {
