@@ -27,6 +27,7 @@ import (
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/sealing"
+	"elicense/sharing"
 )
 
 //go:embed data/license_types.yaml
@@ -47,6 +48,7 @@ type Platform struct {
 	Seals     *sealing.Register
 	Catalog   *catalog.Catalog
 	Cases     *cases.Cases
+	Sharing   *sharing.Sharing
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	// Fonts tells whether licenses can be made; without, only types, people and

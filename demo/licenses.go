@@ -350,6 +350,9 @@ func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.
 		}
 		plan = plan[n:]
 	}
+	if err := d.days(ctx, p, actors, clock, now); err != nil {
+		return err
+	}
 	clock.set(now.Add(-26 * time.Hour))
 	return d.changes(ctx, p, actors)
 }
