@@ -89,7 +89,7 @@ func TestBrowserWindowByKeyboard(t *testing.T) {
 	h.tap(kb.Tab)
 	h.types("鼓楼区示例便利店")
 	h.focus("proof0")
-	h.choose(6) // 电子营业执照
+	h.choose(6)   // 电子营业执照
 	h.tap(kb.Tab) // 身份 stands there: 负责人
 	h.tap(kb.Tab)
 	h.types("350100194802010213")

@@ -312,9 +312,10 @@ func (s *server) rights(v *visit) error {
 
 // bring is what one holder has to bring for a matter himself.
 type bring struct {
-	Name string
-	Have bool   // he has a license that meets it
-	When string // the facts under which it is asked for
+	Name  string
+	Have  bool   // he has a license that meets it
+	Typed bool   // a license could meet it
+	When  string // the facts under which it is asked for
 }
 
 // bringOnly tells a signed-in holder what is left for him to bring.
@@ -327,7 +328,7 @@ func (s *server) bringOnly(v *visit, m *cases.Matter) (list []bring, err error) 
 		return nil, err
 	}
 	for _, mat := range m.Materials {
-		b := bring{Name: mat.Name, When: v.whenWords(&mat)}
+		b := bring{Name: mat.Name, Typed: len(mat.Types) > 0, When: v.whenWords(&mat)}
 		b.Have = mat.Way == cases.Remote || mat.Way != cases.Original && slices.ContainsFunc(own, func(o sharing.Owned) bool {
 			return o.Status.Usable() && slices.Contains(mat.Types, o.License.Type)
 		})

@@ -105,6 +105,9 @@ func (s *server) issueStart(v *visit) string {
 	if v.who.Has(elicense.DutyRegister) {
 		return "/issue/types"
 	}
+	if v.who.Has(elicense.DutyMatters) {
+		return "/issue/matters"
+	}
 	return "/issue/changes"
 }
 

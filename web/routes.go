@@ -27,10 +27,10 @@ var (
 	holder = &desk{name: "holder", title: "卡包", path: "/holder", kind: elicense.Holder}
 	issue  = &desk{
 		name: "issue", title: "签发台", path: "/issue", kind: elicense.Staff,
-		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister},
+		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister, elicense.DutyMatters},
 		nav: []link{
 			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/licenses", "本单位证照", ""},
-			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""},
+			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""}, {"/issue/matters", "事项与材料", ""},
 		},
 	}
 	window = &desk{
@@ -42,11 +42,21 @@ var (
 		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
 		nav: []link{
 			{"/admin", "总览", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
-			{"/admin/types", "证照类别", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
+			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
+			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
 	}
 	desks = []*desk{holder, issue, window, admin, public}
 )
+
+// navFor are the duties an entry of a navigation is for; it is left out for
+// others. Entries not named here are for everyone at the desk.
+var navFor = map[string][]elicense.Duty{
+	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft},
+	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
+	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
+	"/issue/matters": {elicense.DutyMatters}, "/admin/withdrawn": {elicense.DutyAudit, elicense.DutySupervise},
+}
 
 // admits tells whether the desk is for the actor. It only says which pages to
 // show; what may be read and done there is decided by the access law.
@@ -128,6 +138,14 @@ func (s *server) routes() {
 	at(issue, "POST "+facePath, s.facePost)
 	at(issue, "POST "+facePath+"/preview", s.facePreviewJSON)
 
+	at(issue, "GET /issue/matters", s.unitMatters)
+	at(issue, "GET /issue/matters/new", s.matterForm)
+	at(issue, "POST /issue/matters/new", s.matterPropose)
+	at(issue, "GET /issue/matters/{code}", s.unitMatter)
+	at(issue, "GET /issue/matters/{code}/export", s.matterExport)
+	at(issue, "GET /issue/tickets", s.tickets)
+	at(issue, "GET /issue/notices", s.notices)
+
 	at(issue, "GET /issue/seals", s.ownSeals)
 	at(issue, "POST /issue/seals", s.sealApply)
 	at(issue, "GET /issue/seals/{id}", s.sealOne)
@@ -154,6 +172,14 @@ func (s *server) routes() {
 	at(admin, "GET /admin/types/{code}/{version}", s.waitingType)
 	at(admin, "POST /admin/types/{code}/{version}", s.typeDecide)
 	at(admin, "GET /admin/types/{code}/{version}/face/{page}", s.waitingFace)
+	at(admin, "GET /admin/matters", s.waitingMatters)
+	at(admin, "GET /admin/matters/{code}/{version}", s.waitingMatter)
+	at(admin, "POST /admin/matters/{code}/{version}", s.matterDecide)
+	at(admin, "GET /admin/bases", s.bases)
+	at(admin, "POST /admin/bases", s.basisAdd)
+	at(admin, "POST /admin/bases/{id}/repeal", s.basisRepeal)
+	at(admin, "GET /admin/withdrawn", s.withdrawn)
+	at(admin, "GET /admin/notices", s.notices)
 	at(admin, "GET /admin/records", s.records)
 	at(admin, "GET /admin/records/{id}", s.record)
 	at(admin, "GET /admin/records/{id}/proof", s.recordProof)

@@ -162,6 +162,7 @@ func functions(lang string) template.FuncMap {
 		"stagechip":  func(s cases.Stage) template.HTML { return chip(stageLook[s], t(s.Chinese()), true) },
 		"steplook":   func(m cases.Move) template.HTML { return chip(stepLook[m], "", false) },
 		"move":       func(m string) cases.Move { return cases.Move(m) },
+		"matterchip": func(st cases.VersionState) template.HTML { return chip(versionLook[st], t(st.Chinese()), true) },
 		"agreedword": func(state string) string { return t(agreementWords[state]) },
 		"casekind":   func(k cases.Kind) string { return kindWords[k] },
 		"seal":       func() template.HTML { return sealMark },
@@ -220,6 +221,10 @@ var (
 	}
 	needWords = map[sharing.Need]string{
 		sharing.Have: "已取得，免提交", sharing.Look: "可用，请留意", sharing.Present: "要持证人同意", sharing.Missing: "不能免提交", sharing.ToGive: "待提供",
+	}
+	versionLook = map[cases.VersionState]look{
+		cases.Proposed: {class: "note", shape: "review"}, cases.Returned: {class: "care", shape: "warn"},
+		cases.Published: {class: "ok", shape: "ok"}, cases.Replaced: {class: "rest", shape: "old"},
 	}
 	stageLook = map[cases.Stage]look{
 		cases.Filling: {class: "rest", shape: "draft"}, cases.Received: {class: "note", shape: "review"}, cases.Correcting: {class: "care", shape: "warn"},

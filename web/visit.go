@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -276,6 +277,9 @@ func (v *visit) Nav() []navEntry {
 	group := ""
 	for _, l := range v.desk.nav {
 		if l.Path == "/tour" && len(v.Demo) == 0 {
+			continue
+		}
+		if duties := navFor[l.Path]; duties != nil && !slices.ContainsFunc(duties, v.who.Has) {
 			continue
 		}
 		e := navEntry{link: l, Current: l.Path == best}

@@ -163,10 +163,14 @@ func TestEveryPageStandsUnderThePolicy(t *testing.T) {
 			facePath, facePath + "?from=" + string(world.Type), "/issue/seals", "/issue/seals/" + string(s.Seal),
 		},
 		"review": {"/issue", "/issue/changes"},
-		"window": {"/window", "/window/new", "/window/new?find=yc", "/window/new?matter=M04", "/window/cases/" + string(k.ID)},
-		"holder": {"/holder", "/holder/notices", "/holder/licenses/" + string(d.License), "/holder/licenses/" + string(d.License) + "/uses"},
-		"admin":  {"/admin", "/admin/types", "/admin/types/" + string(world.Type) + "/1", "/admin/rules", "/admin/units", "/admin/seals", "/admin/seals/trust", "/admin/seals/" + string(s.Seal)},
-		"audit":  {"/admin/records", "/admin/records?by=case&key=" + string(k.ID)},
+		"window": {
+			"/window", "/window/day", "/window/notices", "/window/new", "/window/new?find=yc", "/window/new?matter=M04", "/window/cases/" + string(k.ID),
+			"/window/cases/" + string(k.ID) + "?place=0", "/window/cases/" + string(k.ID) + "?do=correct", "/window/cases/" + string(k.ID) + "?do=decide",
+			"/window/cases/" + string(k.ID) + "?do=join", "/window/cases/" + string(k.ID) + "?do=hand", "/window/cases/" + string(k.ID) + "/paper/received",
+		},
+		"holder": {"/holder", "/holder/notices", "/holder/cases", "/holder/agreements", "/holder/rights", "/holder/rights?license=" + string(d.License), "/holder/apply/M04", "/holder/licenses/" + string(d.License), "/holder/licenses/" + string(d.License) + "/uses"},
+		"admin":  {"/admin", "/admin/types", "/admin/types/" + string(world.Type) + "/1", "/admin/matters", "/admin/bases", "/admin/notices", "/admin/rules", "/admin/units", "/admin/seals", "/admin/seals/trust", "/admin/seals/" + string(s.Seal)},
+		"audit":  {"/admin/withdrawn", "/admin/records", "/admin/records?by=case&key=" + string(k.ID)},
 	}
 	for login, paths := range pages {
 		p := s.visitor(t)
@@ -219,7 +223,7 @@ func TestWhatPeopleTypeIsText(t *testing.T) {
 	for login, paths := range map[string][]string{
 		"draft":  {"/issue", "/issue/drafts/" + string(d.ID), "/issue/drafts/" + string(d.ID) + "/edit"},
 		"window": {"/window", "/window/cases/" + string(k.ID), "/window/new?find=" + url.QueryEscape(evil)},
-		"audit":  {"/admin/records", "/admin/records?by=case&key=" + url.QueryEscape(evil)},
+		"audit":  {"/admin/withdrawn", "/admin/records", "/admin/records?by=case&key=" + url.QueryEscape(evil)},
 	} {
 		p := s.as(t, login)
 		for _, path := range paths {
