@@ -103,7 +103,7 @@ func (d *desk) asks(actor *elicense.Actor, moved func()) (build func(*store.Tx) 
 			Actor: actor, Act: access.CaseUse, On: cases.Thing(k, m), Rests: k.Rests(),
 			Circumstances: access.Attr{
 				"type": string(typ), "holder": string(k.Parties[0].Holder), "purpose": k.Purpose, "fields": []string{cases.FieldName(typ, "license_no")},
-				"level": 1, "withheld": false, "unagreed": false, "tries": 0,
+				"level": 1, "withheld": false, "unagreed": false, "tries": 0, "file": false,
 			},
 			Note: access.Note{Case: k.ID, LicenseType: typ, Purpose: k.Purpose, Fields: []string{"license_no"}},
 		}, nil
@@ -304,7 +304,7 @@ func TestRefusalsAreRecordedWithoutContents(t *testing.T) {
 				Actor: d.citizen, Act: access.CaseUse, On: access.Thing{Kind: "Case", ID: number, Attr: access.Attr{
 					"units": []string{}, "clerk": "", "state": "", "parties": []string{}, "proven": []string{}, "types": []string{}, "fields": []string{},
 				}},
-				Circumstances: access.Attr{"type": "", "holder": "", "purpose": "", "fields": []string{}, "level": 1, "withheld": false, "unagreed": false, "tries": 0},
+				Circumstances: access.Attr{"type": "", "holder": "", "purpose": "", "fields": []string{}, "level": 1, "withheld": false, "unagreed": false, "tries": 0, "file": false},
 				Note: access.Note{
 					Case: number, License: number, Fields: []string{"license_no", number, "陈示例", strings.Repeat("f", 41)},
 					Detail: map[string]string{"act": "query"},

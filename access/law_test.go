@@ -55,7 +55,7 @@ func opening(change ...any) Attr {
 
 func use(change ...any) Attr {
 	a := Attr{"type": "t1", "holder": "k1", "purpose": "烟草专卖零售许可", "fields": []string{"t1/name"},
-		"level": 1, "withheld": false, "unagreed": false, "tries": 0}
+		"level": 1, "withheld": false, "unagreed": false, "tries": 0, "file": false}
 	for i := 0; i+1 < len(change); i += 2 {
 		a[change[i].(string)] = change[i+1]
 	}
@@ -132,6 +132,8 @@ var lawCases = []lawCase{
 	{"a holder the platform does not know", clerk, CaseUse, openCase(), use("holder", ""), "use-party", false},
 	{"a party whose identity is not proven", clerk, CaseUse, openCase(), use("holder", "k2"), "use-proven", false},
 	{"a field the matter does not need", clerk, CaseUse, openCase(), use("fields", []string{"t1/name", "t1/photo"}), "use-fields", false},
+	{"the document itself where the matter needs it", clerk, CaseUse, openCase("files", []string{"t1"}), use("file", true), "case-use", true},
+	{"and not where fields are enough", clerk, CaseUse, openCase("files", []string{"t2"}), use("file", true), "use-file", false},
 	{"no purpose", clerk, CaseUse, openCase(), use("purpose", ""), "use-purpose", false},
 
 	{"a holder opens his license", holder, LicenseOwn, Attr{"holders": []string{"k1"}}, nil, "holder-own", true},

@@ -499,7 +499,7 @@ func Thing(c *Case, m *Matter) access.Thing {
 	if c == nil {
 		c, m = &Case{}, &Matter{}
 	}
-	var parties, proven, types, fields []string
+	var parties, proven, types, fields, files []string
 	for _, p := range c.Parties {
 		parties = append(parties, string(p.Holder))
 		if p.Proof != ProofNone && !p.Proven.IsZero() {
@@ -513,6 +513,9 @@ func Thing(c *Case, m *Matter) access.Thing {
 		}
 		for _, t := range mat.Types {
 			types = append(types, string(t))
+			if mat.File {
+				files = append(files, string(t))
+			}
 			for _, k := range mat.Fields[t] {
 				fields = append(fields, FieldName(t, k))
 			}
@@ -520,7 +523,7 @@ func Thing(c *Case, m *Matter) access.Thing {
 	}
 	return access.Thing{Kind: "Case", ID: string(c.ID), Attr: access.Attr{
 		"unit": string(c.Unit), "units": c.units(), "clerk": string(c.Clerk), "state": c.State(), "stage": string(c.Stage), "applicant": string(c.Applicant),
-		"parties": parties, "proven": proven, "types": types, "fields": fields,
+		"parties": parties, "proven": proven, "types": types, "fields": fields, "files": files,
 	}}
 }
 

@@ -82,6 +82,17 @@ func (c *Copies) note(i int, text string) error {
 	})
 }
 
+// Watermark repeats a line across every page: who looks at it, for which case and
+// when. Errors are those of face.Watermark.
+func (c *Copies) Watermark(text string) error {
+	for i := range c.pages {
+		if err := face.Watermark(&c.pages[i], c.fonts, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // SVG draws each page, saying that it is no sealed file.
 func (c *Copies) SVG() [][]byte { return drawAll(c.pages) }
 

@@ -528,6 +528,12 @@ func joined(values []string, join string) string {
 	return strings.Join(parts, join)
 }
 
+// Watermark repeats a line across a page that is laid out already, so faint that
+// what is under it can be read. Errors are those of Note.
+func Watermark(page *sheet.Sheet, fonts *sheet.FontSet, text string) error {
+	return (&setter{fonts: fonts, out: page}).watermark(text)
+}
+
 // Note sets one text that is no part of a face onto a page, as a label: what is
 // written on copies and prints. Errors are ErrOverflow or
 // *sheet.MissingGlyphError.

@@ -415,7 +415,7 @@ func (s *server) readDisclosure(ctx context.Context, who *elicense.Actor, in *di
 	if err != nil {
 		return nil, err
 	}
-	return &body[useOut]{useOut{foundOf(&r.Found), r.Fields, nil, r.Watermark, receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index}}}, nil
+	return &body[useOut]{useOut{foundOf(&r.Found), r.Fields, nil, nil, r.Watermark, receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index}}}, nil
 }
 
 type unitFiguresOut struct {

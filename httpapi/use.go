@@ -244,7 +244,7 @@ type useIn struct {
 	Type     elicense.TypeCode   `json:"licenseTypeCode,omitempty"`
 	Party    *int                `json:"party,omitempty" doc:"当事人的序号，从0起"`
 	Holder   *elicense.HolderRef `json:"holder,omitempty" doc:"代替party：按证件指明当事人"`
-	Act      string              `json:"act" enum:"query,verify,compare"`
+	Act      string              `json:"act" enum:"query,verify,compare,view" doc:"view看整份文件：材料清单写明的才可以"`
 	Fields   []string            `json:"fields,omitempty"`
 	Values   map[string]string   `json:"values,omitempty" doc:"要比对的值"`
 }
@@ -259,6 +259,7 @@ type useOut struct {
 	foundOut
 	Fields    map[string]string           `json:"fields,omitempty"`
 	Matches   map[string]sharing.Likeness `json:"matches,omitempty" doc:"same一致 variant异体字，请留意 differs不一致"`
+	Pages     []string                    `json:"pages,omitempty" doc:"view的每一页，SVG，已打上水印"`
 	Watermark string                      `json:"watermark"`
 	Receipt   receiptOut                  `json:"receipt"`
 }
@@ -280,8 +281,12 @@ func (s *server) use(ctx context.Context, who *elicense.Actor, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	pages := make([]string, len(r.Pages))
+	for i, p := range r.Pages {
+		pages[i] = string(p)
+	}
 	return &body[useOut]{useOut{
-		foundOf(&r.Found), r.Fields, r.Matches, r.Watermark, receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index},
+		foundOf(&r.Found), r.Fields, r.Matches, pages, r.Watermark, receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index},
 	}}, nil
 }
 

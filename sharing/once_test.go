@@ -439,3 +439,33 @@ func TestRecordsOfACaseHoldNoNames(t *testing.T) {
 		}
 	})
 }
+
+// TestTheDocumentItselfCarriesWhoLooks (Art. 18): pages leave the server with the
+// watermark drawn in, and only where the matter says that fields are not enough.
+func TestTheDocumentItselfCarriesWhoLooks(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		w.Publish(t, w.Completion("1"))
+		plain := w.OpenCase(t)
+		view := sharing.Use{Material: "食品经营许可证", Party: -1, Act: sharing.View}
+		_, err := w.Sharing.Use(ctx, w.Window, plain.ID, view)
+		says(t, err, elicense.Forbidden, "不需要看整份文件")
+		serve(t, w, func(m *cases.Matter) { m.Materials[0].File = true })
+		s := open(t, w)
+		r, err := w.Sharing.Use(ctx, w.Window, s.k.ID, view)
+		must(t, err)
+		marked := 0
+		for _, p := range r.Pages {
+			if strings.Count(string(p), "opacity=\"0.2\"") > 3 {
+				marked++
+			}
+		}
+		if len(r.Pages) == 0 || marked != len(r.Pages) || r.Fields != nil || !strings.Contains(r.Watermark, s.k.Number) {
+			t.Errorf("%d pages, %d marked, fields %v, %q", len(r.Pages), marked, r.Fields, r.Watermark)
+		}
+		w.Sharing.Printing = nil
+		_, err = w.Sharing.Use(ctx, w.Window, s.k.ID, view)
+		says(t, err, elicense.Unavailable, "字体缺失")
+		w.Fsck(t)
+	})
+}

@@ -94,7 +94,7 @@ func (c *circumstances) of(code elicense.TypeCode, h elicense.HolderKey, fields 
 	}
 	a := access.Attr{
 		"type": string(code), "holder": string(h), "purpose": purpose, "fields": names,
-		"level": 1, "withheld": false, "unagreed": false, "tries": 0,
+		"level": 1, "withheld": false, "unagreed": false, "tries": 0, "file": false,
 	}
 	t, err := c.typeOf(code)
 	if err != nil || t == nil || c.k == nil {
