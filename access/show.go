@@ -52,3 +52,24 @@ func MaskCode(code string, head, tail int) string {
 	r := []rune(code)
 	return string(r[:head]) + strings.Repeat("*", n-head-tail) + string(r[n-tail:])
 }
+
+// MaskField hides most of a sensitive field until it is asked for in full: of a
+// code the first six and last four characters stay, of a plate two and two, of
+// other texts the first and last; a picture is left out. Lines are masked one by
+// one.
+func MaskField(typ, value string) string {
+	lines := strings.Split(value, "\n")
+	for i, l := range lines {
+		switch typ {
+		case "image":
+			lines[i] = ""
+		case "idno", "uscc":
+			lines[i] = MaskCode(l, 6, 4)
+		case "plate":
+			lines[i] = MaskCode(l, 2, 2)
+		default:
+			lines[i] = MaskCode(l, 1, 1)
+		}
+	}
+	return strings.Join(lines, "\n")
+}

@@ -69,3 +69,19 @@ func TestProjectionShowsNothingElse(t *testing.T) {
 }
 
 func has(m map[string]string, k string) bool { _, ok := m[k]; return ok }
+
+func TestSensitiveFieldsAreMaskedLineByLine(t *testing.T) {
+	for _, tc := range []struct{ typ, value, want string }{
+		{"idno", "350100198506120117", "350100********0117"},
+		{"plate", "闽A12345", "闽A***45"},
+		{"enum", "肢体", "**"},
+		{"string", "福州市鼓楼区", "福****区"},
+		{"image", "data:image/png;base64,AAAA", ""},
+		{"list", "350100198506120117\n陈示例", "3****************7\n陈*例"},
+		{"string", "", ""},
+	} {
+		if got := MaskField(tc.typ, tc.value); got != tc.want {
+			t.Errorf("%s %q: %q, want %q", tc.typ, tc.value, got, tc.want)
+		}
+	}
+}

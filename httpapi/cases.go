@@ -415,7 +415,9 @@ func (s *server) readDisclosure(ctx context.Context, who *elicense.Actor, in *di
 	if err != nil {
 		return nil, err
 	}
-	return &body[useOut]{useOut{foundOf(&r.Found), r.Fields, nil, nil, r.Watermark, receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index}}}, nil
+	return &body[useOut]{useOut{
+		foundOut: foundOf(&r.Found), Fields: r.Fields, Watermark: r.Watermark, Receipt: receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index},
+	}}, nil
 }
 
 type unitFiguresOut struct {

@@ -247,6 +247,7 @@ type useIn struct {
 	Act      string              `json:"act" enum:"query,verify,compare,view" doc:"view看整份文件：材料清单写明的才可以"`
 	Fields   []string            `json:"fields,omitempty"`
 	Values   map[string]string   `json:"values,omitempty" doc:"要比对的值"`
+	Reveal   []string            `json:"reveal,omitempty" maxItems:"60" doc:"要看原值的敏感字段；查看原值另有记录"`
 }
 
 type receiptOut struct {
@@ -259,6 +260,8 @@ type useOut struct {
 	foundOut
 	Fields    map[string]string           `json:"fields,omitempty"`
 	Matches   map[string]sharing.Likeness `json:"matches,omitempty" doc:"same一致 variant异体字，请留意 differs不一致"`
+	Masked    []string                    `json:"masked,omitempty" doc:"没有显示原值的字段，用reveal查看"`
+	Code      *int                        `json:"resultCode,omitempty" doc:"信息查验结果：0正确且有效 1未激活 2暂时失效 3已失效 4信息不全 6不一致"`
 	Pages     []string                    `json:"pages,omitempty" doc:"view的每一页，SVG，已打上水印"`
 	Watermark string                      `json:"watermark"`
 	Receipt   receiptOut                  `json:"receipt"`
@@ -270,7 +273,7 @@ func (s *server) use(ctx context.Context, who *elicense.Actor, in *struct {
 },
 ) (*body[useOut], error) {
 	b := in.Body
-	u := sharing.Use{Material: b.Material, Type: b.Type, Party: -1, Act: b.Act, Fields: b.Fields, Values: b.Values}
+	u := sharing.Use{Material: b.Material, Type: b.Type, Party: -1, Act: b.Act, Fields: b.Fields, Values: b.Values, Reveal: b.Reveal}
 	if b.Party != nil {
 		u.Party = *b.Party
 	}
@@ -285,9 +288,14 @@ func (s *server) use(ctx context.Context, who *elicense.Actor, in *struct {
 	for i, p := range r.Pages {
 		pages[i] = string(p)
 	}
-	return &body[useOut]{useOut{
-		foundOf(&r.Found), r.Fields, r.Matches, pages, r.Watermark, receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index},
-	}}, nil
+	out := useOut{
+		foundOut: foundOf(&r.Found), Fields: r.Fields, Matches: r.Matches, Masked: r.Masked, Pages: pages, Watermark: r.Watermark,
+		Receipt: receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index},
+	}
+	if u.Act == sharing.Verify || u.Act == sharing.Compare {
+		out.Code = &r.Code
+	}
+	return &body[useOut]{out}, nil
 }
 
 func (s *server) receipt(ctx context.Context, who *elicense.Actor, in *struct {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"elicense"
+	"elicense/access"
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/e2e/world"
@@ -44,12 +45,13 @@ func serve(t *testing.T, w *world.World, change func(*cases.Matter)) {
 	ctx := t.Context()
 	typ := world.FoodType()
 	typ.Code, typ.Name, typ.Consent = Sensitive, "残疾人证", true
+	typ.Fields[2].Class = access.Sensitive // legal_rep
 	typ.Face = catalog.DefaultFace(typ.Name, typ.Fields)
 	must(t, w.Catalog.Propose(ctx, w.Drafter, typ))
 	must(t, w.Catalog.Decide(ctx, w.Admin, Sensitive, 1, true, ""))
 	m := &cases.Matter{Code: service, Name: "补贴申请", Days: 5, Online: true, Materials: []cases.Material{
 		{Name: "食品经营许可证", Way: cases.Shared, Types: []elicense.TypeCode{world.Type}, Fields: map[elicense.TypeCode][]string{world.Type: {"holder_name", "license_no", "valid_to"}}},
-		{Name: "残疾人证", Way: cases.Shared, Types: []elicense.TypeCode{Sensitive}, Fields: map[elicense.TypeCode][]string{Sensitive: {"license_no"}}},
+		{Name: "残疾人证", Way: cases.Shared, Types: []elicense.TypeCode{Sensitive}, Fields: map[elicense.TypeCode][]string{Sensitive: {"license_no", "legal_rep"}}},
 		{Name: "租赁合同", Way: cases.Upload, When: []string{"rented"}},
 		{Name: "制度", Way: cases.Upload, Later: 5, Promise: true},
 	}}
@@ -112,7 +114,7 @@ func TestASensitiveTypeWaitsForItsHolder(t *testing.T) {
 		says(t, w.Sharing.AskAgreement(ctx, w.Window, s.k.ID, Sensitive, 3), elicense.NotFound, "不需要他的这类证照")
 		must(t, w.Sharing.AskAgreement(ctx, w.Window, s.k.ID, Sensitive, 0))
 		list, err := w.Sharing.Agreements(ctx, w.Holder, 10)
-		if err != nil || len(list) != 1 || list[0].State != "asked" || list[0].TypeName != "残疾人证" || len(list[0].Fields) != 1 {
+		if err != nil || len(list) != 1 || list[0].State != "asked" || list[0].TypeName != "残疾人证" || len(list[0].Fields) != 2 {
 			t.Fatalf("asked %+v, %v", list, err)
 		}
 		answer := func(yes bool) { must(t, w.Sharing.Answer(ctx, w.Holder, list[0].ID, yes)) }
@@ -467,5 +469,67 @@ func TestTheDocumentItselfCarriesWhoLooks(t *testing.T) {
 		_, err = w.Sharing.Use(ctx, w.Window, s.k.ID, view)
 		says(t, err, elicense.Unavailable, "字体缺失")
 		w.Fsck(t)
+	})
+}
+
+// TestSensitiveFieldsAreMaskedUntilAskedFor, and asking is on record.
+func TestSensitiveFieldsAreMaskedUntilAskedFor(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		serve(t, w, nil)
+		c := w.Completion("9")
+		c.Type = Sensitive
+		w.Publish(t, c)
+		s := open(t, w)
+		must(t, w.Sharing.AskAgreement(ctx, w.Window, s.k.ID, Sensitive, 0))
+		list, err := w.Sharing.Agreements(ctx, w.Holder, 1)
+		must(t, err)
+		must(t, w.Sharing.Answer(ctx, w.Holder, list[0].ID, true))
+		use := sharing.Use{Material: "残疾人证", Party: -1, Act: sharing.Query}
+		r, err := w.Sharing.Use(ctx, w.Window, s.k.ID, use)
+		must(t, err)
+		if r.Fields["legal_rep"] != "陈*例" || len(r.Masked) != 1 || r.Fields["license_no"] != "JY9" {
+			t.Errorf("masked: %v, %v", r.Fields, r.Masked)
+		}
+		use.Reveal = []string{"legal_rep", "uscc"} // the second is not of the list
+		if r, err = w.Sharing.Use(ctx, w.Window, s.k.ID, use); err != nil || r.Fields["legal_rep"] != "陈示例" || r.Masked != nil || r.Fields["uscc"] != "" {
+			t.Errorf("in full: %+v, %v", r, err)
+		}
+		p, err := w.Oversight.Prove(ctx, w.Auditor, r.Receipt.Record)
+		if err != nil || p.Entry.Detail["reveal"] != "legal_rep" {
+			t.Errorf("the record: %+v, %v", p.Entry, err)
+		}
+	})
+}
+
+// TestCodesOfAnInformationCheck (GB/T 36906): what a caller of another maker's
+// interface expects.
+func TestCodesOfAnInformationCheck(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		d := w.Publish(t, w.Completion("1"))
+		k := w.OpenCase(t)
+		code := func(values map[string]string) int {
+			t.Helper()
+			r, err := w.Sharing.Use(ctx, w.Window, k.ID, sharing.Use{Material: "食品经营许可证", Party: -1, Act: sharing.Compare, Values: values})
+			must(t, err)
+			if sharing.CodeWord(r.Code) == "" {
+				t.Errorf("%d has no word", r.Code)
+			}
+			return r.Code
+		}
+		right, wrong := map[string]string{"license_no": "JY1"}, map[string]string{"license_no": "JY2"}
+		if got := []int{code(right), code(wrong), code(nil)}; got[0] != 0 || got[1] != 6 || got[2] != 4 {
+			t.Errorf("in force: %v", got)
+		}
+		w.Change(t, d.License, elicense.EventSuspend)
+		if got := []int{code(right), code(wrong)}; got[0] != 2 || got[1] != 6 {
+			t.Errorf("suspended: %v", got)
+		}
+		w.Change(t, d.License, elicense.EventResume)
+		w.Change(t, d.License, elicense.EventRevoke)
+		if got := code(right); got != 3 {
+			t.Errorf("revoked: %d", got)
+		}
 	})
 }

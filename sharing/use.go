@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"elicense"
@@ -23,6 +24,7 @@ type Use struct {
 	Act      string             // query, verify, compare
 	Fields   []string           // empty is all the matter needs
 	Values   map[string]string  // to compare, by field key
+	Reveal   []string           // query: sensitive fields shown in full; the record names them
 }
 
 // The acts of a use.
@@ -38,12 +40,15 @@ type Result struct {
 	Found
 	Fields    map[string]string   // query: the projection
 	Labels    []catalog.Field     // the fields in the order of the face
+	Masked    []string            // keys of sensitive fields that are not shown in full
+	Code      int                 // verify, compare: the result code of an information check (GB/T 36906)
 	Matches   map[string]Likeness // compare: by field key
 	Pages     [][]byte            // view: the pages as SVG, with the watermark drawn in
 	Watermark string              // unit, person, case and time, to be laid over what is shown
 	Receipt   access.Answer
 	file      string
 	digest    []byte
+	different bool // a comparison came out different
 }
 
 // Use opens a license in a case: only what the matter needs of it, under a
@@ -139,15 +144,56 @@ func (s *Sharing) marked(ctx context.Context, name string, digest []byte, mark s
 	return c.SVG(), nil
 }
 
+// The result codes of an information check (GB/T 36906, as two makers' services
+// give them). A license that is not found is 5, which here is an error.
+const (
+	codeValid = iota
+	codeNotYet
+	codeSuspended
+	codeEnded
+	codeIncomplete
+	codeNotFound
+	codeDiffers
+)
+
+var codeWords = [...]string{"信息正确且有效", "信息正确且未激活", "信息正确且证照暂时失效", "信息正确且证照已失效", "信息不全无法验证", "查无此信息", "信息不一致"}
+
+// CodeWord says in Chinese what a result code means.
+func CodeWord(code int) string { return codeWords[code] }
+
+func statusCode(s elicense.Status) int {
+	switch s {
+	case elicense.StatusValid, elicense.StatusExpiring:
+		return codeValid
+	case elicense.StatusNotYet:
+		return codeNotYet
+	case elicense.StatusSuspended:
+		return codeSuspended
+	}
+	return codeEnded
+}
+
 // differs tells whether a comparison came out different: it counts against
 // guessing.
-func (r *Result) differs() bool {
-	for _, l := range r.Matches {
-		if l == Differs {
-			return true
-		}
+func (r *Result) differs() bool { return r.different }
+
+// compare says of each value how it stands to the license's. Of a license that
+// can't be used only the result code is told.
+func (r *Result) compare(values, fields map[string]string) {
+	r.Matches = map[string]Likeness{}
+	for key, v := range values {
+		r.Matches[key] = compare(v, fields[key])
+		r.different = r.different || r.Matches[key] == Differs
 	}
-	return false
+	switch {
+	case len(values) == 0:
+		r.Code = codeIncomplete
+	case r.different:
+		r.Code = codeDiffers
+	}
+	if !r.Status.Usable() {
+		r.Matches = nil
+	}
 }
 
 // target is a license type of a party that a use may be about.
@@ -253,7 +299,8 @@ func (s *Sharing) use(tx *store.Tx, k *cases.Case, m *cases.Matter, options []ta
 		return nil, elicense.E(elicense.NotInForce, "证照%s，本事项不能办理", word).Then("请当事人先到签发单位解除，或改办别的事项")
 	}
 	res := &Result{Found: *found}
-	if !found.Status.Usable() || u.Act == Verify {
+	res.Code = statusCode(found.Status)
+	if u.Act == Verify || u.Act != Compare && !found.Status.Usable() {
 		p.Note.Fields = nil
 		return res, nil
 	}
@@ -266,10 +313,7 @@ func (s *Sharing) use(tx *store.Tx, k *cases.Case, m *cases.Matter, options []ta
 		return nil, err
 	}
 	if u.Act == Compare {
-		res.Matches = map[string]Likeness{}
-		for key, v := range u.Values {
-			res.Matches[key] = compare(v, version.Fields[key])
-		}
+		res.compare(u.Values, version.Fields)
 		return res, nil
 	}
 	if u.Act == View {
@@ -281,10 +325,24 @@ func (s *Sharing) use(tx *store.Tx, k *cases.Case, m *cases.Matter, options []ta
 		return res, nil
 	}
 	res.Fields = access.Project(version.Fields, chosen.fields(u))
+	var revealed []string
 	for _, f := range t.Fields {
-		if _, shown := res.Fields[f.Key]; shown {
-			res.Labels = append(res.Labels, f)
+		v, shown := res.Fields[f.Key]
+		if !shown {
+			continue
 		}
+		res.Labels = append(res.Labels, f)
+		switch {
+		case f.Class != access.Sensitive:
+		case slices.Contains(u.Reveal, f.Key):
+			revealed = append(revealed, f.Key)
+		default:
+			res.Fields[f.Key] = access.MaskField(f.Type, v)
+			res.Masked = append(res.Masked, f.Key)
+		}
+	}
+	if len(revealed) > 0 {
+		p.Note.Detail["reveal"] = strings.Join(revealed, ",")
 	}
 	return res, nil
 }
