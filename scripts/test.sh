@@ -2,7 +2,7 @@
 # Every check there is. CI calls it through `make test`; no check exists only
 # there.
 #
-#   test.sh quick   the checker, format, vet, unit tests on SQLite
+#   test.sh quick   the checker, format, go.mod, vet, unit tests on SQLite
 #   test.sh all     installs what it needs, then the checker, format, vet,
 #                   staticcheck, unit tests and the store suite on SQLite and
 #                   PostgreSQL, race tests, stories against the built binary,
@@ -67,6 +67,7 @@ trap finish EXIT
 if [ "${1:-all}" = quick ]; then
 	part checker sh scripts/checker.sh
 	part format format
+	part tidy tidy
 	part vet vet
 	part units run units -short $(go list ./... | grep -v '/e2e$')
 else
