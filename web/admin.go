@@ -175,6 +175,10 @@ var actWords = map[string]string{
 	"case.open": "开办件", "case.read": "查看办件", "case.close": "办结", "case.use": "使用证照", "license.own": "持证人查看证照",
 	"license.issued": "签发单位查看证照", "draft.make": "制证", "draft.read": "查看草稿", "draft.review": "审核草稿",
 	"change.propose": "提出状态变更", "change.review": "复核状态变更", "type.propose": "登记类别", "type.publish": "核对类别",
+	"case.move": "办理办件", "case.join": "增加当事人", "case.take": "接办", "case.apply": "网上申请", "case.own": "当事人查看办件",
+	"case.own-move": "申请人办理", "matter.propose": "登记事项", "matter.publish": "核对事项", "basis.keep": "登记依据", "system.keep": "登记业务系统密钥",
+	"seal.apply": "申请印章", "seal.manage": "管理印章", "seal.stop": "停用印章", "seal.read": "查看印章", "disclose.propose": "提出依法调取",
+	"disclose.approve": "同意依法调取", "disclose.read": "依法调取", "figures.read": "查看用证统计", "receipt.read": "下载用证凭据",
 	"record.read": "查看访问记录", "check": "公众查验", "sign-in": "登录",
 }
 
@@ -246,15 +250,21 @@ func (s *server) record(v *visit) error {
 		Proof: p, UnitName: names[elicense.UnitCode(p.Entry.Unit)], Word: actWord(p.Entry.Act), Fields: p.Entry.Fields, Place: p.Index + 1,
 		Tree: treeOf(p.Index, p.Size, p.Path, p.Leaf, p.Root), Signed: strings.Split(strings.TrimSpace(p.Checkpoint), "\n"),
 	}
-	for _, r := range s.Law.Rules() {
-		if r.ID == p.Entry.Rule {
-			d.Rule = &r
-		}
-	}
+	d.Rule = s.rule(p.Entry.Rule)
 	if err := s.nameType(v, &d); err != nil {
 		return err
 	}
 	return v.render("record", v.t("访问记录：%s", v.t(d.Word)), d)
+}
+
+// rule is the rule of the law text with the name, nil if there is none.
+func (s *server) rule(id string) *access.Rule {
+	for _, r := range s.Law.Rules() {
+		if r.ID == id {
+			return &r
+		}
+	}
+	return nil
 }
 
 // nameType names the type and the fields of a record, which holds their keys.

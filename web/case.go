@@ -1,7 +1,9 @@
 package web
 
 import (
+	"encoding/base64"
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
 	"slices"
@@ -85,7 +87,9 @@ type useView struct {
 	Material string
 	Place    int
 	Act      string
-	Lines    []compared // of a comparison
+	Lines    []compared     // of a comparison
+	Drawn    []template.URL // pages of the document, each with who looks in it
+	CodeWord string
 	Party    string
 	Differs  int
 }
@@ -305,6 +309,7 @@ func (s *server) caseUse(v *visit) error {
 	if code := f.Get("code"); code != "" {
 		u.Holder = elicense.HolderRef{CodeType: elicense.HolderCodeType(f.Get("codeType")), Code: code}
 	}
+	u.Reveal = f["reveal"]
 	if u.Act == sharing.Compare {
 		u.Values = map[string]string{}
 		for k, x := range fieldsFrom(v.r) {
@@ -316,7 +321,10 @@ func (s *server) caseUse(v *visit) error {
 	if err != nil {
 		return v.again(err, func() error { return s.showCase(v, nil) })
 	}
-	used := &useView{Result: res, Material: u.Material, Act: u.Act, Place: -1}
+	used := &useView{Result: res, Material: u.Material, Act: u.Act, Place: -1, CodeWord: sharing.CodeWord(res.Code)}
+	for _, svg := range res.Pages {
+		used.Drawn = append(used.Drawn, template.URL("data:image/svg+xml;base64,"+base64.StdEncoding.EncodeToString(svg))) // drawn by the platform
+	}
 	if n, err := strconv.Atoi(f.Get("place")); err == nil {
 		used.Place = n
 	}
@@ -344,8 +352,11 @@ func (s *server) beside(v *visit, id elicense.CaseID, u sharing.Use, used *useVi
 	for _, f := range shown.Labels {
 		line := compared{Field: f, Likeness: used.Matches[f.Key], Stands: shown.Fields[f.Key]}
 		line.Pre, line.Mid, line.Post = apart(u.Values[f.Key], line.Stands)
-		if line.Likeness == sharing.Same {
+		switch {
+		case line.Likeness == sharing.Same:
 			line.Pre, line.Mid, line.Post = u.Values[f.Key], "", ""
+		case slices.Contains(shown.Masked, f.Key): // what differs can't be seen
+			line.Pre, line.Mid, line.Post = "", u.Values[f.Key], ""
 		}
 		if line.Likeness == sharing.Differs {
 			used.Differs++

@@ -41,7 +41,7 @@ var (
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
 		nav: []link{
-			{"/admin", "总览", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
+			{"/admin", "总览", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
 			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
@@ -55,7 +55,8 @@ var navFor = map[string][]elicense.Duty{
 	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft},
 	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
 	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
-	"/issue/matters": {elicense.DutyMatters}, "/admin/withdrawn": {elicense.DutyAudit, elicense.DutySupervise},
+	"/issue/matters": {elicense.DutyMatters}, "/admin/use": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
+	"/admin/withdrawn": {elicense.DutyAudit, elicense.DutySupervise},
 }
 
 // admits tells whether the desk is for the actor. It only says which pages to
@@ -179,6 +180,8 @@ func (s *server) routes() {
 	at(admin, "POST /admin/bases", s.basisAdd)
 	at(admin, "POST /admin/bases/{id}/repeal", s.basisRepeal)
 	at(admin, "GET /admin/withdrawn", s.withdrawn)
+	at(admin, "GET /admin/use", s.useFigures)
+	at(admin, "GET /admin/use/{list}", s.useCSV)
 	at(admin, "GET /admin/notices", s.notices)
 	at(admin, "GET /admin/records", s.records)
 	at(admin, "GET /admin/records/{id}", s.record)

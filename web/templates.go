@@ -108,7 +108,8 @@ func functions(lang string) template.FuncMap {
 		"day": func(x time.Time) string {
 			return stamp(x, map[string]string{chinese: "2006年1月2日", english: time.DateOnly}[lang])
 		},
-		"exact": func(x time.Time) string { return stamp(x, "2006-01-02 15:04:05") },
+		"clockof": func(x time.Time) string { return stamp(x, time.TimeOnly) },
+		"exact":   func(x time.Time) string { return stamp(x, "2006-01-02 15:04:05") },
 		"until": func(d elicense.Date) string {
 			if d == "" {
 				return t("长期")

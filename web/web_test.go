@@ -169,7 +169,7 @@ func TestEveryPageStandsUnderThePolicy(t *testing.T) {
 			"/window/cases/" + string(k.ID) + "?do=join", "/window/cases/" + string(k.ID) + "?do=hand", "/window/cases/" + string(k.ID) + "/paper/received",
 		},
 		"holder": {"/holder", "/holder/notices", "/holder/cases", "/holder/agreements", "/holder/rights", "/holder/rights?license=" + string(d.License), "/holder/apply/M04", "/holder/licenses/" + string(d.License), "/holder/licenses/" + string(d.License) + "/uses"},
-		"admin":  {"/admin", "/admin/types", "/admin/types/" + string(world.Type) + "/1", "/admin/matters", "/admin/bases", "/admin/notices", "/admin/rules", "/admin/units", "/admin/seals", "/admin/seals/trust", "/admin/seals/" + string(s.Seal)},
+		"admin":  {"/admin", "/admin/types", "/admin/types/" + string(world.Type) + "/1", "/admin/matters", "/admin/bases", "/admin/use", "/admin/use?from=2026-01-01", "/admin/notices", "/admin/rules", "/admin/units", "/admin/seals", "/admin/seals/trust", "/admin/seals/" + string(s.Seal)},
 		"audit":  {"/admin/withdrawn", "/admin/records", "/admin/records?by=case&key=" + string(k.ID)},
 	}
 	for login, paths := range pages {

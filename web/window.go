@@ -10,6 +10,7 @@ import (
 
 	"elicense"
 	"elicense/cases"
+	"elicense/sharing"
 )
 
 // The lists of the window: cases shown, and matters put first because the clerk
@@ -245,6 +246,14 @@ type myDayPage struct {
 	Came, Went []caseRow // received today; brought to an end today
 	Open, Late int
 	Stages     []stageCount
+	Uses       int
+	Refusals   []dayRefusal
+}
+
+// dayRefusal is one refusal of the clerk's day, with the reason of its rule.
+type dayRefusal struct {
+	sharing.Refused
+	Word, Reason, Next, Article string
 }
 
 type stageCount struct {
@@ -278,6 +287,18 @@ func (s *server) myDay(v *visit) error {
 	}
 	for _, st := range []cases.Stage{cases.Received, cases.Correcting, cases.Accepted, cases.Paused, cases.Decided} {
 		d.Stages = append(d.Stages, stageCount{st, count[st]})
+	}
+	day, err := s.Sharing.Day(v.r.Context(), v.who, today)
+	if err != nil {
+		return err
+	}
+	d.Uses = day.Uses
+	for _, r := range day.Refusals {
+		line := dayRefusal{Refused: r, Word: actWord(r.Act), Reason: "办理的内容不符合要求"}
+		if rule := s.rule(r.Rule); rule != nil {
+			line.Reason, line.Next, line.Article = rule.Reason, rule.Next, rule.Article
+		}
+		d.Refusals = append(d.Refusals, line)
 	}
 	return v.render("myday", v.t("我的一天"), d)
 }
