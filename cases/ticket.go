@@ -159,38 +159,57 @@ func (t *Ticket) judge(audience string, unit elicense.UnitCode, now time.Time) e
 // Errors: Forbidden for a ticket that is malformed, forged, not ours, too old or
 // used before, each on record; and those of Start.
 func (c *Cases) StartByTicket(ctx context.Context, actor *elicense.Actor, text string) (*Case, error) {
-	kid, t, signed, signature, bad := readTicket(text)
-	if bad == nil {
-		key, now, err := c.systemKey(ctx, actor.Account, kid)
-		switch {
-		case elicense.IsKind(err, elicense.NotFound):
-			bad = badTicket("办件票据的签名密钥没有登记，或已停用").Then("请系统管理员登记业务系统的公钥")
-		case err != nil:
-			return nil, err
-		case !gm.VerifyRaw(key, signed, signature):
-			bad = badTicket("办件票据的签名不对")
-		default:
-			bad = t.judge(c.Audience, actor.Unit, now)
-		}
+	_, t, err := c.proven(ctx, actor, text)
+	if elicense.IsKind(err, elicense.Forbidden) {
+		err = c.refuseTicket(ctx, actor, err)
 	}
-	if bad != nil {
-		return nil, c.refuseTicket(ctx, actor, bad)
+	if err != nil {
+		return nil, err
 	}
+	return c.start(ctx, actor, t.newCase(), BySystem, func(tx *store.Tx, k *Case) error { return t.spend(tx, actor.Account, k.ID) })
+}
+
+// proven believes a ticket of the system, signed with a key of its own, for this
+// platform, now; it returns the key's name too. Errors: Forbidden, which is not
+// on record yet.
+func (c *Cases) proven(ctx context.Context, system *elicense.Actor, text string) (string, *Ticket, error) {
+	kid, t, signed, signature, err := readTicket(text)
+	if err != nil {
+		return "", nil, err
+	}
+	key, now, err := c.systemKey(ctx, system.Account, kid)
+	if elicense.IsKind(err, elicense.NotFound) {
+		return "", nil, badTicket("办件票据的签名密钥没有登记，或已停用").Then("请系统管理员登记业务系统的公钥")
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if !gm.VerifyRaw(key, signed, signature) {
+		return "", nil, badTicket("办件票据的签名不对")
+	}
+	return kid, t, t.judge(c.Audience, system.Unit, now)
+}
+
+// newCase is the case the ticket describes.
+func (t *Ticket) newCase() NewCase {
 	n := NewCase{Number: t.Case, Matter: t.Matter, Purpose: t.Purpose, Facts: t.Facts, officer: t.Officer}
 	for _, p := range t.Parties {
 		n.Parties = append(n.Parties, Party{Role: p.Role, Ref: p.Holder, Proof: p.Proof})
 	}
-	return c.start(ctx, actor, n, BySystem, func(tx *store.Tx, k *Case) error {
-		if _, err := tx.Exec(`DELETE FROM case_ticket WHERE expires < $1`, tx.Now().Add(-clockSlack)); err != nil {
-			return err
-		}
-		used, err := tx.Exec(`INSERT INTO case_ticket (issuer, number, case_id, expires) VALUES ($1, $2, $3, $4) ON CONFLICT (issuer, number) DO NOTHING`,
-			actor.Account, t.Number, k.ID, time.Unix(t.Expires, 0))
-		if err == nil && used == 0 {
-			return badTicket("办件票据已经用过")
-		}
+	return n
+}
+
+// spend uses the ticket's number up.
+func (t *Ticket) spend(tx *store.Tx, system elicense.AccountID, id elicense.CaseID) error {
+	if _, err := tx.Exec(`DELETE FROM case_ticket WHERE expires < $1`, tx.Now().Add(-clockSlack)); err != nil {
 		return err
-	})
+	}
+	used, err := tx.Exec(`INSERT INTO case_ticket (issuer, number, case_id, expires) VALUES ($1, $2, $3, $4) ON CONFLICT (issuer, number) DO NOTHING`,
+		system, t.Number, id, time.Unix(t.Expires, 0))
+	if err == nil && used == 0 {
+		return badTicket("办件票据已经用过")
+	}
+	return err
 }
 
 // refuseTicket puts the refusal of a ticket on record.
@@ -223,27 +242,13 @@ var keyID = regexp.MustCompile(`^[0-9A-Za-z._-]{1,40}$`)
 //
 // Errors: Invalid; Forbidden; NotFound for an account that is no system.
 func (c *Cases) PutSystemKey(ctx context.Context, actor *elicense.Actor, login, id string, pem []byte, end bool) error {
-	build := func(*store.Tx) (access.Request, error) {
-		return access.Request{
-			Actor: actor, Act: access.SystemKeep, On: access.Thing{Kind: "System", ID: "key"},
-			Note: access.Note{Detail: map[string]string{"act": "system-key"}},
-		}, nil
-	}
-	return c.guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+	return c.keepSystem(ctx, actor, login, "system-key", end, func(tx *store.Tx, system *org.Account) error {
 		if !keyID.MatchString(id) {
 			return elicense.E(elicense.Invalid, "密钥的名称只用字母、数字、点、横线，最多40位").At("keyId")
 		}
-		account, err := org.AccountByLogin(tx, login)
-		if err != nil {
-			return err
-		}
-		if account.Kind != elicense.System {
-			return elicense.E(elicense.NotFound, "没有这个业务系统").At("system")
-		}
-		p.Note.Detail = map[string]string{"act": "system-key", "system": string(account.ID), "end": fmt.Sprint(end)}
-		k := SystemKey{Account: account.ID, ID: id, PEM: pem, Since: tx.Now()}
+		k := SystemKey{Account: system.ID, ID: id, PEM: pem, Since: tx.Now()}
 		if end {
-			old, err := systemKey(tx, account.ID, id)
+			old, err := systemKey(tx, system.ID, id)
 			if err != nil {
 				return err
 			}
@@ -252,10 +257,31 @@ func (c *Cases) PutSystemKey(ctx context.Context, actor *elicense.Actor, login, 
 		} else if _, err := gm.ParsePublicKey(pem); err != nil {
 			return elicense.E(elicense.Invalid, "读不出SM2公钥，要PEM格式").At("key").Because(err)
 		}
-		_, err = tx.Exec(`INSERT INTO system_key (account, key_id, key, since, ended, mac) VALUES ($1, $2, $3, $4, $5, $6)
+		_, err := tx.Exec(`INSERT INTO system_key (account, key_id, key, since, ended, mac) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (account, key_id) DO UPDATE SET key = excluded.key, since = excluded.since, ended = excluded.ended, mac = excluded.mac`,
 			k.Account, k.ID, k.PEM, k.Since, optional(k.Ended), tx.MAC("system_key", k.row(), k.parts()...))
 		return err
+	})
+}
+
+// keepSystem changes what is registered of a business system.
+func (c *Cases) keepSystem(ctx context.Context, actor *elicense.Actor, login, what string, end bool, change func(*store.Tx, *org.Account) error) error {
+	build := func(*store.Tx) (access.Request, error) {
+		return access.Request{
+			Actor: actor, Act: access.SystemKeep, On: access.Thing{Kind: "System", ID: "key"},
+			Note: access.Note{Detail: map[string]string{"act": what}},
+		}, nil
+	}
+	return c.guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+		system, err := org.AccountByLogin(tx, login)
+		if err != nil {
+			return err
+		}
+		if system.Kind != elicense.System {
+			return elicense.E(elicense.NotFound, "没有这个业务系统").At("system")
+		}
+		p.Note.Detail = map[string]string{"act": what, "system": string(system.ID), "end": fmt.Sprint(end)}
+		return change(tx, system)
 	})
 }
 

@@ -355,6 +355,17 @@ func (s *server) systemKey(ctx context.Context, who *elicense.Actor, in *struct 
 	return yes, s.Cases.PutSystemKey(ctx, who, in.Login, in.Body.ID, []byte(in.Body.Key), in.Body.End)
 }
 
+func (s *server) systemOrigin(ctx context.Context, who *elicense.Actor, in *struct {
+	Login string `path:"login" maxLength:"64"`
+	Body  struct {
+		Origin string `json:"origin" doc:"协议、主机和端口，如https://oa.example.gov.cn"`
+		End    bool   `json:"end,omitempty" doc:"停用这个来源"`
+	}
+},
+) (*body[done], error) {
+	return yes, s.Cases.PutSystemOrigin(ctx, who, in.Login, in.Body.Origin, in.Body.End)
+}
+
 // Statutory disclosure.
 
 type disclosureIn struct {

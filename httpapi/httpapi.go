@@ -139,6 +139,7 @@ func (s *server) routes() {
 	op(s, post, "/bases", "add-basis", "登记依据", s.addBasis, created)
 	op(s, post, "/bases/{id}/repeal", "repeal-basis", "登记依据失效，引用它的事项都生成任务", s.repealBasis)
 	op(s, post, "/systems/{login}/keys", "system-key", "登记或停用业务系统签办件票据的公钥", s.systemKey, created)
+	op(s, post, "/systems/{login}/origins", "system-origin", "登记或停用可以嵌入办件页面的网页来源", s.systemOrigin, created)
 	op(s, post, "/cases", "open-case", "开办件（收件）", s.openCase, created)
 	op(s, get, "/cases/{id}", "case", "一个办件", s.getCase)
 	op(s, get, "/cases/{id}/materials", "materials", "核对材料", s.materials)

@@ -278,7 +278,7 @@ func (c *checker) rows(ctx context.Context) error {
 		}{
 			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType},
-			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"system key", cases.EachSystemKey},
+			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame},
 		} {
 			err := room.each(tx, func(id string, err error) error {
 				c.sum.Rows++

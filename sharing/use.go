@@ -25,6 +25,7 @@ type Use struct {
 	Fields   []string           // empty is all the matter needs
 	Values   map[string]string  // to compare, by field key
 	Reveal   []string           // query: sensitive fields shown in full; the record names them
+	Officer  string             // whom a business system's ticket names; stands in the watermark
 }
 
 // The acts of a use.
@@ -117,7 +118,8 @@ func (s *Sharing) Use(ctx context.Context, actor *elicense.Actor, id elicense.Ca
 		}
 	}
 	res.Receipt = answer
-	mark := fmt.Sprintf("%s %s %s %s", actor.UnitName, actor.Name, k.Number, s.now().In(elicense.Shanghai).Format("2006-01-02 15:04"))
+	who := strings.TrimSpace(actor.Name + " " + u.Officer)
+	mark := fmt.Sprintf("%s %s %s %s", actor.UnitName, who, k.Number, s.now().In(elicense.Shanghai).Format("2006-01-02 15:04"))
 	res.Watermark = mark
 	if u.Act == View && res.file != "" {
 		if res.Pages, err = s.marked(ctx, res.file, res.digest, mark); err != nil {

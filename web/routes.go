@@ -92,6 +92,11 @@ func (s *server) routes() {
 	s.mux.Handle("GET /ca/root.pem", s.handle(public, s.authorityRoot))
 	s.mux.Handle("GET /ca/list.crl", s.limited(s.handle(public, s.authorityList)))
 	s.mux.Handle("POST /tsa", s.limited(sealing.TimeHandler(s.Seals.TimeAuthority)))
+	at(public, "GET /frame/{system}", s.frameOpening)
+	at(public, "GET /frame/{system}/{case}", s.frameAgain)
+	at(public, "POST /frame/{system}", s.frameOpen)
+	at(public, "POST /frame/{system}/{case}", s.frameDo)
+	at(public, "POST /frame/{system}/{case}/look", s.frameLook)
 	at(public, "/", func(*visit) error { return errNoPage() })
 
 	at(holder, "GET /holder", s.folder)

@@ -125,10 +125,11 @@ func functions(lang string) template.FuncMap {
 			}
 			return t("长期")
 		},
-		"mask":  func(s string) string { return access.MaskCode(s, 6, 4) },
-		"code":  codeGroups,
-		"ident": identGroups,
-		"join":  func(list []string) string { return strings.Join(tAll(t, list), t("、")) },
+		"maskname": access.MaskName,
+		"mask":     func(s string) string { return access.MaskCode(s, 6, 4) },
+		"code":     codeGroups,
+		"ident":    identGroups,
+		"join":     func(list []string) string { return strings.Join(tAll(t, list), t("、")) },
 		"lines": func(s string) []string {
 			if strings.HasPrefix(s, "data:image/") {
 				return []string{t("照片（见照面）")}
@@ -140,6 +141,7 @@ func functions(lang string) template.FuncMap {
 		"plain":     func(s elicense.Status) template.HTML { return chip(statusLook[s], t(s.Chinese()), false) },
 		"overlay":   func(w string) template.HTML { return chip(overlayLook[w], t(w), true) },
 		"need":      func(n sharing.Need) template.HTML { return chip(needLook[n], t(needWords[n]), false) },
+		"needword":  func(n sharing.Need) string { return t(needWords[n]) },
 		"needclass": func(n sharing.Need) string { return needLook[n].matClass },
 		"needicon":  func(n sharing.Need) template.HTML { return icon(needLook[n].shape) },
 		"draftchip": func(s issuance.State) template.HTML { return chip(draftLook[s], t(s.Chinese()), true) },

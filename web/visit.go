@@ -133,6 +133,13 @@ func (v *visit) again(err error, page func() error) error {
 func (v *visit) fail(err error) {
 	v.refuse(err)
 	d := v.desk
+	if d == framed { // which has no place for the head of a desk
+		if err := v.render("frame", v.t(titleOf[v.refusal.Kind]), framePage{System: v.r.PathValue("system")}); err != nil {
+			v.Log.ErrorContext(v.r.Context(), "error page failed", "request", v.request, "err", err)
+			http.Error(v.w, v.refusal.Text, statusOf[v.refusal.Kind])
+		}
+		return
+	}
 	if !d.admits(v.who) || v.who.Kind == elicense.Public {
 		v.desk = public
 	}

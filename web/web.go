@@ -66,6 +66,7 @@ type server struct {
 	sessions *scs.SessionManager
 	pages    map[string]*templates // by language
 	mux      *http.ServeMux
+	frames   *org.Limiter
 }
 
 // The life of a session (Art. 17): half an hour without use, half a day in all.
@@ -85,8 +86,12 @@ func Mount(mux *http.ServeMux, c Config) error {
 		s.pages[lang] = t
 	}
 	s.sessions = s.newSessions()
+	s.frames = newFrames(c.Now)
 	s.routes()
 	cross := http.NewCrossOriginProtection()
+	// The pages of business systems post tickets into frames from origins of their
+	// own; frameOpen asks for theirs.
+	cross.AddInsecureBypassPattern("POST /frame/{system}")
 	cross.SetDenyHandler(s.handle(public, func(*visit) error { return errCrossOrigin() }))
 	mux.Handle("/", secured(s.sessions.LoadAndSave(cross.Handler(s.mux))))
 	mux.Handle("GET /assets/", secured(assetHandler()))
