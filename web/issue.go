@@ -339,12 +339,21 @@ func (s *server) draftFace(v *visit) error {
 	return pageOf(v, svgs, err)
 }
 
+// seq is the state of a draft that a form was made from.
+func (v *visit) seq() (int64, error) {
+	seq, err := strconv.ParseInt(v.r.PostFormValue("seq"), 10, 64)
+	if err != nil {
+		return 0, elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(err)
+	}
+	return seq, nil
+}
+
 // draftReview is the reviewer's decision, or the drafter's to drop a draft.
 func (s *server) draftReview(v *visit) error {
 	id := elicense.DraftID(v.r.PathValue("id"))
-	seq, err := strconv.ParseInt(v.r.PostFormValue("seq"), 10, 64)
+	seq, err := v.seq()
 	if err != nil {
-		return elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(err)
+		return err
 	}
 	next := "/issue"
 	switch v.r.PostFormValue("do") {
@@ -391,7 +400,7 @@ func (s *server) draftEdit(v *visit) error {
 func (s *server) draftSave(v *visit) error {
 	id := elicense.DraftID(v.r.PathValue("id"))
 	form := short("draft/" + string(id))
-	seq, err := strconv.ParseInt(v.r.PostFormValue("seq"), 10, 64)
+	seq, err := v.seq()
 	if err == nil {
 		_, err = s.Issuer.Edit(v.r.Context(), v.who, id, seq, holdersFrom(v.r), fieldsFrom(v.r))
 	}

@@ -68,9 +68,18 @@ func (d *desk) admits(a *elicense.Actor) bool {
 	return a.Kind == d.kind && (len(d.duties) == 0 || slices.ContainsFunc(d.duties, a.Has))
 }
 
+// route is a line of the table of pages.
+type route struct {
+	desk    *desk
+	pattern string
+}
+
 // routes is every page on one screen.
 func (s *server) routes() {
-	at := func(d *desk, pattern string, h func(*visit) error) { s.mux.Handle(pattern, s.handle(d, h)) }
+	at := func(d *desk, pattern string, h func(*visit) error) {
+		s.mux.Handle(pattern, s.handle(d, h))
+		s.table = append(s.table, route{d, pattern})
+	}
 
 	at(public, "GET /{$}", s.home)
 	at(public, "GET /check", s.checkForm)

@@ -67,6 +67,7 @@ type server struct {
 	pages    map[string]*templates // by language
 	mux      *http.ServeMux
 	frames   *org.Limiter
+	table    []route // as routes lists them
 }
 
 // The life of a session (Art. 17): half an hour without use, half a day in all.
