@@ -180,3 +180,9 @@ func company(prefix string, n int) string {
 	}
 	return ""
 }
+
+// Trainee is a clerk of the hall who practises on the demo: an account of his own,
+// so that what he has done is told from what others did.
+func (d *Data) Trainee(login string) org.Staff {
+	return d.member(login, "练习员", "zwfw-gl", 199, elicense.DutyWindow)
+}

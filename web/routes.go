@@ -35,7 +35,7 @@ var (
 	}
 	window = &desk{
 		name: "window", title: "窗口", path: "/window", kind: elicense.Staff, duties: []elicense.Duty{elicense.DutyWindow},
-		nav: []link{{"/window/new", "新办件", ""}, {"/window", "我的办件", ""}, {"/window/day", "我的一天", ""}, {"/window/notices", "消息", ""}},
+		nav: []link{{"/window/new", "新办件", ""}, {"/window", "我的办件", ""}, {"/window/day", "我的一天", ""}, {"/window/notices", "消息", ""}, {"/window/practice", "练习", ""}},
 	}
 	admin = &desk{
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
@@ -179,6 +179,9 @@ func (s *server) routes() {
 	at(window, "GET /window/cases/{id}/materials/{place}/file", s.attached)
 	at(window, "GET /window/cases/{id}/paper/{kind}", s.windowPaper)
 	at(window, "GET /window/day", s.myDay)
+	at(window, "GET /window/practice", s.practice)
+	at(window, "POST /window/practice", s.practiceBegin)
+	at(window, "POST /window/practice/end", s.practiceEnd)
 	at(window, "GET /window/notices", s.notices)
 	at(window, "GET /window/cases/{id}/uses/{record}/receipt", s.receipt)
 

@@ -16,7 +16,11 @@ func (s *server) newSessions() *scs.SessionManager {
 	m := scs.New()
 	m.Store = s.Sessions
 	m.Lifetime, m.IdleTimeout = sessionLife, sessionIdle
-	m.Cookie.Name, m.Cookie.HttpOnly, m.Cookie.SameSite = "elicense", true, http.SameSiteLaxMode
+	m.Cookie.Name = "elicense"
+	if s.training {
+		m.Cookie.Name = practiceCookie
+	}
+	m.Cookie.HttpOnly, m.Cookie.SameSite = true, http.SameSiteLaxMode
 	m.Cookie.Secure = strings.HasPrefix(s.PublicURL, "https:")
 	m.ErrorFunc = func(w http.ResponseWriter, r *http.Request, err error) {
 		s.handle(public, func(*visit) error { return err }).ServeHTTP(w, r)

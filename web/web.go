@@ -8,12 +8,15 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
+	"elicense"
 	"elicense/access"
 	"elicense/cases"
 	"elicense/catalog"
@@ -54,6 +57,9 @@ type Config struct {
 	// password of all of them; empty outside the demo.
 	Demo         []DemoAccount
 	DemoPassword string
+	// Practice opens the platform clerks practise on and makes an account on it for
+	// who asks; nil where there is none.
+	Practice func(context.Context) (*Practice, elicense.AccountID, error)
 }
 
 // DemoAccount is an account of the demo, as the sign-in page shows it.
@@ -67,7 +73,9 @@ type server struct {
 	pages    map[string]*templates // by language
 	mux      *http.ServeMux
 	frames   *org.Limiter
-	table    []route // as routes lists them
+	training bool                     // this is the platform clerks practise on
+	trained  atomic.Pointer[Practice] // of those who practise now
+	table    []route                  // as routes lists them
 }
 
 // The life of a session (Art. 17): half an hour without use, half a day in all.
@@ -78,23 +86,36 @@ const (
 
 // Mount adds the pages to mux, under /.
 func Mount(mux *http.ServeMux, c Config) error {
-	s := &server{Config: c, pages: map[string]*templates{}, mux: http.NewServeMux()}
+	s, err := newServer(c, false)
+	if err != nil {
+		return err
+	}
+	mux.Handle("/", secured(s.apart(s.handler())))
+	mux.Handle("GET /assets/", secured(assetHandler()))
+	return nil
+}
+
+func newServer(c Config, training bool) (*server, error) {
+	s := &server{Config: c, pages: map[string]*templates{}, mux: http.NewServeMux(), training: training}
 	for _, lang := range []string{chinese, english} {
 		t, err := parse(lang)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		s.pages[lang] = t
 	}
 	s.sessions = s.newSessions()
 	s.frames = newFrames(c.Now)
 	s.routes()
+	return s, nil
+}
+
+// handler are the pages with their sessions.
+func (s *server) handler() http.Handler {
 	cross := http.NewCrossOriginProtection()
 	// The pages of business systems post tickets into frames from origins of their
 	// own; frameOpen asks for theirs.
 	cross.AddInsecureBypassPattern("POST /frame/{system}")
 	cross.SetDenyHandler(s.handle(public, func(*visit) error { return errCrossOrigin() }))
-	mux.Handle("/", secured(s.sessions.LoadAndSave(cross.Handler(s.mux))))
-	mux.Handle("GET /assets/", secured(assetHandler()))
-	return nil
+	return s.sessions.LoadAndSave(cross.Handler(s.mux))
 }

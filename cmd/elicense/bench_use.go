@@ -347,7 +347,7 @@ func (b *benchPlatform) serve(ctx context.Context) error {
 			return err
 		}
 	}
-	handler, err := (&serveCmd{}).handler(b.p)
+	handler, err := (&serveCmd{}).handler(b.p, nil)
 	if err != nil {
 		return err
 	}

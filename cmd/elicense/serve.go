@@ -161,7 +161,9 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	defer background.Wait()
 	defer stop()
 
-	handler, err := c.handler(p)
+	training := c.newPractice(p)
+	defer training.close()
+	handler, err := c.handler(p, training)
 	if err != nil {
 		return err
 	}
@@ -218,7 +220,7 @@ func (c *serveCmd) greet(l net.Listener) {
 }
 
 // handler is the platform's public face: health, API, desks.
-func (c *serveCmd) handler(p *platform) (http.Handler, error) {
+func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.ready)
@@ -226,11 +228,9 @@ func (c *serveCmd) handler(p *platform) (http.Handler, error) {
 		Org: p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing,
 		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Now: p.clock.Now, Log: p.log, Version: version(),
 	})
-	pages := web.Config{
-		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Catalog: p.catalog,
-		Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Receipts: p.receipts, Verifier: p.verifier,
-		Oversight: oversight.New(p.db, p.guard), Notices: notice.NewBox(p.db), Calendar: workday.Default(), Now: p.clock.Now, Log: p.log,
-		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), Drawer: catalog.NewDrawer(p.fonts),
+	pages := c.pages(p)
+	if training != nil {
+		pages.Practice = training.open
 	}
 	if c.Demo {
 		pages.DemoPassword = demo.Password
@@ -239,6 +239,16 @@ func (c *serveCmd) handler(p *platform) (http.Handler, error) {
 		}
 	}
 	return mux, web.Mount(mux, pages)
+}
+
+// pages is what the pages of a platform answer from.
+func (c *serveCmd) pages(p *platform) web.Config {
+	return web.Config{
+		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Catalog: p.catalog,
+		Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Receipts: p.receipts, Verifier: p.verifier,
+		Oversight: oversight.New(p.db, p.guard), Notices: notice.NewBox(p.db), Calendar: workday.Default(), Now: p.clock.Now, Log: p.log,
+		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), Drawer: catalog.NewDrawer(p.fonts),
+	}
 }
 
 // ready tells whether the platform can answer: the database can be read and the
