@@ -106,7 +106,7 @@ func openPlatform(ctx context.Context, at place, publicURL string, log *slog.Log
 
 // letGarbageGrow has the collector run when the heap is five times what lives,
 // unless GOGC says otherwise. What lives is some tens of MB; collecting it
-// whenever it has doubled takes a tenth of the processor under load.
+// whenever it has doubled takes some 5% of the processor under load.
 func letGarbageGrow() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
