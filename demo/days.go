@@ -75,8 +75,76 @@ func (d *Data) days(ctx context.Context, p Platform, a *actors, clock *Clock, no
 				}
 			}
 		}
+		if n < len(applicants) {
+			clock.set(day.Start().Add(15 * time.Hour))
+			if err := d.apply(ctx, p, a, applicants[n], n == len(applicants)-1); err != nil {
+				return fmt.Errorf("application of %s: %w", applicants[n].login, err)
+			}
+		}
 	}
 	return nil
+}
+
+// applicants apply online (Art. 11), one a day; the last one's application waits in
+// the queue.
+var applicants = []applicant{
+	{"store", "window2-gl", "M04"}, {"lin", "window-civil", "M15"}, {"canteen", "window2-gl", "M04"}, {"chen", "window-civil", "M15"},
+}
+
+type applicant struct {
+	login, clerk string
+	matter       elicense.MatterCode
+}
+
+// apply takes an application from the holder's phone to the window's decision: his
+// licenses with his agreement, the rest uploaded.
+func (d *Data) apply(ctx context.Context, p Platform, a *actors, by applicant, waits bool) error {
+	holder, err := a.get(ctx, by.login)
+	if err != nil {
+		return err
+	}
+	ref := d.person("p2")
+	switch by.login {
+	case "store":
+		ref = d.enterprise("e4")
+	case "canteen":
+		ref = d.enterprise("e1")
+	case "chen":
+		ref = d.person("p1")
+	}
+	k, err := p.Cases.Apply(ctx, holder, cases.NewCase{Matter: by.matter, Parties: []cases.Party{{Role: "申请人", Ref: ref}}})
+	if err != nil {
+		return err
+	}
+	list, err := p.Sharing.OwnMaterials(ctx, holder, k.ID)
+	if err != nil {
+		return err
+	}
+	for _, st := range list {
+		switch {
+		case st.Need == sharing.Have || st.Need == sharing.Look:
+			err = p.Sharing.Give(ctx, holder, k.ID, st.Place, sharing.Giving{Way: cases.ByLicense})
+		case st.Material.Way == cases.Form:
+			err = p.Sharing.Give(ctx, holder, k.ID, st.Place, sharing.Giving{Way: cases.ByForm})
+		default:
+			err = p.Cases.Attach(ctx, holder, k.ID, st.Place, "照片.png", scan)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", st.Material.Name, err)
+		}
+	}
+	if _, err := p.Cases.OwnMove(ctx, holder, k.ID, cases.Send, cases.Doing{}); err != nil || waits {
+		return err
+	}
+	clerk, err := a.get(ctx, by.clerk)
+	if err != nil {
+		return err
+	}
+	if _, err := p.Cases.Do(ctx, clerk, k.ID, cases.Take, cases.Doing{}); err != nil {
+		return err
+	}
+	_, err = p.Sharing.Accept(ctx, p.Cases, clerk, k.ID)
+	return err
 }
 
 // serve takes the i-th case of a window to its end.
