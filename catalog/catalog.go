@@ -204,17 +204,36 @@ func New(db *store.DB, guard *access.Guard) *Catalog { return &Catalog{db, guard
 // Errors: Invalid naming the field; Forbidden; Conflict.
 func (c *Catalog) Propose(ctx context.Context, actor *elicense.Actor, t *Type) error {
 	t.normalize()
-	if err := t.check(); err != nil {
-		return err
+	return c.propose(ctx, actor, t, t.check())
+}
+
+// ProposeText is Propose for an entry whose face is sent as the text of a
+// template.
+//
+// Errors: Invalid naming the field; TooLarge; Forbidden; Conflict.
+func (c *Catalog) ProposeText(ctx context.Context, actor *elicense.Actor, t *Type, template []byte) error {
+	f, wrong := ParseFace(template)
+	if t.Face = f; wrong == nil {
+		return c.Propose(ctx, actor, t)
 	}
+	t.normalize()
+	return c.propose(ctx, actor, t, wrong)
+}
+
+// propose enters t, unless something is wrong with it, which is told to nobody
+// the law refuses.
+func (c *Catalog) propose(ctx context.Context, actor *elicense.Actor, t *Type, wrong error) error {
 	build := func(*store.Tx) (access.Request, error) {
 		return access.Request{
 			Actor: actor, Act: access.TypePropose,
 			On:   access.Thing{Kind: "Type", ID: string(t.Code), Attr: access.Attr{"unit": string(t.Unit)}},
-			Note: access.Note{LicenseType: t.Code},
+			Note: access.Note{LicenseType: noted(t.Code)},
 		}, nil
 	}
 	return c.guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+		if wrong != nil {
+			return wrong
+		}
 		last, err := latest(tx, t.Code)
 		if err != nil && !elicense.IsKind(err, elicense.NotFound) {
 			return err
@@ -235,15 +254,21 @@ func (c *Catalog) Propose(ctx context.Context, actor *elicense.Actor, t *Type) e
 	})
 }
 
+// noted is a type code as the record keeps it: what has not its form was typed, and
+// may be anything.
+func noted(code elicense.TypeCode) elicense.TypeCode {
+	if !code.Valid() {
+		return ""
+	}
+	return code
+}
+
 // Decide publishes a proposed version or returns it with a remark.
 //
 // Errors: Forbidden; NotFound; Conflict if it is not waiting, or if a published
 // type of another code has the same name.
 func (c *Catalog) Decide(ctx context.Context, actor *elicense.Actor, code elicense.TypeCode, version int, publish bool, remark string) error {
 	remark = strings.TrimSpace(remark)
-	if !publish && remark == "" {
-		return elicense.E(elicense.Invalid, "退回要写明原因").At("remark")
-	}
 	build := func(tx *store.Tx) (access.Request, error) {
 		t, err := c.version(tx, code, version)
 		proposer := ""
@@ -255,10 +280,13 @@ func (c *Catalog) Decide(ctx context.Context, actor *elicense.Actor, code elicen
 		return access.Request{
 			Actor: actor, Act: access.TypePublish,
 			On:   access.Thing{Kind: "Type", ID: string(code), Attr: access.Attr{"proposer": proposer}},
-			Note: access.Note{LicenseType: code, Detail: map[string]string{"version": fmt.Sprint(version), "publish": fmt.Sprint(publish)}},
+			Note: access.Note{LicenseType: noted(code), Detail: map[string]string{"version": fmt.Sprint(version), "publish": fmt.Sprint(publish)}},
 		}, nil
 	}
 	return c.guard.Write(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
+		if !publish && remark == "" {
+			return elicense.E(elicense.Invalid, "退回要写明原因").At("remark")
+		}
 		t, err := c.version(tx, code, version)
 		if err != nil {
 			return err

@@ -138,12 +138,6 @@ const maxName = 30 // characters around a seal
 // Errors: Invalid, Forbidden.
 func (r *Register) Apply(ctx context.Context, actor *elicense.Actor, a Application) (*Seal, error) {
 	a.Name, a.Line = strings.TrimSpace(a.Name), strings.TrimSpace(a.Line)
-	if n := len([]rune(a.Name)); n > maxName {
-		return nil, elicense.E(elicense.Invalid, "印章名称最多%d个字", maxName).At("name")
-	}
-	if n := len([]rune(a.Line)); n > 12 {
-		return nil, elicense.E(elicense.Invalid, "专用章的用途最多%d个字", 12).At("line")
-	}
 	var made *Seal
 	build := func(*store.Tx) (access.Request, error) {
 		return access.Request{
@@ -151,6 +145,12 @@ func (r *Register) Apply(ctx context.Context, actor *elicense.Actor, a Applicati
 		}, nil
 	}
 	err := r.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+		if n := len([]rune(a.Name)); n > maxName {
+			return elicense.E(elicense.Invalid, "印章名称最多%d个字", maxName).At("name")
+		}
+		if n := len([]rune(a.Line)); n > 12 {
+			return elicense.E(elicense.Invalid, "专用章的用途最多%d个字", 12).At("line")
+		}
 		u, err := org.UnitOf(tx, actor.Unit)
 		if err != nil {
 			return err
@@ -180,18 +180,23 @@ func (r *Register) Make(ctx context.Context, actor *elicense.Actor, id elicense.
 	if r.Draw == nil {
 		return elicense.E(elicense.Unavailable, "字体缺失：这台机器没有中文字体，不能制作印章").Then("请管理员安装字体后重启")
 	}
+	var made Seal
 	entry, unit, err := r.read(ctx, id)
-	if err != nil {
+	if err != nil && !elicense.IsKind(err, elicense.NotFound) {
 		return err
 	}
-	if entry.State != Applied {
-		return errState(entry.State)
-	}
-	made := *entry
-	if err := r.make(ctx, &made, unit); err != nil {
-		return fmt.Errorf("make seal %s: %w", id, err)
+	// A key is made for nobody the law refuses; change decides again, records, and
+	// says what is wrong with the rest.
+	if err == nil && entry.State == Applied && r.Guard.Ask(actor, access.SealManage, thing(id, entry), nil) == nil {
+		made = *entry
+		if err := r.make(ctx, &made, unit); err != nil {
+			return fmt.Errorf("make seal %s: %w", id, err)
+		}
 	}
 	return r.change(ctx, actor, access.SealManage, id, Made, "", func(e *Seal) error {
+		if made.Content == nil {
+			return elicense.E(elicense.Conflict, "印章刚被改动，没有办成").Then("请刷新后核对")
+		}
 		e.Key, e.Cert, e.Content, e.ValidTo = made.Key, made.Cert, made.Content, made.ValidTo
 		return nil
 	})
@@ -206,17 +211,17 @@ func (r *Register) Make(ctx context.Context, actor *elicense.Actor, id elicense.
 // Conflict.
 func (r *Register) Move(ctx context.Context, actor *elicense.Actor, id elicense.SealID, to State, remark string) error {
 	remark = strings.TrimSpace(remark)
-	if remark == "" && (to == Refused || to == Disabled || to == Cancelled) {
-		return elicense.E(elicense.Invalid, "要写明原因").At("remark").Then("请填写原因再提交")
-	}
 	act := access.SealManage
 	if to == Disabled || to == Cancelled {
 		act = access.SealStop
 	}
-	if to == Made || to == Applied {
-		return elicense.E(elicense.Invalid, "印章要由制作或导入产生").At("state")
-	}
 	return r.change(ctx, actor, act, id, to, remark, func(e *Seal) error {
+		if remark == "" && (to == Refused || to == Disabled || to == Cancelled) {
+			return elicense.E(elicense.Invalid, "要写明原因").At("remark").Then("请填写原因再提交")
+		}
+		if to == Made {
+			return elicense.E(elicense.Invalid, "印章要由制作或导入产生").At("state")
+		}
 		if to == Enabled {
 			if _, err := r.usable(e); err != nil {
 				return err
@@ -230,20 +235,37 @@ func errState(s State) error {
 	return elicense.E(elicense.Conflict, "印章现在是“%s”，不能这样办理", s.Chinese()).Then("请刷新后核对")
 }
 
+// thing is a seal as the law text sees it; an empty entry stands for one that is
+// not there.
+func thing(id elicense.SealID, e *Seal) access.Thing {
+	return access.Thing{Kind: "Seal", ID: string(id), Attr: access.Attr{"unit": string(e.Unit), "applicant": string(e.Applicant)}}
+}
+
+// noted is what the record says of a step: what has not the form of a seal's number
+// or is no state was typed, and may be anything.
+func noted(id elicense.SealID, to State) map[string]string {
+	detail := map[string]string{}
+	if elicense.ValidID(id) {
+		detail["seal"] = string(id)
+	}
+	if stateWords[to] != "" {
+		detail["state"] = string(to)
+	}
+	return detail
+}
+
 // change moves a seal to a state under the Guard.
 func (r *Register) change(ctx context.Context, actor *elicense.Actor, act access.Act, id elicense.SealID, to State, remark string, edit func(*Seal) error) error {
 	build := func(tx *store.Tx) (access.Request, error) {
-		unit, applicant := "", ""
 		e, err := of(tx, id)
-		if err == nil {
-			unit, applicant = string(e.Unit), string(e.Applicant)
-		} else if !elicense.IsKind(err, elicense.NotFound) {
+		if elicense.IsKind(err, elicense.NotFound) {
+			e, err = &Seal{}, nil
+		}
+		if err != nil {
 			return access.Request{}, err
 		}
 		return access.Request{
-			Actor: actor, Act: act,
-			On:   access.Thing{Kind: "Seal", ID: string(id), Attr: access.Attr{"unit": unit, "applicant": applicant}},
-			Note: access.Note{Detail: map[string]string{"seal": string(id), "state": string(to)}},
+			Actor: actor, Act: act, On: thing(id, e), Note: access.Note{Detail: noted(id, to)},
 		}, nil
 	}
 	return r.Guard.Write(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
@@ -273,41 +295,23 @@ func (r *Register) change(ctx context.Context, actor *elicense.Actor, act access
 // Import takes in a seal that was made elsewhere, as a GB/T 38540 file, for a
 // unit whose signing key a keeper holds under the name key.
 //
-// Errors: Invalid with the reason the file can't be registered; Forbidden.
+// Errors: Invalid with the reason the file can't be registered; TooLarge;
+// Forbidden.
 func (r *Register) Import(ctx context.Context, actor *elicense.Actor, unit elicense.UnitCode, file []byte, key string) (*Seal, error) {
-	bad := func(cause error, text string, args ...any) error {
-		return elicense.E(elicense.Invalid, text, args...).At("file").Then("请从制章系统重新导出印章文件").Because(cause)
-	}
-	s, err := seal.Parse(file)
-	if err != nil {
-		return nil, bad(err, "文件不是符合 GB/T 38540 的印章")
-	}
-	trust, err := r.Trust(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if problem := r.foreign(s, trust); problem != "" {
-		return nil, bad(nil, "%s", problem)
-	}
-	signer, err := r.Keys.Open(key)
-	if err != nil {
-		return nil, elicense.E(elicense.Invalid, "密钥保管方没有这个密钥").At("key").Because(err)
-	}
-	cert := certificateOf(s, signer)
-	if cert == nil {
-		return nil, elicense.E(elicense.Invalid, "印章列明的用章人证书都不是这个密钥的").At("key").Then("请核对密钥名称，或请制章系统列入本单位的证书")
-	}
-	made := &Seal{Unit: unit, Name: s.Name, Key: key, Cert: cert.DER, Content: file, State: Made, Source: Imported, ValidTo: s.To}
-	if _, to := cert.Validity(); to.Before(made.ValidTo) {
-		made.ValidTo = to
+	on := access.Thing{Kind: "Seal", Attr: access.Attr{"unit": string(unit), "applicant": ""}}
+	var made *Seal
+	var number string
+	var wrong error
+	if r.Guard.Ask(actor, access.SealManage, on, nil) == nil { // the keeper is asked for nobody the law refuses
+		made, number, wrong = r.imported(ctx, unit, file, key)
 	}
 	build := func(*store.Tx) (access.Request, error) {
-		return access.Request{
-			Actor: actor, Act: access.SealManage, On: access.Thing{Kind: "Seal", Attr: access.Attr{"unit": string(unit), "applicant": ""}},
-			Note: access.Note{Detail: map[string]string{"import": s.ID}},
-		}, nil
+		return access.Request{Actor: actor, Act: access.SealManage, On: on, Note: access.Note{Detail: map[string]string{"import": number}}}, nil
 	}
-	err = r.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+	err := r.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
+		if wrong != nil {
+			return wrong
+		}
 		if _, err := org.UnitOf(tx, unit); err != nil {
 			return err
 		}
@@ -322,6 +326,52 @@ func (r *Register) Import(ctx context.Context, actor *elicense.Actor, unit elice
 		return nil, err
 	}
 	return made, nil
+}
+
+// imported judges a seal's file and makes its entry; number is what the file
+// calls the seal.
+func (r *Register) imported(ctx context.Context, unit elicense.UnitCode, file []byte, key string) (made *Seal, number string, err error) {
+	bad := func(cause error, text string, args ...any) error {
+		return elicense.E(elicense.Invalid, text, args...).At("file").Then("请从制章系统重新导出印章文件").Because(cause)
+	}
+	if err := sized(file); err != nil {
+		return nil, "", err
+	}
+	s, err := seal.Parse(file)
+	if err != nil {
+		return nil, "", bad(err, "文件不是符合 GB/T 38540 的印章")
+	}
+	trust, err := r.Trust(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	if problem := r.foreign(s, trust); problem != "" {
+		return nil, "", bad(nil, "%s", problem)
+	}
+	signer, err := r.Keys.Open(key)
+	if err != nil {
+		return nil, "", elicense.E(elicense.Invalid, "密钥保管方没有这个密钥").At("key").Because(err)
+	}
+	cert := certificateOf(s, signer)
+	if cert == nil {
+		return nil, "", elicense.E(elicense.Invalid, "印章列明的用章人证书都不是这个密钥的").At("key").Then("请核对密钥名称，或请制章系统列入本单位的证书")
+	}
+	made = &Seal{Unit: unit, Name: s.Name, Key: key, Cert: cert.DER, Content: file, State: Made, Source: Imported, ValidTo: s.To}
+	if _, to := cert.Validity(); to.Before(made.ValidTo) {
+		made.ValidTo = to
+	}
+	return made, s.ID, nil
+}
+
+// sized refuses a file that was not sent or is larger than MaxImport.
+func sized(file []byte) error {
+	switch {
+	case len(file) == 0:
+		return elicense.E(elicense.Invalid, "要选择文件").At("file")
+	case len(file) > MaxImport:
+		return elicense.E(elicense.TooLarge, "文件过大，最多%d KB", MaxImport>>10).At("file").Then("请核对是不是选错了文件")
+	}
+	return nil
 }
 
 // foreign says in Chinese why a seal made elsewhere can't be registered; "" if it

@@ -200,25 +200,52 @@ type Item struct {
 
 func (i *Item) parts() [][]byte { return [][]byte{[]byte(i.Kind), []byte(i.Name), i.Content} }
 
-// maxImport bounds an imported certificate or list in bytes.
-const maxImport = 4 << 20
+// MaxImport bounds an imported seal, certificate or list in bytes.
+const MaxImport = 4 << 20
 
 // ImportTrust takes in a root or intermediate certificate, or a revocation list,
 // DER or PEM. A newer list of an authority stands beside the older ones.
 //
-// Errors: Invalid, Forbidden.
+// Errors: Invalid, TooLarge, Forbidden.
 func (r *Register) ImportTrust(ctx context.Context, actor *elicense.Actor, kind string, data []byte) (*Item, error) {
-	bad := func(cause error, text string) error {
-		return elicense.E(elicense.Invalid, "%s", text).At("file").Because(cause)
+	item, wrong := r.item(kind, data)
+	build := func(*store.Tx) (access.Request, error) {
+		return access.Request{
+			Actor: actor, Act: access.SealManage, On: access.Thing{Kind: "Trust", Attr: access.Attr{"unit": "", "applicant": ""}},
+			Note: access.Note{Detail: map[string]string{"trust": item.Kind, "name": item.Name}},
+		}, nil
+	}
+	err := r.Guard.Write(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
+		if wrong != nil { // told to nobody the law refuses
+			return wrong
+		}
+		item.ID, item.Added = elicense.NewID[string](tx.Now()), tx.Now()
+		_, err := tx.Exec(`INSERT INTO trust_item (id, kind, name, content, added, mac) VALUES ($1, $2, $3, $4, $5, $6)`,
+			item.ID, item.Kind, item.Name, item.Content, item.Added, tx.MAC("trust_item", item.ID, item.parts()...))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return item, nil
+}
+
+// item reads what is to be imported. Beside an error the item names nothing of
+// what was sent.
+func (r *Register) item(kind string, data []byte) (*Item, error) {
+	none := &Item{}
+	bad := func(cause error, text string) (*Item, error) {
+		return none, elicense.E(elicense.Invalid, "%s", text).At("file").Because(cause)
+	}
+	if err := sized(data); err != nil {
+		return none, err
 	}
 	item := &Item{Kind: kind}
 	switch {
-	case len(data) > maxImport:
-		return nil, elicense.E(elicense.TooLarge, "文件过大").At("file")
 	case kind == TrustList:
 		l, err := gm.ParseRevocationList(data)
 		if err != nil {
-			return nil, bad(err, "不是用 SM2 签名的证书吊销列表")
+			return bad(err, "不是用 SM2 签名的证书吊销列表")
 		}
 		item.Content, item.Name = l.DER, l.From.In(elicense.Shanghai).Format("2006-01-02")
 	case kind == TrustRoot || kind == TrustIntermediate:
@@ -228,29 +255,14 @@ func (r *Register) ImportTrust(ctx context.Context, actor *elicense.Actor, kind 
 			list, err = []*gm.Certificate{c}, parseErr
 		}
 		if err != nil || len(list) != 1 || list[0].Malformed != nil {
-			return nil, bad(err, "不是一张合规的 SM2 证书")
+			return bad(err, "不是一张合规的 SM2 证书")
 		}
 		if err := list[0].CheckUse(r.Now(), gm.UsageCertify); err != nil {
-			return nil, bad(err, "这张证书现在不能用来签发证书")
+			return bad(err, "这张证书现在不能用来签发证书")
 		}
 		item.Content, item.Name = list[0].DER, list[0].Subject()
 	default:
-		return nil, elicense.E(elicense.Invalid, "要选择导入的种类").At("kind")
-	}
-	build := func(*store.Tx) (access.Request, error) {
-		return access.Request{
-			Actor: actor, Act: access.SealManage, On: access.Thing{Kind: "Trust", Attr: access.Attr{"unit": "", "applicant": ""}},
-			Note: access.Note{Detail: map[string]string{"trust": kind, "name": item.Name}},
-		}, nil
-	}
-	err := r.Guard.Write(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
-		item.ID, item.Added = elicense.NewID[string](tx.Now()), tx.Now()
-		_, err := tx.Exec(`INSERT INTO trust_item (id, kind, name, content, added, mac) VALUES ($1, $2, $3, $4, $5, $6)`,
-			item.ID, item.Kind, item.Name, item.Content, item.Added, tx.MAC("trust_item", item.ID, item.parts()...))
-		return err
-	})
-	if err != nil {
-		return nil, err
+		return none, elicense.E(elicense.Invalid, "要选择导入的种类").At("kind")
 	}
 	return item, nil
 }

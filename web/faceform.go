@@ -362,17 +362,25 @@ func uploadedText(r *http.Request, name string) (string, error) {
 //
 // Errors: Invalid without one, TooLarge.
 func uploaded(r *http.Request, name string, limit int64) ([]byte, error) {
-	f, _, err := r.FormFile(name)
-	if err != nil {
-		return nil, elicense.E(elicense.Invalid, "要选择文件").At(name).Because(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	b, err := sent(r, name, limit)
 	switch {
 	case err != nil:
 		return nil, err
+	case len(b) == 0:
+		return nil, elicense.E(elicense.Invalid, "要选择文件").At(name)
 	case int64(len(b)) > limit:
 		return nil, elicense.E(elicense.TooLarge, "文件过大，最多%d KB", limit>>10).At(name)
 	}
 	return b, nil
+}
+
+// sent reads a file of a form for the room that judges it: nothing if none was
+// sent, a byte more than the limit if it is too large.
+func sent(r *http.Request, name string, limit int64) ([]byte, error) {
+	f, _, err := r.FormFile(name)
+	if err != nil {
+		return nil, nil
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit+1))
 }

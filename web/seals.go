@@ -13,9 +13,6 @@ import (
 	"elicense/sealing"
 )
 
-// maxSeal bounds an imported seal, certificate or list in bytes.
-const maxSeal = 1 << 20
-
 type sealRow struct {
 	*sealing.Seal
 	UnitName string
@@ -63,11 +60,11 @@ func (s *server) seals(v *visit) error {
 }
 
 func (s *server) sealImport(v *visit) error {
-	var made *sealing.Seal
-	file, err := uploaded(v.r, "file", maxSeal)
-	if err == nil {
-		made, err = s.Seals.Import(v.r.Context(), v.who, elicense.UnitCode(v.r.PostFormValue("unit")), file, strings.TrimSpace(v.r.PostFormValue("key")))
+	file, err := sent(v.r, "file", sealing.MaxImport)
+	if err != nil {
+		return err
 	}
+	made, err := s.Seals.Import(v.r.Context(), v.who, elicense.UnitCode(v.r.PostFormValue("unit")), file, strings.TrimSpace(v.r.PostFormValue("key")))
 	if err != nil {
 		return v.again(err, func() error { return s.seals(v) })
 	}
@@ -84,11 +81,11 @@ func (s *server) trust(v *visit) (err error) {
 }
 
 func (s *server) trustImport(v *visit) error {
-	file, err := uploaded(v.r, "file", maxSeal)
-	if err == nil {
-		_, err = s.Seals.ImportTrust(v.r.Context(), v.who, v.r.PostFormValue("kind"), file)
-	}
+	file, err := sent(v.r, "file", sealing.MaxImport)
 	if err != nil {
+		return err
+	}
+	if _, err = s.Seals.ImportTrust(v.r.Context(), v.who, v.r.PostFormValue("kind"), file); err != nil {
 		return v.again(err, func() error { return s.trust(v) })
 	}
 	return v.goTo("/admin/seals/trust")

@@ -80,7 +80,7 @@ func TestWhatIsImportedForSealsIsJudged(t *testing.T) {
 	admin := s.as(t, "admin")
 	page := admin.send("/admin/seals", "file", []byte("不是印章"), "unit", "11350102FJDEM0275F", "key", "some-key")
 	admin.want(page, http.StatusBadRequest, "文件不是符合 GB/T 38540 的印章", "下一步", `value="some-key"`)
-	page = admin.send("/admin/seals/trust", "file", make([]byte, maxSeal+1), "kind", sealing.TrustRoot)
+	page = admin.send("/admin/seals/trust", "file", make([]byte, sealing.MaxImport+1), "kind", sealing.TrustRoot)
 	admin.want(page, http.StatusRequestEntityTooLarge, "文件过大")
 	page = admin.send("/admin/seals/trust", "file", []byte("x"), "kind", sealing.TrustList)
 	admin.want(page, http.StatusBadRequest, "不是用 SM2 签名的证书吊销列表")

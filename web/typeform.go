@@ -181,8 +181,12 @@ func (s *server) typePropose(v *visit) error {
 		}
 		return v.goTo(facePath + "?from=" + url.QueryEscape(from))
 	}
-	t, err := typeFrom(v.who.Unit, typed{Values: v.r.PostForm})
-	if err == nil {
+	in := typed{Values: v.r.PostForm}
+	t := typeBare(v.who.Unit, in)
+	var err error
+	if face := strings.TrimSpace(in.Get("face")); face != "" {
+		err = s.Catalog.ProposeText(v.r.Context(), v.who, t, []byte(face))
+	} else {
 		err = s.Catalog.Propose(v.r.Context(), v.who, t)
 	}
 	if err != nil {
@@ -196,11 +200,20 @@ func (s *server) typePropose(v *visit) error {
 	return v.goTo("/issue/types")
 }
 
-// typeFrom reads an entry from the text of the form. Rows without key and label
-// are skipped; without a face the entry gets the default one.
+// typeFrom reads an entry with its face from the text of the form.
 //
 // Errors: Invalid or TooLarge for a face that can't be used.
-func typeFrom(unit elicense.UnitCode, f typed) (*catalog.Type, error) {
+func typeFrom(unit elicense.UnitCode, f typed) (t *catalog.Type, err error) {
+	t = typeBare(unit, f)
+	if text := strings.TrimSpace(f.Get("face")); text != "" {
+		t.Face, err = catalog.ParseFace([]byte(text))
+	}
+	return t, err
+}
+
+// typeBare reads an entry from the text of the form, with the default face of
+// its fields. Rows without key and label are skipped.
+func typeBare(unit elicense.UnitCode, f typed) *catalog.Type {
 	years, err := strconv.Atoi(f.Get("years"))
 	if err != nil {
 		years = 0 // refused by the catalog where it is needed
@@ -230,15 +243,10 @@ func typeFrom(unit elicense.UnitCode, f typed) (*catalog.Type, error) {
 			*role = r.Key
 		}
 	}
-	if text := strings.TrimSpace(f.Get("face")); text != "" {
-		var err error
-		t.Face, err = catalog.ParseFace([]byte(text))
-		return t, err
-	}
 	if len(t.Fields) > 0 {
 		t.Face = catalog.DefaultFace(t.Name, t.Fields)
 	}
-	return t, nil
+	return t
 }
 
 // validityText is the rule in words, as the form gives it or as it follows.
