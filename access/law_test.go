@@ -192,6 +192,9 @@ var lawCases = []lawCase{
 	{"a clerk those of his unit", neighbor, FiguresRead, Attr{"unit": "u1"}, nil, "figures-read", true},
 	{"and no other's", neighbor, FiguresRead, Attr{"unit": "u2"}, nil, "figures-who", false},
 
+	{"a clerk enters the window", clerk, "desk.enter", Attr{"kind": "staff", "duties": []string{"window"}, "all": false}, nil, "desk-enter", true},
+	{"and no desk of other duties", clerk, "desk.enter", Attr{"kind": "staff", "duties": []string{"types", "audit"}, "all": false}, nil, "desk-duty", false},
+	{"nor a holder's", clerk, "desk.enter", Attr{"kind": "holder", "duties": []string{}, "all": true}, nil, "desk-duty", false},
 	{"the auditor reads the record", admin, RecordRead, Attr{}, nil, "record-read", true},
 	{"a clerk does not", clerk, RecordRead, Attr{}, nil, "record-post", false},
 	{"the officer fetches the receipt of his use", clerk, ReceiptRead, Attr{"actor": "a1"}, nil, "receipt-read", true},

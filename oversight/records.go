@@ -84,10 +84,11 @@ const platform elicense.AccountID = "platform"
 type Oversight struct {
 	db    *store.DB
 	guard *access.Guard
+	desks desks
 }
 
 // New returns the oversight of what is kept in db.
-func New(db *store.DB, guard *access.Guard) *Oversight { return &Oversight{db, guard} }
+func New(db *store.DB, guard *access.Guard) *Oversight { return &Oversight{db: db, guard: guard} }
 
 func (o *Oversight) request(actor *elicense.Actor, detail map[string]string) func(*store.Tx) (access.Request, error) {
 	return func(*store.Tx) (access.Request, error) {

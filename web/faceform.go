@@ -13,6 +13,7 @@ import (
 
 	"elicense"
 	"elicense/catalog"
+	"elicense/oversight"
 )
 
 // facePath is the page of the face editor (Art. 6(4)). The face is JSON in a
@@ -66,9 +67,9 @@ func clipped(s string) string {
 	return s
 }
 
-func errNotRegister() error {
-	return elicense.E(elicense.Forbidden, "不能编辑照面：类别登记岗位的人员才能登记证照类别").Under("第六条").Then("请联系本单位负责类别登记的人员")
-}
+// faceTool is the editor as a place to work at: the faces there are of invented
+// data, but only who registers types has one to edit.
+var faceTool = oversight.Desk{Name: "face", Kind: elicense.Staff, Duties: []elicense.Duty{elicense.DutyRegister}}
 
 type faceFormPage struct {
 	In       typed
@@ -99,7 +100,7 @@ func (s *server) faceForm(v *visit) error {
 // the face as it was just sent, kept, or is in that form.
 func (s *server) faceOpen(v *visit) (*faceFormPage, error) {
 	if !v.who.Has(elicense.DutyRegister) {
-		return nil, errNotRegister()
+		return nil, s.Oversight.Turned(v.r.Context(), v.who, faceTool, v.r.Pattern, s.Now())
 	}
 	d := &faceFormPage{From: v.r.FormValue("from"), Samples: catalog.Samples(), Data: catalog.Sample(v.r.FormValue("data")), Shot: v.r.FormValue("shot")}
 	if d.Data == "" {
@@ -303,7 +304,7 @@ func (s *server) facePreviewJSON(v *visit) error {
 
 func (s *server) lookFor(v *visit, ask *lookAsk) (*lookAnswer, error) {
 	if !v.who.Has(elicense.DutyRegister) {
-		return nil, errNotRegister()
+		return nil, s.Oversight.Turned(v.r.Context(), v.who, faceTool, v.r.Pattern, s.Now())
 	}
 	if err := json.NewDecoder(v.r.Body).Decode(ask); err != nil {
 		var tooLarge *http.MaxBytesError

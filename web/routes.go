@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"elicense"
+	"elicense/oversight"
 	"elicense/sealing"
 )
 
@@ -60,7 +61,8 @@ var navFor = map[string][]elicense.Duty{
 }
 
 // admits tells whether the desk is for the actor. It only says which pages to
-// show; what may be read and done there is decided by the access law.
+// show; what may be read and done there is decided by the access law, and so is
+// the refusal of who is not admitted.
 func (d *desk) admits(a *elicense.Actor) bool {
 	if d.path == "" {
 		return true
@@ -218,10 +220,6 @@ func errNoPage() error {
 	return elicense.E(elicense.NotFound, "没有这个页面").Then("请核对网址，或从首页重新进入")
 }
 
-func errNotThisDesk() error {
-	return elicense.E(elicense.Forbidden, "不能进入：这个工作台不在您的岗位职责内").Then("请换有相应岗位的账号登录")
-}
-
 // The limits of what a visitor can send, in bytes.
 const (
 	maxForm = 256 << 10
@@ -252,7 +250,10 @@ func (s *server) serve(v *visit, h func(*visit) error) error {
 		return s.signInAgain(v)
 	}
 	if !v.desk.admits(v.who) {
-		return errNotThisDesk()
+		desk := oversight.Desk{Name: v.desk.name, Kind: v.desk.kind, Duties: v.desk.duties}
+		if err := s.Oversight.Turned(v.r.Context(), v.who, desk, v.r.Pattern, s.Now()); err != nil {
+			return err
+		}
 	}
 	return h(v)
 }

@@ -158,7 +158,7 @@ func TestTheFaceTravelsWithItsForm(t *testing.T) {
 	p.want(page, http.StatusOK, "登记新版本", "食品经营许可证（新）")
 	// Other desks have no editor, and the text is its writer's own.
 	r := s.as(t, "review")
-	r.want(r.get(path), http.StatusForbidden, "不能编辑照面")
+	r.want(r.get(path), http.StatusForbidden, "不在您的岗位职责内")
 	if page := s.as(t, "draft").get("/issue/types/new?from=" + code); !strings.Contains(page, "食品经营许可证（新）") {
 		t.Error("the saved face is lost")
 	}
