@@ -105,7 +105,8 @@ type Answer struct {
 
 // Read decides on a reading, does it, and returns when the record of it is
 // durable. build and do run in one snapshot of the database. An error of do that
-// is a refusal or a miss is recorded too.
+// is a refusal or a miss is recorded too. Both may be run twice, if what they
+// read is changed under them.
 func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error), do func(*store.Tx, *Permit) error) (Answer, error) {
 	var (
 		req    Request
@@ -114,7 +115,8 @@ func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error)
 	)
 	arrived := g.db.Announce()
 	defer arrived()
-	err := g.db.View(ctx, func(tx *store.Tx) error {
+	err := g.db.ViewAgain(ctx, func(tx *store.Tx) error {
+		permit, failed = nil, nil
 		var err error
 		if req, err = build(tx); err != nil {
 			return err

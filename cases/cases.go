@@ -10,6 +10,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -407,14 +408,22 @@ func (c *Case) factsEnc(tx *store.Tx) []byte {
 // Of returns a case with its parties. Errors: NotFound; Unavailable if a row is
 // not as the platform wrote it.
 func Of(tx *store.Tx, id elicense.CaseID) (*Case, error) {
-	list, err := list(tx, `WHERE id = $1`, id)
+	kept, err := store.Keep(tx, "case "+string(id), func() (*Case, error) {
+		list, err := list(tx, `WHERE id = $1`, id)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == 0 {
+			return nil, store.ErrNoRow
+		}
+		return list[0], nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 {
-		return nil, store.ErrNoRow
-	}
-	return list[0], nil
+	k := *kept
+	k.Parties, k.Facts = slices.Clone(k.Parties), slices.Clone(k.Facts)
+	return &k, nil
 }
 
 func list(tx *store.Tx, where string, args ...any) ([]*Case, error) {

@@ -113,7 +113,20 @@ func PutGiven(tx *store.Tx, k *Case, g *Given) error {
 
 // GivenOf returns how the materials of a case were met, by their place.
 func GivenOf(tx *store.Tx, id elicense.CaseID) (map[int]*Given, error) {
-	list, err := store.All(tx, func(r *store.Rows) (*Given, error) {
+	list, err := store.Keep(tx, "given "+string(id), func() ([]*Given, error) { return givenOf(tx, id) })
+	if err != nil {
+		return nil, err
+	}
+	m := make(map[int]*Given, len(list))
+	for _, kept := range list {
+		g := *kept
+		m[g.Place] = &g
+	}
+	return m, nil
+}
+
+func givenOf(tx *store.Tx, id elicense.CaseID) ([]*Given, error) {
+	return store.All(tx, func(r *store.Rows) (*Given, error) {
 		var g Given
 		var b, mac []byte
 		if err := r.Scan(&g.Place, &g.Way, &g.Reason, &g.Basis, &g.By, &g.Could, &g.Happened, &g.Due, &b, &mac); err != nil {
@@ -129,14 +142,6 @@ func GivenOf(tx *store.Tx, id elicense.CaseID) (map[int]*Given, error) {
 		}
 		return &g, tx.CheckMAC(mac, "case_material", row, g.parts(b)...)
 	}, `SELECT place, way, reason, basis, account, could, happened, due, content_enc, mac FROM case_material WHERE case_id = $1`, id)
-	if err != nil {
-		return nil, err
-	}
-	m := make(map[int]*Given, len(list))
-	for _, g := range list {
-		m[g.Place] = g
-	}
-	return m, nil
 }
 
 // MaxUpload bounds a file given in a case, in bytes.

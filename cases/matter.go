@@ -628,7 +628,11 @@ func matterAt(tx *store.Tx, code elicense.MatterCode, version int) (*Matter, err
 	if err != nil || m.Version == version {
 		return m, err
 	}
-	return version1(tx, code, version)
+	if m, err = store.Keep(tx, "matter "+string(code)+" "+strconv.Itoa(version), func() (*Matter, error) { return version1(tx, code, version) }); err != nil {
+		return nil, err
+	}
+	one := *m
+	return &one, nil
 }
 
 func matters(tx *store.Tx, where string, args ...any) ([]*Matter, error) {

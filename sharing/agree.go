@@ -56,11 +56,13 @@ func agreements(tx *store.Tx, where string, args ...any) ([]*Agreement, error) {
 }
 
 func agreementState(tx *store.Tx, id elicense.CaseID, h elicense.HolderKey, t elicense.TypeCode) (string, error) {
-	list, err := agreements(tx, `WHERE case_id = $1 AND holder_key = $2 AND type = $3`, id, h, t)
-	if err != nil || len(list) == 0 {
-		return "", err
-	}
-	return list[0].State, nil
+	return store.Keep(tx, "agreement "+lookRow(id, h, t), func() (string, error) {
+		list, err := agreements(tx, `WHERE case_id = $1 AND holder_key = $2 AND type = $3`, id, h, t)
+		if err != nil || len(list) == 0 {
+			return "", err
+		}
+		return list[0].State, nil
+	})
 }
 
 func agreedTo(tx *store.Tx, id elicense.CaseID, h elicense.HolderKey, t elicense.TypeCode) (bool, error) {

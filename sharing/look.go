@@ -31,7 +31,11 @@ func (l look) parts() [][]byte {
 }
 
 // lookOf returns the look, the zero look if there was none.
-func lookOf(tx *store.Tx, id elicense.CaseID, h elicense.HolderKey, t elicense.TypeCode) (l look, err error) {
+func lookOf(tx *store.Tx, id elicense.CaseID, h elicense.HolderKey, t elicense.TypeCode) (look, error) {
+	return store.Keep(tx, "look "+lookRow(id, h, t), func() (look, error) { return readLook(tx, id, h, t) })
+}
+
+func readLook(tx *store.Tx, id elicense.CaseID, h elicense.HolderKey, t elicense.TypeCode) (l look, err error) {
 	var mac []byte
 	err = tx.Row(`SELECT first, tries, objected, mac FROM case_look WHERE case_id = $1 AND holder_key = $2 AND type = $3`, id, h, t).Scan(&l.first, &l.tries, &l.objected, &mac)
 	if elicense.IsKind(err, elicense.NotFound) {

@@ -242,6 +242,9 @@ func (tx *Tx) LicenseOrNone(id elicense.LicenseID) (*elicense.License, error) {
 // LicensesOf lists the licenses of a holder, of one type if typ is given, the
 // newest first.
 func (tx *Tx) LicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) ([]*elicense.License, error) {
+	if tx.keeps {
+		return tx.keptLicensesOf(holder, typ)
+	}
 	list, err := tx.licenses(`JOIN (SELECT owner AS o, license AS l FROM license_holder
 		WHERE holder_key = $1 AND ($2 = '' OR type = $3)) AS held ON owner = o AND id = l ORDER BY id DESC`, holder, typ, typ)
 	if err != nil {
@@ -251,6 +254,52 @@ func (tx *Tx) LicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) ([]*e
 		if err := tx.fillHolders(l); err != nil {
 			return nil, err
 		}
+	}
+	return list, nil
+}
+
+// heldLicense is a row of license_holder.
+type heldLicense struct {
+	owner elicense.HolderKey
+	id    elicense.LicenseID
+	typ   elicense.TypeCode
+}
+
+// keptLicensesOf is LicensesOf a row at a time, so that a change of a license
+// leaves what is kept of all others.
+func (tx *Tx) keptLicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) ([]*elicense.License, error) {
+	held, err := Keep(tx, "held "+string(holder), func() ([]heldLicense, error) {
+		return All(tx, func(r *Rows) (h heldLicense, err error) {
+			err = r.Scan(&h.owner, &h.id, &h.typ)
+			return h, err
+		}, `SELECT owner, license, type FROM license_holder WHERE holder_key = $1 ORDER BY license DESC`, holder)
+	})
+	if err != nil {
+		return nil, err
+	}
+	var list []*elicense.License
+	for _, h := range held {
+		if typ != "" && h.typ != typ {
+			continue
+		}
+		l, err := Keep(tx, "license "+string(h.id), func() (*elicense.License, error) {
+			rows, err := tx.licenses(`WHERE owner = $1 AND id = $2`, h.owner, h.id)
+			if err != nil || len(rows) == 0 {
+				return nil, err
+			}
+			return rows[0], tx.fillHolders(rows[0])
+		})
+		if err != nil {
+			return nil, err
+		}
+		if l == nil {
+			continue
+		}
+		one := *l
+		if !one.Reference {
+			one.Contact = tx.Now()
+		}
+		list = append(list, &one)
 	}
 	return list, nil
 }
@@ -361,7 +410,17 @@ func (tx *Tx) Version(l *elicense.License, n int) (*elicense.Version, error) {
 	if n == 0 {
 		n = l.Standing.Version
 	}
-	v := &elicense.Version{License: l.ID, Owner: l.Owner, Number: n, TypeName: l.TypeName}
+	v, err := Keep(tx, "version "+string(l.Owner)+" "+versionRow(l.ID, n), func() (*elicense.Version, error) { return tx.readVersion(l, n) })
+	if err != nil {
+		return nil, err
+	}
+	one := *v
+	one.TypeName = l.TypeName
+	return &one, nil
+}
+
+func (tx *Tx) readVersion(l *elicense.License, n int) (*elicense.Version, error) {
+	v := &elicense.Version{License: l.ID, Owner: l.Owner, Number: n}
 	var code, content, mac []byte
 	err := tx.Row(`SELECT identifier, serial, code_enc, content_enc, valid_from, valid_to, file, file_digest, closed, generated, reviewed, published, mac
 		FROM license_version WHERE owner = $1 AND license = $2 AND version = $3`, l.Owner, l.ID, n).Scan(

@@ -51,7 +51,7 @@ func (e *postgresEngine) shared() bool       { return true }
 func (e *postgresEngine) numbered() bool     { return true }
 func (e *postgresEngine) close() error       { return e.db.Close() }
 
-func (e *postgresEngine) view(ctx context.Context, db *DB, fn func(*Tx) error) error {
+func (e *postgresEngine) view(ctx context.Context, db *DB, _ bool, fn func(*Tx) error) error {
 	t, end, err := e.begin(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return translate(err)

@@ -23,6 +23,8 @@ type sqliteEngine struct {
 	write   *prepared
 	readers chan *prepared // the idle ones; as many as may be open
 	all     []*prepared
+	shapes  *shapes
+	changed []uint32 // marks of the rows the transaction in hand has changed
 }
 
 func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
@@ -43,6 +45,16 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	if e.write, err = e.connect(); err != nil {
 		return nil, err
 	}
+	known, err := readSchema(ctx, e.write)
+	if err != nil {
+		return nil, err
+	}
+	e.shapes = &shapes{schema: known}
+	hooks, ok := e.write.conn.(sqlite.HookRegisterer)
+	if !ok {
+		return nil, fmt.Errorf("store: the driver's %T tells nothing of changes", e.write.conn)
+	}
+	hooks.RegisterPreUpdateHook(e.change)
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	e.readers = make(chan *prepared, n)
 	for range n {
@@ -76,23 +88,94 @@ func (e *sqliteEngine) connect() (*prepared, error) {
 	return p, nil
 }
 
-func (e *sqliteEngine) view(ctx context.Context, db *DB, fn func(*Tx) error) error {
-	var r *prepared
-	select {
-	case r = <-e.readers:
-	case <-ctx.Done():
-		return unavailable(ctx.Err())
+// readSchema reads which tables there are and by which columns rows are looked up.
+func readSchema(ctx context.Context, p *prepared) (schema, error) {
+	names, err := p.query(ctx, `SELECT name FROM sqlite_master WHERE type = 'table'`, nil)
+	if err != nil {
+		return nil, translate(err)
 	}
-	defer func() { e.readers <- r }()
-	epoch := db.epoch.Load() // before the snapshot, which may be newer and not older
-	if _, err := r.exec(context.Background(), "BEGIN", nil); err != nil {
-		return translate(err)
+	known := schema{}
+	for names.Next() {
+		t := &table{}
+		if err := names.Scan(&t.name); err != nil {
+			return nil, err
+		}
+		t.record = recordTables[t.name]
+		known[t.name] = t
+		columns, err := p.query(ctx, `SELECT name, type, name IN (SELECT i.name FROM pragma_index_list($1) l, pragma_index_info(l.name) i WHERE i.seqno = 0)
+			FROM pragma_table_info($2) ORDER BY cid`, []any{t.name, t.name})
+		if err != nil {
+			return nil, translate(err)
+		}
+		for columns.Next() {
+			var c column
+			if err := columns.Scan(&c.name, &c.kind, &c.watched); err != nil {
+				return nil, err
+			}
+			t.columns = append(t.columns, c)
+			if c.watched {
+				t.watched = len(t.columns)
+			}
+		}
 	}
-	defer r.exec(context.Background(), "ROLLBACK", nil) // nothing was written
-	tx := newTx(ctx, db, r, false)
+	return known, nil
+}
+
+// change is told each row that a statement of the writer inserts, deletes or
+// changes, before it does. It runs in the writer's goroutine.
+func (e *sqliteEngine) change(d sqlite.SQLitePreUpdateData) {
+	t := e.shapes.schema[d.TableName]
+	if t == nil || t.record {
+		return // rows of tables that are not known, or of the record, are not kept
+	}
+	e.changed = append(e.changed, markOf(t.name, "", ""))
+	row := make([]any, t.watched)
+	into := func(read func(...any) error) {
+		if err := read(row...); err == nil { // there is no old row of an insert, no new one of a delete
+			e.changed = t.changed(e.changed, row)
+		}
+	}
+	into(d.Old)
+	into(d.New)
+}
+
+func (e *sqliteEngine) view(ctx context.Context, db *DB, again bool, fn func(*Tx) error) error {
+	err := e.viewOnce(ctx, db, again, fn)
+	if again && errors.Is(err, errMoved) {
+		err = e.viewOnce(ctx, db, false, fn)
+	}
+	return err
+}
+
+// viewOnce runs fn on a snapshot. A lazy one is taken with the first statement,
+// and no reader is needed for what is kept.
+func (e *sqliteEngine) viewOnce(ctx context.Context, db *DB, lazy bool, fn func(*Tx) error) error {
+	tx := newTx(ctx, db, nil, false)
 	defer tx.end()
-	tx.epoch, tx.keeps = epoch, true
-	if err := fn(tx); err != nil {
+	tx.keeps, tx.lazy, tx.since = true, lazy, db.kept.newest.Load() // before the snapshot, which may be newer and not older
+	var r *prepared
+	tx.opens = func() error {
+		select {
+		case r = <-e.readers:
+		case <-ctx.Done():
+			return unavailable(ctx.Err())
+		}
+		tx.session = r
+		_, err := r.exec(context.Background(), "BEGIN", nil)
+		return err
+	}
+	defer func() {
+		if r != nil {
+			r.exec(context.Background(), "ROLLBACK", nil) // nothing was written
+			e.readers <- r
+		}
+	}()
+	if !lazy {
+		if err := tx.opens(); err != nil {
+			return translate(err)
+		}
+	}
+	if err := fn(tx); err != nil && !errors.Is(tx.broken, errMoved) {
 		return err
 	}
 	return tx.broken
@@ -260,6 +343,7 @@ func (e *sqliteEngine) try(db *DB, group []*request) (err error) {
 	if _, err := e.write.exec(whole.ctx, "BEGIN IMMEDIATE", nil); err != nil {
 		return translate(err)
 	}
+	e.changed = e.changed[:0]
 	committed := false
 	defer func() {
 		if !committed { // also when a closure ended the goroutine
@@ -277,12 +361,15 @@ func (e *sqliteEngine) try(db *DB, group []*request) (err error) {
 		return err
 	}
 	CrashPoint("store.commit")
+	visible := db.kept.change(e.changed)
+	defer visible()
 	if err := commit(db, func() error { _, err := e.write.exec(whole.ctx, "COMMIT", nil); return err }); err != nil {
 		db.stats.failed.Add(1)
 		db.chain.doubt(tree)
 		return translate(err)
 	}
 	CrashPoint("store.committed")
+	visible()
 	committed = true
 	db.chain.committed(tree)
 	if whole.wrote {

@@ -73,7 +73,7 @@ type DB struct {
 
 // engine is what differs between SQLite and PostgreSQL beyond SQL text.
 type engine interface {
-	view(ctx context.Context, db *DB, fn func(*Tx) error) error
+	view(ctx context.Context, db *DB, again bool, fn func(*Tx) error) error // again: fn may be run twice
 	update(ctx context.Context, db *DB, fn func(*Tx) error) error
 	// commitGroup runs the requests in one transaction, or, where they have no
 	// closure, inserts their records, and answers each.
@@ -177,14 +177,20 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 // View runs fn on one consistent state of the database, in which it can not
 // write. Inside an Update or View (with the Tx's Context) it is the same
 // transaction.
-func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+func (db *DB) View(ctx context.Context, fn func(*Tx) error) error { return db.view(ctx, false, fn) }
+
+// ViewAgain is View for a closure that may be run twice, as one of Update may:
+// where all it asks for is kept (Keep), it needs no transaction of the database.
+func (db *DB) ViewAgain(ctx context.Context, fn func(*Tx) error) error { return db.view(ctx, true, fn) }
+
+func (db *DB) view(ctx context.Context, again bool, fn func(*Tx) error) error {
 	if err := db.usable(ctx); err != nil {
 		return err
 	}
 	if tx := txOf(ctx); tx != nil && tx.db == db {
 		return fn(tx)
 	}
-	return db.engine.view(ctx, db, fn)
+	return db.engine.view(ctx, db, again, fn)
 }
 
 // Epoch returns a number that another change than a record makes greater: a

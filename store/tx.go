@@ -26,8 +26,13 @@ type Tx struct {
 	wrote    bool       // something else than records
 	records  []*pending // to be inserted at commit
 	wakes    []string   // topics to wake after commit
-	epoch    uint64     // the snapshot is of this epoch or a newer one
-	keeps    bool       // what is read may be kept by the epoch: SQLite, and nothing is written
+	keeps    bool       // what is read may be kept: SQLite, and nothing is written
+	since    uint64     // number of a commit the snapshot is no older than
+	lazy     bool       // the closure can be run again: the snapshot is taken when it is needed
+	settled  bool       // the snapshot is fixed
+	relied   []uint32   // marks relied on before it was
+	resting  *resting   // of the Keep in hand
+	opens    func() error
 }
 
 // session runs statements: a connection of its own with prepared statements, or
@@ -109,6 +114,11 @@ func (tx *Tx) Query(q string, args ...any) (*Rows, error) {
 		return nil, tx.fail(q, err)
 	}
 	tx.wrote = tx.wrote || tx.writable && !reads(q)
+	if tx.keeps {
+		if err := tx.asked(q, values); err != nil {
+			return nil, tx.fail(q, err)
+		}
+	}
 	return rows, nil
 }
 
@@ -131,11 +141,32 @@ func (tx *Tx) begin(q string, args []any) ([]any, Fault, error) {
 	if !tx.writable && !reads(q) {
 		return nil, FaultNone, tx.fail(q, errReadOnly)
 	}
+	if err := tx.open(); err != nil {
+		return nil, FaultNone, tx.fail(q, err)
+	}
 	fault := tx.db.fault(Step{StepStatement, q})
 	if fault == FaultBefore {
 		return nil, fault, tx.fail(q, errFault)
 	}
 	return values, fault, nil
+}
+
+// open begins a transaction that did without until now.
+func (tx *Tx) open() error {
+	if tx.session != nil {
+		return nil
+	}
+	return tx.opens()
+}
+
+// asked notes what a statement rests on, and settles the snapshot it fixed.
+func (tx *Tx) asked(q string, args []any) error {
+	if tx.resting != nil {
+		s := tx.db.engine.(*sqliteEngine).shapes.shape(q)
+		tx.resting.never = tx.resting.never || s.never
+		tx.resting.rests = append(tx.resting.rests, s.marks(args)...)
+	}
+	return tx.settle()
 }
 
 var errReadOnly = errors.New("store: a View does not write")
@@ -182,6 +213,9 @@ func (tx *Tx) Savepoint(fn func() error) error {
 	records, wakes, wrote := len(tx.records), len(tx.wakes), tx.wrote
 	tx.depth++
 	defer func() { tx.depth-- }()
+	if err := tx.open(); err != nil {
+		return tx.fail("SAVEPOINT", err)
+	}
 	name := "step_" + strconv.Itoa(tx.depth)
 	if _, err := tx.session.exec(tx.ctx, "SAVEPOINT "+name, nil); err != nil {
 		return tx.fail("SAVEPOINT", err)
