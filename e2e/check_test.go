@@ -284,7 +284,7 @@ func withoutNetwork(c *checkPage, own string) {
 	c.want("ok 真实", 1)
 	c.sees("没有连上平台", "再查一次状态")
 	c.choose(filepath.Join(samples, "sesv4.ofd"))
-	c.want("care 真实，但签章人不可信任", 1)
+	c.want("care 签章完好，但签章人不受信任", 1)
 	c.choose(filepath.Join(samples, "sesv4-two-seals.ofd"))
 	c.sees("签名1", "签名2")
 	c.choose(filepath.Join(samples, "bad-sesv1-page-flip.ofd"))

@@ -115,6 +115,7 @@ func (s *Sharing) Figures(ctx context.Context, actor *elicense.Actor, unit elice
 type Day struct {
 	Opened   int
 	Uses     int
+	Missing  int // licenses he reported missing
 	Refusals []Refused
 }
 
@@ -157,6 +158,8 @@ func (s *Sharing) Day(ctx context.Context, actor *elicense.Actor, day elicense.D
 				d.Uses++
 			case r.Act == string(access.CaseOpen):
 				d.Opened++
+			case r.Detail["act"] == "report" && r.Detail["kind"] == string(LicenseMissing):
+				d.Missing++
 			}
 		}
 		return d, nil

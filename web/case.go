@@ -426,6 +426,7 @@ func (s *server) caseMaterial(v *visit) error {
 	form := short("material/" + string(id) + "/" + v.r.PathValue("place"))
 	act, err := s.settle(v, id)
 	if err != nil {
+		s.tried(v, err)
 		return v.refusedForm(err, form, func() error { return s.showCase(v, nil) })
 	}
 	if err := s.Typed.Clear(v.r.Context(), v.who, form); err != nil {

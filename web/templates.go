@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"elicense"
@@ -38,6 +39,12 @@ func (t *templates) execute(w io.Writer, name string, p *page) error {
 
 // shared are the files of layouts and pieces, under every page.
 var sharedTemplates = []string{"templates/layout.html", "templates/pieces.html", "templates/sprite.html"}
+
+// parsed are the pages by language, read once for the platform and its practice.
+var parsed = map[string]func() (*templates, error){
+	chinese: sync.OnceValues(func() (*templates, error) { return parse(chinese) }),
+	english: sync.OnceValues(func() (*templates, error) { return parse(english) }),
+}
 
 func parse(lang string) (*templates, error) {
 	base, err := template.New("").Funcs(functions(lang)).ParseFS(templateFiles, sharedTemplates...)

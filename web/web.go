@@ -58,7 +58,7 @@ type Config struct {
 	Demo         []DemoAccount
 	DemoPassword string
 	// Practice opens the platform clerks practise on and makes an account on it for
-	// who asks; nil where there is none.
+	// who asks, or returns ErrPreparing until it is made; nil where there is none.
 	Practice func(context.Context) (*Practice, elicense.AccountID, error)
 }
 
@@ -98,7 +98,7 @@ func Mount(mux *http.ServeMux, c Config) error {
 func newServer(c Config, training bool) (*server, error) {
 	s := &server{Config: c, pages: map[string]*templates{}, mux: http.NewServeMux(), training: training}
 	for _, lang := range []string{chinese, english} {
-		t, err := parse(lang)
+		t, err := parsed[lang]()
 		if err != nil {
 			return nil, err
 		}

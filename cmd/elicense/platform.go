@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"elicense/access"
@@ -155,10 +156,14 @@ func writeOnce(path string, b []byte) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// loadFonts reads the fonts once: they are some 90 MB, and the practice draws with
+// those of the platform.
+var loadFonts = sync.OnceValues(sheet.SystemFonts)
+
 // wire makes the rooms over the open store.
 func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	now := p.clock.Now
-	p.fonts, err = sheet.SystemFonts()
+	p.fonts, err = loadFonts()
 	if errors.Is(err, sheet.ErrNoFonts) {
 		p.log.Warn("no Chinese fonts on this machine: licenses can not be made, drafts wait (字体缺失)")
 		p.fonts, err = nil, nil

@@ -161,7 +161,10 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 	defer background.Wait()
 	defer stop()
 
-	training := c.newPractice(p)
+	training, err := c.newPractice(p)
+	if err != nil {
+		return err
+	}
 	defer training.close()
 	handler, err := c.handler(p, training)
 	if err != nil {
