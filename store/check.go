@@ -2,9 +2,11 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"elicense/gm"
@@ -55,18 +57,17 @@ func (db *DB) CheckLog(ctx context.Context, report func(Finding)) error {
 		if err != nil {
 			return err
 		}
-		keys := 0
 		for _, s := range shards {
 			c := &checker{db: db, tx: tx, shard: s, report: report, levels: map[uint][]byte{}}
-			if err := c.check(); err != nil {
+			err := c.check()
+			if err == nil {
+				err = checkKeys(tx, s, c.size, report)
+			}
+			if err != nil {
 				return fmt.Errorf("check shard %d: %w", s, err)
 			}
-			keys += c.keys
 		}
 		if err := checkIDs(tx, report); err != nil {
-			return err
-		}
-		if err := checkKeys(tx, report, keys); err != nil {
 			return err
 		}
 		return checkTops(db, tx, report)
@@ -108,7 +109,6 @@ type checker struct {
 	levels  map[uint][]byte // nodes of tile levels from 1 on
 	points  []tlog.Signed   // checkpoints not reached yet, by size
 	good    uint64          // size of the last checkpoint that held
-	keys    int             // under how many keys the records should be found
 }
 
 func (c *checker) found(kind FindingKind, index uint64, id, format string, args ...any) {
@@ -252,7 +252,6 @@ func (c *checker) leafOf(s storedRecord) (leaf tlog.Hash, wrong string) {
 	if err != nil {
 		return leaf, err.Error()
 	}
-	c.keys += len(r.keys())
 	if r.ID != s.id || r.Time.UnixMicro() != s.time {
 		return leaf, "its id or time is not that of its bytes"
 	}
@@ -405,106 +404,77 @@ func reportRows(tx *Tx, report func(Finding), detail, q string) error {
 	return nil
 }
 
-// checkKeys finds records that are not found by what they are about, and keys
-// that lead to a record that is about something else. expected is the number of
-// keys the records should have.
-func checkKeys(tx *Tx, report func(Finding), expected int) error {
-	valid := 0
-	after := keyRow{time: -1 << 62}
-	for {
-		page, err := All(tx, scanKeyRow, `SELECT k.kind, k.key, k.time, k.shard, k.idx, r.bytes FROM record_key k
-			LEFT JOIN record r ON r.shard = k.shard AND r.month = k.month AND r.idx = k.idx
-			WHERE (k.kind, k.key, k.time, k.shard, k.idx) > ($1, $2, $3, $4, $5)
-			ORDER BY k.kind, k.key, k.time, k.shard, k.idx LIMIT 1000`, after.kind, after.key, after.time, after.shard, after.idx)
-		if err != nil {
-			return err
-		}
-		for _, k := range page {
-			if k.leadsRight() {
-				valid++
-			} else {
-				report(Finding{IndexWrong, k.shard, k.idx, k.id(), fmt.Sprintf("key %s of kind %s leads to it wrongly", k.key, k.kind)})
-			}
-		}
-		if len(page) < checkPage {
-			break
-		}
-		after = page[len(page)-1]
-	}
-	if valid == expected {
-		return nil
-	}
-	return missingKeys(tx, report)
-}
-
-// keyRow is a row of record_key with the bytes of the record it leads to.
-type keyRow struct {
-	kind  KeyKind
-	key   string
-	time  int64
-	shard int
-	idx   uint64
-	bytes []byte // nil when there is no such record
-}
-
-func scanKeyRow(r *Rows) (k keyRow, err error) {
-	err = r.Scan(&k.kind, &k.key, &k.time, &k.shard, &k.idx, &k.bytes)
-	return k, err
-}
-
-func (k keyRow) leadsRight() bool {
-	r, err := decodeRecord(k.bytes)
-	return err == nil && r.Time.UnixMicro() == k.time && slices.Contains(r.keys(), recordKey{k.kind, k.key})
-}
-
-func (k keyRow) id() string {
-	r, err := decodeRecord(k.bytes)
+// checkKeys compares the runs with the keys the records should be found by.
+func checkKeys(tx *Tx, shard int, size uint64, report func(Finding)) error {
+	list, err := runs(tx, shard, "ASC")
 	if err != nil {
-		return ""
+		return err
 	}
-	return r.ID
-}
-
-// missingKeys looks up every key of every record.
-func missingKeys(tx *Tx, report func(Finding)) error {
-	var shard, month, idx int64 = -1, -1, -1
-	for {
-		rows, err := tx.Query(`SELECT shard, month, idx, bytes FROM record WHERE (shard, month, idx) > ($1, $2, $3)
-			ORDER BY shard, month, idx LIMIT 1000`, shard, month, idx)
+	end := uint64(0)
+	for _, r := range append(list, run{first: size}) {
+		if r.first > end {
+			report(Finding{IndexWrong, shard, end, "", fmt.Sprintf("it and the next, up to %d, are found by nothing they are about", r.first)})
+		}
+		if r.size == 0 {
+			continue
+		}
+		end = max(end, r.first+r.size)
+		keys, err := readRun(tx, shard, r.first)
+		if errors.Is(err, ErrTampered) {
+			report(Finding{IndexWrong, shard, r.first, "", fmt.Sprintf("the keys of the %d records from it on can not be read: %v", r.size, err)})
+			continue
+		}
+		if err == nil {
+			err = compareRun(tx, shard, r, keys, report)
+		}
 		if err != nil {
 			return err
 		}
-		for rows.Next() {
-			var data []byte
-			if err := rows.Scan(&shard, &month, &idx, &data); err != nil {
-				return err
-			}
-			r, err := decodeRecord(data)
-			if err != nil {
-				continue // reported as changed
-			}
-			if err := r.lookUp(tx, report, shard, month, idx); err != nil {
-				return err
-			}
-		}
-		if rows.Len() < checkPage {
-			return nil
-		}
 	}
+	return nil
 }
 
-func (r *Record) lookUp(tx *Tx, report func(Finding), shard, month, idx int64) error {
-	for _, k := range r.keys() {
-		var n int
-		err := tx.Row(`SELECT COUNT(*) FROM record_key WHERE kind = $1 AND key = $2 AND time = $3
-			AND shard = $4 AND idx = $5 AND month = $6`, k.kind, k.key, r.Time, shard, idx, month).Scan(&n)
-		if err != nil {
-			return err
+// manyKeys is from how many keys on a run's are reported as one finding.
+const manyKeys = 6
+
+// compareRun compares the keys of a run with those of its records. Keys out of
+// order are not found either.
+func compareRun(tx *Tx, shard int, r run, stored []runKey, report func(Finding)) error {
+	ids, wanted := map[uint64]string{}, map[runKey]recordKey{}
+	err := eachRecord(tx, shard, r.first, r.first+r.size, func(rec *Record, month int64, idx uint64) {
+		ids[idx] = rec.ID
+		for _, k := range rec.keys() {
+			wanted[newRunKey(hashOf(k), rec.Time, month, idx)] = k
 		}
-		if n == 0 {
-			report(Finding{IndexWrong, int(shard), uint64(idx), r.ID, fmt.Sprintf("it is not found by %s %s", k.kind, k.key)})
+	})
+	if err != nil {
+		return err
+	}
+	var before runKey
+	var wrong []runKey
+	for _, k := range stored {
+		if _, ok := wanted[k]; !ok || compareKeys(k, before) <= 0 {
+			wrong = append(wrong, k)
+			continue
+		}
+		delete(wanted, k)
+		before = k
+	}
+	some := func(list []runKey, detail func(runKey) string) {
+		slices.SortFunc(list, func(a, b runKey) int { return cmp.Compare(a.idx(), b.idx()) })
+		for i, k := range list {
+			f := Finding{IndexWrong, shard, k.idx(), ids[k.idx()], detail(k)}
+			if i == manyKeys {
+				f.Detail += fmt.Sprintf(", and so with %d more keys up to record %d", len(list)-i-1, list[len(list)-1].idx())
+			}
+			report(f)
+			if i == manyKeys {
+				return
+			}
 		}
 	}
+	some(wrong, func(runKey) string { return "a key leads to it wrongly" })
+	some(slices.Collect(maps.Keys(wanted)), func(k runKey) string { return fmt.Sprintf("it is not found by %s %s", wanted[k].kind, wanted[k].key) })
 	return nil
 }
 

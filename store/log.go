@@ -36,7 +36,7 @@ type head struct {
 func openChain(ctx context.Context, db *DB) (*chain, error) {
 	c := &chain{db: db, shard: db.cfg.Shard, known: []tlog.Tree{{}}}
 	if db.cfg.Inspect {
-		return c, nil
+		return c, inspectRuns(ctx, db)
 	}
 	err := db.Update(ctx, func(tx *Tx) error {
 		h, err := c.read(tx)
@@ -47,7 +47,30 @@ func openChain(ctx context.Context, db *DB) (*chain, error) {
 		c.known = []tlog.Tree{h.tree}
 		return err
 	})
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return c, c.catchUp(ctx)
+}
+
+// inspectRuns makes the runs of a database that has just been brought up to date
+// and has none; otherwise nothing is changed.
+func inspectRuns(ctx context.Context, db *DB) error {
+	var shards []int
+	err := db.View(ctx, func(tx *Tx) (err error) {
+		shards, err = All(tx, func(r *Rows) (s int, err error) {
+			err = r.Scan(&s)
+			return s, err
+		}, "SELECT shard FROM log_head WHERE NOT EXISTS (SELECT first FROM record_run)")
+		return err
+	})
+	for _, s := range shards {
+		c := &chain{db: db, shard: s}
+		if err := c.catchUp(ctx); err != nil && !errors.Is(err, tlog.ErrFatal) { // CheckLog says what is wrong with a head
+			return err
+		}
+	}
+	return err
 }
 
 // read returns the stored head, locked for the transaction.
@@ -105,6 +128,10 @@ func (c *chain) append(tx *Tx, records []*pending) (*tlog.Tree, error) {
 	}
 	h.month = max(h.month, monthOf(tx.now))
 	rows, leaves := c.place(h, records)
+	keys := make([]runKey, 0, 5*len(records))
+	for _, p := range records {
+		keys = p.runKeys(keys, h.month, p.receipt.Index)
+	}
 	var nodes []treeNode
 	tree, err := h.tree.Append(leaves, func(level uint, index uint64, hash tlog.Hash) {
 		if level > 0 && level%8 == 0 {
@@ -115,6 +142,9 @@ func (c *chain) append(tx *Tx, records []*pending) (*tlog.Tree, error) {
 		return nil, c.db.stopFor(fmt.Errorf("%w: %w", tlog.ErrFatal, err))
 	}
 	if err := insertRows(tx, rows); err != nil {
+		return nil, err
+	}
+	if err := c.addRun(tx, run{h.tree.Size(), uint64(len(records))}, keys); err != nil {
 		return nil, err
 	}
 	if err := c.tiles(tx, h.tree.Size(), leaves, nodes); err != nil {
@@ -188,23 +218,17 @@ func (c *chain) place(h head, records []*pending) (recordRows, []tlog.Hash) {
 		at := []any{c.shard, h.month, p.receipt.Index}
 		rows.records = append(rows.records, []any{at[0], at[1], at[2], p.ID, p.Time, p.bytes, salt, leaves[i][:]})
 		rows.ids = append(rows.ids, []any{p.ID, at[0], at[1], at[2]})
-		for _, k := range p.keys() {
-			rows.keys = append(rows.keys, []any{k.kind, k.key, p.Time, at[0], at[1], at[2]})
-		}
 	}
 	return rows, leaves
 }
 
-type recordRows struct{ records, ids, keys [][]any }
+type recordRows struct{ records, ids [][]any }
 
 func insertRows(tx *Tx, rows recordRows) error {
 	if err := insertMany(tx, "record (shard, month, idx, id, time, bytes, salt, leaf)", rows.records); err != nil {
 		return err
 	}
-	if err := insertMany(tx, "record_id (id, shard, month, idx)", rows.ids); err != nil {
-		return err
-	}
-	return insertMany(tx, "record_key (kind, key, time, shard, month, idx)", rows.keys)
+	return insertMany(tx, "record_id (id, shard, month, idx)", rows.ids)
 }
 
 // insertMany inserts rows with few statements, of few sizes, so that they stay

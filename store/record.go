@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"elicense"
@@ -214,31 +215,38 @@ func (db *DB) Record(ctx context.Context, records ...Record) ([]Receipt, error) 
 // of the last one: given as before, it continues the list. It answers "who used
 // this license" (Art. 17).
 func (tx *Tx) Records(kind KeyKind, key string, before Page, limit int) ([]Record, Page, error) {
-	q := `SELECT k.time, k.shard, k.idx, r.bytes FROM record_key k
-		JOIN record r ON r.shard = k.shard AND r.month = k.month AND r.idx = k.idx
-		WHERE k.kind = $1 AND k.key = $2`
-	args := []any{kind, key}
-	if before != (Page{}) {
-		q += ` AND (k.time, k.shard, k.idx) < ($3, $4, $5)`
-		args = append(args, before.Time, before.Shard, before.Index)
+	wanted, until := recordKey{kind, key}, before.Time
+	if before == (Page{}) {
+		until = time.UnixMicro(1<<63 - 1)
 	}
-	q += fmt.Sprintf(` ORDER BY k.time DESC, k.shard DESC, k.idx DESC LIMIT %d`, limit)
-	rows, err := tx.Query(q, args...)
+	list, err := cursors(tx, wanted, until)
 	if err != nil {
 		return nil, Page{}, err
 	}
 	var out []Record
 	var last Page
-	for rows.Next() {
-		var data []byte
-		if err := rows.Scan(&last.Time, &last.Shard, &last.Index, &data); err != nil {
+	for len(out) < limit {
+		at, page, k := newestOf(list)
+		if at == nil {
+			break
+		}
+		if before == (Page{}) || before.after(page) {
+			var data []byte
+			err := tx.Row("SELECT bytes FROM record WHERE shard = $1 AND month = $2 AND idx = $3", page.Shard, k.month(), page.Index).Scan(&data)
+			var r Record
+			if err == nil {
+				r, err = decodeRecord(data)
+			}
+			if err != nil {
+				return nil, Page{}, tampered(fmt.Sprintf("record %d of shard %d", page.Index, page.Shard), err)
+			}
+			if slices.Contains(r.keys(), wanted) {
+				out, last = append(out, r), page
+			}
+		}
+		if err := at.step(tx); err != nil {
 			return nil, Page{}, err
 		}
-		r, err := decodeRecord(data)
-		if err != nil {
-			return nil, Page{}, tampered(fmt.Sprintf("record %d of shard %d", last.Index, last.Shard), err)
-		}
-		out = append(out, r)
 	}
 	return out, last, nil
 }
