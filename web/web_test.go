@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -51,6 +52,7 @@ func open(t *testing.T) *site {
 		Notices: notice.NewBox(w.DB), Calendar: workday.Default(), Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		PublicURL: "http://localhost", Drawer: catalog.NewDrawer(sheettest.Fonts(t)),
 		Demo: []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}}, DemoPassword: world.Password,
+		Practice: func(context.Context) (*Practice, elicense.AccountID, error) { return nil, "", ErrPreparing },
 	})
 	if err != nil {
 		t.Fatal(err)

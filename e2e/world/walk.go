@@ -1,0 +1,313 @@
+package world
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"elicense"
+	"elicense/cases"
+	"elicense/gm"
+	"elicense/lifecycle"
+	"elicense/org"
+	"elicense/oversight"
+	"elicense/sealing"
+	"elicense/sharing"
+)
+
+// Walker is somebody who tries every page or operation.
+type Walker struct {
+	Login string // empty for nobody
+	Says  string
+	Actor *elicense.Actor // nil for nobody
+}
+
+// Walk is the world with somebody of every post, of the unit and of another, and
+// with a thing of its own for every page and operation, so that somebody gets
+// everywhere.
+type Walk struct {
+	*World
+	// Those who own nothing of what is walked come first, the owners last, so that
+	// what an owner changes is seen by nobody after him.
+	Walkers []Walker
+	Systems []Walker
+
+	License, Other elicense.LicenseID // one to look at, one to propose a change of
+	Code           elicense.CheckCode
+	Edited, Judged WalkedDraft // wait for their review
+	Change         string      // waits for its review
+	Office         elicense.CaseID
+	Used           elicense.RecordID
+	Own, Filled    elicense.CaseID // applications being filled in
+	Sensitive      elicense.CaseID // of a matter that needs an agreement
+	Agreement      string
+	Queued         elicense.CaseID // waits to be taken
+	Basis          cases.BasisID
+	Record         string
+	Type           elicense.TypeCode   // a version 1 that waits
+	Matter         elicense.MatterCode // a version 1 that waits
+	Applied        elicense.SealID     // waits to be made
+	Seal2          elicense.SealID     // a second one in use
+	Framed         elicense.CaseID     // of the business system
+	Frame          string              // the token of its frame
+	Disclosed      [2]string           // proposed; approved
+	key            gm.Signer
+	tickets        int
+}
+
+// WalkedDraft is a draft as its reviewer saw it.
+type WalkedDraft struct {
+	ID  elicense.DraftID
+	Seq int64
+}
+
+// Portal is the origin whose pages frame those of the platform; System is the
+// business system it belongs to.
+const (
+	Portal = "https://oa.example.gov.cn"
+	System = "biz"
+)
+
+// SensitiveType is a type whose licenses are used only with the holder's agreement,
+// SensitiveMatter asks for one.
+const (
+	SensitiveType   elicense.TypeCode   = "11350102FJDEM0275F002"
+	SensitiveMatter elicense.MatterCode = "M05"
+)
+
+// NewWalk makes a walk of a world.
+func NewWalk(t testing.TB, w *World) *Walk {
+	t.Helper()
+	ctx := t.Context()
+	w.Cases.Audience = "http://localhost"
+	k := &Walk{World: w}
+	const province elicense.UnitCode = "11350000FJDEM0021G"
+	citizen := func(code, name string) elicense.HolderRef {
+		return elicense.HolderRef{CodeType: elicense.CodeCitizen, Code: code, Name: name}
+	}
+	stranger, second := citizen("350100198506120117", "陈示例"), citizen("110105194912310011", "冯旁人")
+	staff := func(login string, unit elicense.UnitCode, who elicense.HolderRef, duties ...elicense.Duty) org.Staff {
+		return org.Staff{Login: login, Secret: Password, Kind: elicense.Staff, Unit: unit, Person: who, Name: who.Name, Duties: duties}
+	}
+	system := func(login string, unit elicense.UnitCode, duty elicense.Duty) org.Staff {
+		return org.Staff{Login: login, Secret: Password, Kind: elicense.System, Unit: unit, Name: "业务系统", Duties: []elicense.Duty{duty}}
+	}
+	must(t, w.Org.Enroll(ctx, []org.Staff{
+		{Login: "holder2", Secret: Password, Kind: elicense.Holder, Person: second, Name: second.Name},
+		staff("xwindow", Issuer, stranger, elicense.DutyWindow),
+		staff("xissue", Office, stranger, elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister),
+		staff("xmatters", Issuer, stranger, elicense.DutyMatters),
+		staff("supervise", province, stranger, elicense.DutySupervise),
+		staff("draftonly", Issuer, stranger, elicense.DutyDraft),
+		staff("accounts", province, second, elicense.DutyAccounts),
+		staff("xdisclose", Office, stranger, elicense.DutyDisclose),
+		staff("disclose1", province, stranger, elicense.DutyDisclose),
+		staff("disclose2", province, second, elicense.DutyDisclose),
+		system(System, Office, elicense.DutyWindow), system("xbiz", Issuer, elicense.DutyWindow),
+		system("sys", Issuer, elicense.DutySubmit), system("xsys", Office, elicense.DutySubmit),
+	}))
+	of := func(login, says string) Walker {
+		if login == "" {
+			return Walker{Says: says}
+		}
+		who, err := w.Org.ActorByLogin(ctx, login, "test")
+		must(t, err)
+		return Walker{login, says, who}
+	}
+	k.Walkers = []Walker{
+		of("", "nobody"), of("holder2", "another holder"), of("xwindow", "window, other unit"), of("xissue", "issuing, other unit"),
+		of("xmatters", "matters, other unit"), of("xdisclose", "disclosure, other unit"), of("accounts", "accounts"), of("audit", "audit"),
+		of("supervise", "supervision"), of("window2", "window, colleague"), of("matters", "matters"), of("draftonly", "draft only"), of("review", "review"),
+		of("draft", "draft, change, register"), of("window", "window, own case"), of("holder", "holder"), of("admin", "types, seals"),
+		of("disclose1", "disclosure, first"), of("disclose2", "disclosure, second"),
+	}
+	k.Systems = []Walker{of("xbiz", "use system, other unit"), of("xsys", "issuing system, other unit"), of(System, "use system"), of("sys", "issuing system")}
+	k.things(t, func(login string) *elicense.Actor { return of(login, "").Actor })
+	return k
+}
+
+// things makes what is walked to.
+func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
+	t.Helper()
+	ctx := t.Context()
+	w := k.World
+	made := w.Publish(t, w.Completion("1"))
+	k.License, k.Code = made.License, made.Code
+	k.Other = w.Publish(t, w.Completion("7")).License
+	waiting := func(number string) WalkedDraft {
+		d, err := w.Issuer.Complete(ctx, w.Drafter, w.Completion(number))
+		must(t, err)
+		return WalkedDraft{d.ID, d.Seq}
+	}
+	k.Edited, k.Judged = waiting("2"), waiting("8")
+	change, err := w.Lifecycle.Propose(ctx, w.Drafter, lifecycle.Change{License: k.License, Kind: elicense.EventSuspend, DocNo: "鼓市监〔2026〕1号", Reason: "依法办理"})
+	must(t, err)
+	k.Change = change.ID
+
+	sensitive := FoodType()
+	sensitive.Code, sensitive.Name, sensitive.Consent = SensitiveType, "信用报告", true
+	must(t, w.Catalog.Propose(ctx, w.Drafter, sensitive))
+	must(t, w.Catalog.Decide(ctx, w.Admin, SensitiveType, 1, true, ""))
+	proposed := FoodType()
+	proposed.Code, proposed.Name = "11350102FJDEM0275F003", "小餐饮登记证"
+	must(t, w.Catalog.Propose(ctx, w.Drafter, proposed))
+	k.Type = proposed.Code
+	must(t, w.Cases.Install(ctx, []*cases.Matter{{
+		Code: SensitiveMatter, Name: "信用查询", Unit: Office, Days: 5, Materials: []cases.Material{
+			{Name: "信用报告", Way: cases.Shared, Types: []elicense.TypeCode{SensitiveType}, Fields: map[elicense.TypeCode][]string{SensitiveType: {"license_no"}}},
+		},
+	}}))
+	k.Matter = "M97"
+	must(t, w.Cases.Propose(ctx, w.Matters, &cases.Matter{Code: k.Matter, Name: "待核事项", Days: 5, Online: true, Materials: []cases.Material{{Name: "申请书", Way: cases.Form}}}))
+	basis := &cases.Basis{Rank: cases.Law, Title: "某法", Article: "第一条", Quote: "条文", InForce: "2020-01-01"}
+	must(t, w.Cases.AddBasis(ctx, w.Admin, basis))
+	k.Basis = basis.ID
+
+	k.Office = w.OpenCase(t).ID
+	used, err := w.Sharing.Use(ctx, w.Window, k.Office, sharing.Use{Material: "食品经营许可证", Party: -1, Act: sharing.Query})
+	must(t, err)
+	k.Used = used.Receipt.Record
+	must(t, w.Cases.Attach(ctx, w.Window, k.Office, 1, "申请书.pdf", []byte("%PDF-1.4\n")))
+	apply := func() elicense.CaseID {
+		c, err := w.Cases.Apply(ctx, w.Holder, cases.NewCase{Matter: Matter, Parties: []cases.Party{{Role: "申请人", Ref: Firm}}})
+		must(t, err)
+		return c.ID
+	}
+	k.Own, k.Filled, k.Queued = apply(), apply(), apply()
+	must(t, w.Cases.Attach(ctx, w.Holder, k.Filled, 1, "申请书.pdf", []byte("%PDF-1.4\n")))
+	must(t, w.Cases.Attach(ctx, w.Holder, k.Queued, 1, "申请书.pdf", []byte("%PDF-1.4\n")))
+	must(t, w.Sharing.Give(ctx, w.Holder, k.Queued, 0, sharing.Giving{Way: cases.ByLicense}))
+	_, err = w.Cases.OwnMove(ctx, w.Holder, k.Queued, cases.Send, cases.Doing{})
+	must(t, err)
+	asking, err := w.Cases.Start(ctx, w.Window, cases.NewCase{Matter: SensitiveMatter, Parties: []cases.Party{{Role: "申请人", Ref: Firm, Proof: cases.ProofCard}}})
+	must(t, err)
+	k.Sensitive = asking.ID
+	must(t, w.Sharing.AskAgreement(ctx, w.Window, k.Sensitive, SensitiveType, 0))
+	asked, err := w.Sharing.Agreements(ctx, w.Holder, 1)
+	must(t, err)
+	k.Agreement = asked[0].ID
+
+	applied, err := w.Seals.Apply(ctx, w.Reviewer, sealing.Application{Line: "待制章"})
+	must(t, err)
+	k.Applied, k.Seal2 = applied.ID, w.MakeSeal(t, "备用章")
+
+	k.key, err = gm.GenerateKey()
+	must(t, err)
+	public, err := gm.MarshalPublicKey(k.key.Public())
+	must(t, err)
+	must(t, w.Cases.PutSystemKey(ctx, who("accounts"), System, "k1", public, false))
+	must(t, w.Cases.PutSystemOrigin(ctx, who("accounts"), System, Portal, false))
+	token, framed, err := w.Cases.OpenFrame(ctx, who(System), Portal, k.Ticket(t))
+	must(t, err)
+	k.Frame, k.Framed = token, framed.ID
+
+	for i := range k.Disclosed {
+		k.Disclosed[i], err = w.Sharing.ProposeDisclosure(ctx, who("disclose1"), sharing.Disclosure{
+			Type: Type, Holder: Firm, DocNo: fmt.Sprint("调", i), Basis: "某法第一条", Fields: []string{"license_no"},
+		})
+		must(t, err)
+	}
+	must(t, w.Sharing.DecideDisclosure(ctx, who("disclose2"), k.Disclosed[1], true))
+	list, err := w.Oversight.Records(ctx, w.Auditor, oversight.By{}, 1)
+	must(t, err)
+	k.Record = list[0].ID
+}
+
+// Ticket signs a ticket of the business system for a case of its own, good once.
+func (k *Walk) Ticket(t testing.TB) string {
+	t.Helper()
+	k.tickets++
+	now := k.Clock.Now()
+	ticket := &cases.Ticket{
+		Number: fmt.Sprintf("%017d", k.tickets), Audience: "http://localhost", Issued: now.Unix(), Expires: now.Add(5 * time.Minute).Unix(), Unit: Office,
+		Matter: Matter, Case: fmt.Sprint("烟", k.tickets), Officer: "王某", Parties: []cases.TicketParty{{Role: "申请人", Holder: Firm, Proof: cases.ProofCertificate}},
+	}
+	text, err := ticket.Sign(k.key, "k1")
+	must(t, err)
+	return text
+}
+
+// Refused returns the newest refusal on record of somebody.
+func (k *Walk) Refused(t testing.TB, who *elicense.Actor) (id, rule string) {
+	t.Helper()
+	list, err := k.Oversight.Records(t.Context(), k.Auditor, oversight.By{Actor: who.Account}, 8)
+	must(t, err)
+	for _, e := range list {
+		if e.Outcome == "refused" {
+			return e.ID, e.Rule
+		}
+	}
+	return "", ""
+}
+
+// routesFile is the table of what everybody gets, from the rooms whose tests walk.
+const routesFile = "../docs/ROUTES.md"
+
+// Listed compares a part of docs/ROUTES.md, which begins with its heading, with what
+// a walk has found, or writes it.
+func Listed(t testing.TB, part string, write bool) {
+	t.Helper()
+	b, err := os.ReadFile(routesFile)
+	must(t, err)
+	heading, _, _ := strings.Cut(part, "\n")
+	before, after, found := strings.Cut("\n"+string(b), "\n"+heading+"\n")
+	kept, rest := after, ""
+	if i := strings.Index(after, "\n# "); i >= 0 {
+		kept, rest = after[:i+1], after[i+1:]
+	}
+	kept = strings.TrimRight(heading+"\n"+kept, "\n") + "\n"
+	if !found {
+		kept, rest = "", ""
+	}
+	if kept == part {
+		return
+	}
+	if write {
+		text := strings.Trim(before, "\n") + "\n\n" + part
+		if rest != "" {
+			text += "\n" + rest
+		}
+		must(t, os.WriteFile(routesFile, []byte(strings.TrimLeft(text, "\n")), 0o644))
+		return
+	}
+	was := map[string]bool{}
+	for _, line := range strings.Split(kept, "\n") {
+		was[line] = true
+	}
+	for _, line := range strings.Split(part, "\n") {
+		if !was[line] {
+			t.Errorf("docs/ROUTES.md says otherwise:\n%s", line)
+		}
+	}
+	if !t.Failed() {
+		t.Error("docs/ROUTES.md has lines that are gone, or another order")
+	}
+}
+
+// Listing reads a part of docs/ROUTES.md: what each walker gets, by route.
+func Listing(t testing.TB, heading string) map[string]map[string]string {
+	t.Helper()
+	b, err := os.ReadFile(routesFile)
+	must(t, err)
+	_, part, _ := strings.Cut("\n"+string(b), "\n"+heading+"\n")
+	part, _, _ = strings.Cut(part, "\n# ")
+	table := map[string]map[string]string{}
+	var says []string
+	for _, line := range strings.Split(part, "\n") {
+		cells := strings.Split(strings.Trim(line, "| "), " | ")
+		switch {
+		case !strings.HasPrefix(line, "| "):
+		case says == nil:
+			says = cells
+		default:
+			row := map[string]string{}
+			for i, c := range cells {
+				row[says[i]] = c
+			}
+			table[cells[0]] = row
+		}
+	}
+	return table
+}
