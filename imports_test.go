@@ -33,10 +33,11 @@ var law = map[string]string{
 	"cases":        "catalog gm " + domain,
 	"verification": "document " + domain,
 	"issuance":     "catalog cases document sealing verification " + domain,
+	"letters":      "cases catalog document face sealing sheet " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
 	"sharing":      "catalog cases verification document gm " + domain,
 	"archive":      "cases sharing verification document " + domain,
-	"oversight":    "catalog cases issuance lifecycle sealing sharing verification tlog " + domain,
+	"oversight":    "catalog cases issuance letters lifecycle sealing sharing verification tlog " + domain,
 	"httpapi":      edge,
 	"web":          edge,
 	"demo":         edge,
@@ -44,7 +45,7 @@ var law = map[string]string{
 
 const (
 	domain = "access notice jobs store workday org elicense"
-	edge   = "catalog cases issuance lifecycle sealing sharing verification archive oversight org access notice workday elicense"
+	edge   = "catalog cases issuance letters lifecycle sealing sharing verification archive oversight org access notice workday elicense"
 )
 
 func TestImportLaw(t *testing.T) {

@@ -199,6 +199,11 @@ func (c *Case) step(tx *store.Tx, actor *elicense.Actor, m Move, d Doing) error 
 	if err := insertStep(tx, c.ID, &s); err != nil {
 		return err
 	}
+	if c.Kind != Enforcement && slices.Contains(noticed, m) {
+		if err := jobs.Enqueue(tx, LetterOf(c.ID, c.Seq)); err != nil {
+			return err
+		}
+	}
 	if c.Seq == 1 {
 		return nil // the row is inserted with it
 	}
@@ -494,4 +499,25 @@ func optional(t time.Time) any {
 		return nil
 	}
 	return t
+}
+
+// LetterJob is the kind of the jobs that seal the notice a step leads to
+// (行政许可法 32(2)).
+const LetterJob = "case-letter"
+
+// noticed are the steps whose notice is sealed without being asked for. The
+// receipt of what is handed over at a window is made when the window has it.
+var noticed = []Move{Send, Supply, Accept, Deem, Correct, Refuse}
+
+// LetterOf is the job that seals the notice of a step.
+func LetterOf(id elicense.CaseID, step int64) jobs.Job {
+	name := stepRow(id, step)
+	return jobs.Job{Kind: LetterJob, Key: name, Payload: []byte(name)}
+}
+
+// LetterStep reads the payload of such a job.
+func LetterStep(payload []byte) (id elicense.CaseID, step int64, err error) {
+	name, seq, _ := strings.Cut(string(payload), "#")
+	step, err = strconv.ParseInt(seq, 10, 64)
+	return elicense.CaseID(name), step, err
 }

@@ -448,23 +448,33 @@ func (d *Data) register(ctx context.Context, p Platform) error {
 	return nil
 }
 
-// MakeSeals makes the seal of every unit that issues licenses here and has none:
+// MakeSeals makes the seal of every unit that issues licenses or accepts
+// applications here and has none:
 // at the first start, or at the first one on a machine that has fonts.
 func MakeSeals(ctx context.Context, p Platform) error {
 	d, err := Read()
 	if err != nil {
 		return err
 	}
-	var done []string
+	var units []string
 	for _, t := range d.types.Types {
-		for _, u := range issuersOf(t.Code) {
-			if slices.Contains(done, u) {
-				continue
-			}
-			done = append(done, u)
-			if err := d.makeSeal(ctx, p, u); err != nil {
-				return fmt.Errorf("seal of %s: %w", u, err)
-			}
+		units = append(units, issuersOf(t.Code)...)
+	}
+	for i, u := range units {
+		if slices.Contains(units[:i], u) {
+			continue
+		}
+		line := sealing.ForLicenses
+		if u == "jcjg-qz" {
+			line = TestingSeal
+		}
+		if err := d.makeSeal(ctx, p, u, line); err != nil {
+			return fmt.Errorf("seal of %s: %w", u, err)
+		}
+	}
+	for _, u := range acceptors {
+		if err := d.makeSeal(ctx, p, u, sealing.ForNotices); err != nil {
+			return fmt.Errorf("seal of %s: %w", u, err)
 		}
 	}
 	return nil
@@ -473,9 +483,9 @@ func MakeSeals(ctx context.Context, p Platform) error {
 // TestingSeal are the words of the oval seals of testing bodies.
 const TestingSeal = "检验检测专用章"
 
-// makeSeal brings a unit's seal to its use, unless it has one: the unit applies,
+// makeSeal brings a unit's seal of such words to its use, unless it has one: the unit applies,
 // the administration makes, files and enables it.
-func (d *Data) makeSeal(ctx context.Context, p Platform, unit string) error {
+func (d *Data) makeSeal(ctx context.Context, p Platform, unit, line string) error {
 	if err := p.Seals.Establish(ctx); err != nil {
 		return err
 	}
@@ -483,7 +493,7 @@ func (d *Data) makeSeal(ctx context.Context, p Platform, unit string) error {
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(list, func(s *sealing.Seal) bool { return s.State == sealing.Enabled }) {
+	if slices.ContainsFunc(list, func(s *sealing.Seal) bool { return s.State == sealing.Enabled && s.Line == line }) {
 		return nil
 	}
 	applicant, err := p.Org.ActorByLogin(ctx, "check-"+unit, "demo")
@@ -493,10 +503,6 @@ func (d *Data) makeSeal(ctx context.Context, p Platform, unit string) error {
 	admin, err := p.Org.ActorByLogin(ctx, "seals", "demo")
 	if err != nil {
 		return err
-	}
-	line := "电子证照专用章"
-	if unit == "jcjg-qz" {
-		line = TestingSeal
 	}
 	s, err := p.Seals.Apply(ctx, applicant, sealing.Application{Line: line})
 	if err != nil {

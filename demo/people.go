@@ -56,6 +56,9 @@ const (
 	SystemSecret = "demo-business-system-2017"
 )
 
+// acceptors are the units whose windows accept applications.
+var acceptors = []string{"yc-gl", "scjg-gl", "zwfw-gl", "jy-gl", "mz-gl", "bdc-fz"}
+
 // staff builds the demo's accounts: those of Accounts, the registrars of the
 // managing units, and a drafter, a reviewer and a business system of each issuer.
 func (d *Data) staff() []org.Staff {
@@ -106,6 +109,13 @@ func (d *Data) staff() []org.Staff {
 				d.member("make-"+u, d.name(n), u, n, elicense.DutyDraft, elicense.DutyChange),
 				d.member("check-"+u, d.name(n+1), u, n+1, elicense.DutyReview))
 			n += 2
+		}
+	}
+	// Units that only take in applications have somebody who answers for their seal.
+	for _, u := range acceptors {
+		if !slices.Contains(issuers, u) {
+			list = append(list, d.member("check-"+u, d.name(n), u, n, elicense.DutyReview))
+			n++
 		}
 	}
 	return list

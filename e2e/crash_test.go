@@ -199,7 +199,13 @@ func TestCrashPoints(t *testing.T) {
 			t.Run(fmt.Sprintf("%s:%d", name, nth), func(t *testing.T) {
 				t.Parallel()
 				data := freshData(t)
-				crashAt(t, data, fmt.Sprintf("%s:%d", name, nth))
+				if strings.HasPrefix(name, "letters.") {
+					var id string
+					crashAt(t, data, name+":1", func(c *client) { id = correct(t, c) })
+					letterOnce(t, data, id)
+					return
+				}
+				crashAt(t, data, fmt.Sprintf("%s:%d", name, nth), func(c *client) { push(c, 1) })
 				again, c := platformIn(t, binary, data)
 				d := settle(t, c, 1)
 				once(t, c, d)
@@ -213,8 +219,52 @@ func TestCrashPoints(t *testing.T) {
 	}
 }
 
+// correct opens a case and tells the applicant what is missing; the notice of it is
+// then sealed.
+func correct(t *testing.T, c *client) string {
+	t.Helper()
+	var k struct {
+		ID string `json:"id"`
+	}
+	party := map[string]any{"role": "申请人", "proof": "e-license", "holder": map[string]string{"codeType": "001", "code": "91350102FJDEM90180", "name": "福州示例餐饮有限公司"}}
+	status, err := c.do("window2-gl", http.MethodPost, "/api/v1/cases", map[string]any{"matterCode": "M04", "parties": []any{party}}, &k)
+	if err != nil || k.ID == "" {
+		t.Fatalf("open a case: %d, %v", status, err)
+	}
+	// The platform may end before it answers.
+	c.do("window2-gl", http.MethodPost, "/api/v1/cases/"+k.ID+"/moves", map[string]any{"kind": "correct", "items": []string{"场所布局图"}}, nil)
+	return k.ID
+}
+
+// letterOnce starts the platform that was stopped while it sealed a notice: the
+// one notice is sealed, once, without anybody asking.
+func letterOnce(t *testing.T, data, id string) {
+	t.Helper()
+	again, c := platformIn(t, binary, data)
+	var list []struct {
+		Kind, SealedAt string
+	}
+	for range 200 {
+		if _, err := c.do("window2-gl", http.MethodGet, "/api/v1/cases/"+id+"/letters", nil, &list); err != nil {
+			t.Fatal(err)
+		}
+		if len(list) == 2 && list[1].SealedAt != "" {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if err := again.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again.done <- nil
+	if len(list) != 2 || list[1].SealedAt == "" || list[0].SealedAt != "" {
+		t.Errorf("the notices are %+v, want the 补正告知 sealed and the receipt not asked for", list)
+	}
+	fsckClean(t, data)
+}
+
 // crashAt runs one case until the platform is stopped at the point.
-func crashAt(t *testing.T, data, point string) {
+func crashAt(t *testing.T, data, point string, act func(*client)) {
 	t.Helper()
 	p, err := start(crasher, data, "ELICENSE_CRASH_AT="+point)
 	if err != nil && strings.Contains(err.Error(), "signal: killed") {
@@ -224,7 +274,7 @@ func crashAt(t *testing.T, data, point string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	push(&client{url: p.url, token: map[string]string{}}, 1) // ends where the platform ends
+	act(&client{url: p.url, token: map[string]string{}}) // ends where the platform ends
 	select {
 	case <-p.done:
 		p.done <- nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"unicode"
 
 	"elicense/sheet"
 )
@@ -291,11 +292,11 @@ func (l *layout) chars(r ready, page, pages int) (chars []char, key string, err 
 func (d *Data) text(key, form, join string) string {
 	values := d.value(key)
 	if len(values) == 1 {
-		return format(strings.TrimSpace(values[0]), form)
+		return format(trim(values[0]), form)
 	}
 	printed := make([]string, len(values))
 	for i, v := range values {
-		printed[i] = format(strings.TrimSpace(v), form)
+		printed[i] = format(trim(v), form)
 	}
 	return joined(printed, join)
 }
@@ -511,14 +512,20 @@ func (s *setter) across(text string, font sheet.Style, size, x, y, degrees float
 	return nil
 }
 
+// trim takes spaces off a value, but not the wide ones a paragraph begins with
+// (GB/T 9704-2012 7.3.3: 左空二字).
+func trim(v string) string {
+	return strings.TrimRightFunc(strings.TrimLeft(v, " \t\r\n"), unicode.IsSpace)
+}
+
 // joined makes one text of a field's values; blank ones don't count.
 func joined(values []string, join string) string {
 	if len(values) == 1 {
-		return strings.TrimSpace(values[0])
+		return trim(values[0])
 	}
 	var parts []string
 	for _, v := range values {
-		if v = strings.TrimSpace(v); v != "" {
+		if v = trim(v); v != "" {
 			parts = append(parts, v)
 		}
 	}

@@ -27,6 +27,7 @@ import (
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/issuance"
+	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/oversight"
@@ -40,6 +41,7 @@ type Config struct {
 	Guard     *access.Guard
 	Catalog   *catalog.Catalog
 	Cases     *cases.Cases
+	Letters   *letters.Letters
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing
@@ -147,6 +149,9 @@ func (s *server) routes() {
 	op(s, get, "/cases/{id}/uses/{record}/receipt", "use-receipt", "用证凭据，可用elicense verify --receipt离线核验", s.receipt)
 	op(s, get, "/queue", "queue", "本单位待接办的网上申请", s.queue)
 	op(s, get, "/cases/{id}/course", "course", "办件的经过", s.course)
+	op(s, get, "/cases/{id}/letters", "letters", "办件的文书：材料接收凭证、受理、补正、不予受理", s.letters)
+	op(s, get, "/cases/{id}/letters/{kind}", "letter-file", "盖了章的文书，OFD", s.letterFile)
+	op(s, post, "/cases/{id}/letters/{kind}", "ask-letter", "请求盖章：窗口的材料接收凭证，或没有盖成的文书", s.askLetter)
 	op(s, post, "/cases/{id}/moves", "move-case", "办理：接办、补正告知、受理、停表、决定、撤回、转办", s.moveCase)
 	op(s, post, "/cases/{id}/parties", "join-case", "增加当事人", s.joinCase, created)
 	op(s, post, "/cases/{id}/materials/{place}", "give", "解决一项材料：用证照、容缺、承诺、写明理由收取纸质", s.give)

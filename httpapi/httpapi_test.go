@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -51,7 +52,7 @@ func newHall(t testing.TB, cfg store.Config) *hall {
 	h := &hall{World: world.New(t, cfg, clock), t: t, tokens: map[*elicense.Actor]string{}}
 	mux := http.NewServeMux()
 	h.api = httpapi.Mount(mux, httpapi.Config{
-		Org: h.Org, Guard: h.Guard, Catalog: h.Catalog, Cases: h.Cases, Issuer: h.Issuer, Lifecycle: h.Lifecycle, Sharing: h.Sharing, Receipts: h.Receipts,
+		Org: h.Org, Guard: h.Guard, Catalog: h.Catalog, Cases: h.Cases, Letters: h.Letters, Issuer: h.Issuer, Lifecycle: h.Lifecycle, Sharing: h.Sharing, Receipts: h.Receipts,
 		Verifier: h.Verifier, Oversight: h.Oversight, Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), Version: "test",
 	})
 	h.handler = mux
@@ -719,7 +720,7 @@ func description(h *hall) {
 			ids[o.OperationID] = true
 		}
 	}
-	if len(ids) != 68 {
+	if len(ids) != 71 {
 		h.t.Errorf("%d operations are described", len(ids))
 	}
 	for name := range d.Components.Schemas {
@@ -798,6 +799,38 @@ func FuzzCompletion(f *testing.F) {
 		w := h.send(h.Drafter, "POST", "/api/v1/completions", body)
 		if w.Code != 201 {
 			h.problem("completion", w)
+		}
+	})
+}
+
+// TestNoticesByTheAPI: a system lists the notices of its clerk's case, asks for
+// the receipt, and fetches the sealed file; the applicant gets the same.
+func TestNoticesByTheAPI(t *testing.T) {
+	one(t, func(h *hall) {
+		h.SealOffice(h.t)
+		base := "/api/v1/cases/" + string(h.office) + "/letters"
+		var list []struct {
+			Kind, Number, SealedAt string
+			Text                   []string
+		}
+		w := h.send(h.Window, "GET", base, "")
+		if err := json.Unmarshal(w.Body.Bytes(), &list); err != nil || len(list) != 1 || list[0].Kind != "received" || list[0].SealedAt != "" || len(list[0].Text) == 0 {
+			h.t.Fatalf("%v: %s", err, w.Body)
+		}
+		h.want("before it is sealed", h.send(h.Window, "GET", base+"/received", ""), 404)
+		h.want("another's case", h.send(h.Colleague, "POST", base+"/received", ""), 403)
+		if w := h.send(h.Window, "POST", base+"/received", ""); w.Code != 204 {
+			h.t.Fatalf("%d %s", w.Code, w.Body)
+		}
+		var ofd *httptest.ResponseRecorder
+		for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+			if ofd = h.send(h.Window, "GET", base+"/received", ""); ofd.Code == 200 {
+				break
+			}
+		}
+		own := h.send(h.Holder, "GET", base+"/received", "")
+		if !bytes.HasPrefix(ofd.Body.Bytes(), []byte("PK")) || !bytes.Equal(ofd.Body.Bytes(), own.Body.Bytes()) {
+			h.t.Error("the file is no OFD, or the applicant's is another")
 		}
 	})
 }

@@ -6,33 +6,15 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/sealing"
 	"elicense/store"
 )
 
-// KeyUse is one intended use of a sealing key.
-type KeyUse struct {
-	ID        string
-	File      string
-	Ended     bool
-	Stored    bool
-	Published bool // the license version of its draft exists
-}
-
-// EachUse calls f with every use of a sealing key, or with the error of one that
-// is not as it was left.
-func EachUse(tx *store.Tx, f func(KeyUse, error) error) error {
-	return store.EachID(tx, "key_use", func(id string) error {
-		list, err := uses(tx, `WHERE id = $1`, id)
-		if err != nil {
-			return f(KeyUse{ID: id}, err)
-		}
-		u := list[0]
-		d, err := Of(tx, u.draft)
-		if err != nil {
-			return f(KeyUse{ID: id, File: u.file}, err)
-		}
-		return f(KeyUse{u.id, u.file, u.state != useStarted, u.state == useStored, d.State == Published}, nil)
-	})
+// PublishedBy tells whether the draft a sealing key was used for has been
+// published.
+func PublishedBy(tx *store.Tx, u *sealing.Use) (bool, error) {
+	d, err := Of(tx, elicense.DraftID(u.Subject))
+	return err == nil && d.State == Published, err
 }
 
 // EachDraft reads every draft; f gets the error of one that is not as it was

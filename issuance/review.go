@@ -14,6 +14,7 @@ import (
 	"elicense/jobs"
 	"elicense/notice"
 	"elicense/org"
+	"elicense/sealing"
 	"elicense/store"
 )
 
@@ -133,7 +134,7 @@ func (i *Issuer) Preview(ctx context.Context, actor *elicense.Actor, id elicense
 	if err != nil {
 		return nil, err
 	}
-	stamp, err := i.Seals.InHand(ctx, r.Unit)
+	stamp, err := i.Seals.InHand(ctx, r.Unit, sealing.ForLicenses)
 	if elicense.IsKind(err, elicense.NotFound) {
 		return p.SVG(), nil
 	}
@@ -364,7 +365,7 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 	if err != nil {
 		return err
 	}
-	if _, err := i.Seals.InHand(ctx, r.Unit); err != nil {
+	if _, err := i.Seals.InHand(ctx, r.Unit, sealing.ForLicenses); err != nil {
 		return err
 	}
 	comparison := i.compare(ctx, r.Holders, r.Fields)

@@ -13,68 +13,12 @@ import (
 	"elicense/jobs"
 	"elicense/notice"
 	"elicense/org"
+	"elicense/sealing"
 	"elicense/store"
 )
 
 // sealJob is the kind of the job that seals and publishes an approved draft.
 const sealJob = "seal"
-
-// use is one intended use of a sealing key.
-type use struct {
-	id     string
-	draft  elicense.DraftID
-	seal   elicense.SealID
-	face   []byte // digest of what is to be sealed
-	state  string
-	file   string
-	digest []byte // of the sealed file, once it is stored
-}
-
-// The states of a use: it ends stored or abandoned.
-const (
-	useStarted   = "started"
-	useStored    = "stored"
-	useAbandoned = "abandoned"
-)
-
-func (u *use) mac(tx *store.Tx) []byte { return tx.MAC("key_use", u.id, u.parts()...) }
-
-func (u *use) parts() [][]byte {
-	return [][]byte{[]byte(u.draft), []byte(u.seal), u.face, []byte(u.state), []byte(u.file), u.digest}
-}
-
-func insertUse(tx *store.Tx, u *use) error {
-	_, err := tx.Exec(`INSERT INTO key_use (id, draft, seal, digest, state, file, file_digest, started, ended, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9)`, u.id, u.draft, u.seal, u.face, u.state, u.file, u.digest, tx.Now(), u.mac(tx))
-	return err
-}
-
-// end notes how a use ended.
-func (u *use) end(tx *store.Tx, state string) error {
-	u.state = state
-	_, err := tx.Exec(`UPDATE key_use SET state = $1, file_digest = $2, ended = $3, mac = $4 WHERE id = $5`, u.state, u.digest, tx.Now(), u.mac(tx), u.id)
-	return err
-}
-
-func uses(tx *store.Tx, where string, args ...any) ([]*use, error) {
-	rows, err := tx.Query(`SELECT id, draft, seal, digest, state, file, file_digest, mac FROM key_use `+where, args...)
-	if err != nil {
-		return nil, err
-	}
-	var list []*use
-	for rows.Next() {
-		var u use
-		var mac []byte
-		if err := rows.Scan(&u.id, &u.draft, &u.seal, &u.face, &u.state, &u.file, &u.digest, &mac); err != nil {
-			return nil, err
-		}
-		if err := tx.CheckMAC(mac, "key_use", u.id, u.parts()...); err != nil {
-			return nil, err
-		}
-		list = append(list, &u)
-	}
-	return list, nil
-}
 
 // seal brings an approved draft to publication. It may be stopped at any line and
 // run again: what is already stored is found and gone on with.
@@ -101,7 +45,7 @@ func (i *Issuer) seal(ctx context.Context, payload []byte) error {
 	return nil
 }
 
-func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *catalog.Type, used *use, err error) {
+func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *catalog.Type, used *sealing.Use, err error) {
 	err = i.DB.View(ctx, func(tx *store.Tx) error {
 		if d, err = Of(tx, id); err != nil {
 			return err
@@ -109,10 +53,7 @@ func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *ca
 		if t, err = catalog.VersionOf(tx, d.Type, d.TypeVersion); err != nil {
 			return err
 		}
-		open, err := uses(tx, `WHERE draft = $1 AND state <> $2`, id, useAbandoned)
-		if len(open) > 0 {
-			used = open[0]
-		}
+		used, err = sealing.UseOf(tx, string(id))
 		return err
 	})
 	return d, t, used, err
@@ -120,18 +61,18 @@ func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *ca
 
 // stored tells whether the file of an earlier run reached the file store, and
 // reads its digest.
-func (i *Issuer) stored(ctx context.Context, u *use) bool {
-	_, digest, err := i.DB.Files().Find(ctx, u.file)
+func (i *Issuer) stored(ctx context.Context, u *sealing.Use) bool {
+	_, digest, err := i.DB.Files().Find(ctx, u.File)
 	if err != nil {
 		return false
 	}
-	u.digest = digest
+	u.FileDigest = digest
 	return true
 }
 
 // make renders and seals the draft and stores the file: intent first, then the
 // key, then the file.
-func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *use) (*use, error) {
+func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *sealing.Use) (*sealing.Use, error) {
 	p, err := i.prepare(ctx, d, t)
 	if err != nil {
 		return nil, err
@@ -139,7 +80,7 @@ func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *us
 	if got := p.Digest(); !bytes.Equal(got[:], d.Digest) {
 		return nil, fmt.Errorf("draft %s: the face is not what was approved", d.ID)
 	}
-	stamp, err := i.Seals.InHand(ctx, d.Unit)
+	stamp, err := i.Seals.InHand(ctx, d.Unit, sealing.ForLicenses)
 	if err != nil {
 		return nil, err
 	}
@@ -147,21 +88,18 @@ func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *us
 	if err != nil {
 		return nil, err
 	}
-	u := &use{
-		id: elicense.NewID[string](d.Reviewed), draft: d.ID, seal: stamp.ID, face: d.Digest, state: useStarted,
-		file: fmt.Sprintf("%s-%03d.ofd", d.License, d.Version), digest: []byte{},
-	}
+	u := &sealing.Use{Subject: string(d.ID), Seal: stamp.ID, Digest: d.Digest, File: fmt.Sprintf("%s-%03d.ofd", d.License, d.Version)}
 	err = i.DB.Update(ctx, func(tx *store.Tx) error {
 		// The qualification must hold on the day of sealing.
 		if err := qualified(tx, d.Unit, t); err != nil {
 			return err
 		}
 		if before != nil {
-			if err := before.end(tx, useAbandoned); err != nil {
+			if err := before.End(tx, sealing.Abandoned); err != nil {
 				return err
 			}
 		}
-		return insertUse(tx, u)
+		return u.Intend(tx)
 	})
 	if err != nil {
 		return nil, err
@@ -172,7 +110,7 @@ func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *us
 		return nil, fmt.Errorf("seal draft %s: %w", d.ID, err)
 	}
 	store.CrashPoint("issuance.sealed")
-	if u.digest, err = i.DB.Files().Put(ctx, u.file, file); err != nil {
+	if u.FileDigest, err = i.DB.Files().Put(ctx, u.File, file); err != nil {
 		return nil, err
 	}
 	return u, nil
@@ -180,7 +118,7 @@ func (i *Issuer) make(ctx context.Context, d *Draft, t *catalog.Type, before *us
 
 // publish makes the license exist: the use ends stored, the event happens, the
 // holder is told, the job is done, all in one transaction.
-func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *use) error {
+func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *sealing.Use) error {
 	err := i.DB.Update(ctx, func(tx *store.Tx) error {
 		fresh, err := Of(tx, d.ID)
 		if err != nil {
@@ -189,7 +127,7 @@ func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *use)
 		if fresh.State != Sealing {
 			return nil
 		}
-		if err := u.end(tx, useStored); err != nil {
+		if err := u.End(tx, sealing.Stored); err != nil {
 			return err
 		}
 		ev := event(fresh, t, u)
@@ -226,7 +164,7 @@ func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *use)
 		tx.Record(store.Record{
 			Actor: "platform", ActorName: "证照平台", Unit: string(d.Unit), Act: "license." + string(d.Kind), Outcome: "done",
 			Rule: "publish-approved", Clause: "第七条第一款", License: string(lic.ID), LicenseType: string(t.Code), Holder: string(lic.Owner),
-			Detail: map[string]string{"draft": string(d.ID), "use": u.id, "event": string(ev.ID), "version": fmt.Sprint(lic.Standing.Version)},
+			Detail: map[string]string{"draft": string(d.ID), "use": u.ID, "event": string(ev.ID), "version": fmt.Sprint(lic.Standing.Version)},
 		})
 		return jobs.Done(tx, jobs.Current(ctx))
 	})
@@ -244,12 +182,12 @@ func (i *Issuer) unitName(tx *store.Tx, code elicense.UnitCode) string {
 	return u.Name
 }
 
-func event(d *Draft, t *catalog.Type, u *use) *elicense.Event {
+func event(d *Draft, t *catalog.Type, u *sealing.Use) *elicense.Event {
 	ev := &elicense.Event{
 		License: d.License, Kind: d.Kind, Effective: d.Closed, DocNo: d.DocNo, Unit: d.Unit, Actor: d.Drafter, Reviewer: d.Reviewer,
 		New: &elicense.Version{
 			Identifier: d.Identifier, Code: d.Code, Holders: d.Holders, Fields: d.Fields, ValidFrom: d.ValidFrom, ValidTo: d.ValidTo,
-			IssuedOn: d.IssuedOn, Serial: d.Serial, FaceNumber: d.Fields[t.Roles.Number], File: u.file, Digest: u.digest,
+			IssuedOn: d.IssuedOn, Serial: d.Serial, FaceNumber: d.Fields[t.Roles.Number], File: u.File, Digest: u.FileDigest,
 			Made: elicense.Making{
 				Mode: string(t.Mode), Case: d.Case, Closed: d.Closed, Generated: d.Generated, Reviewed: d.Reviewed,
 				Drafter: d.Drafter, Reviewer: d.Reviewer,

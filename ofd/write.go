@@ -704,11 +704,19 @@ var customTags = NewBlob([]byte(xmlHead + `<ofd:CustomTags` + xmlns + `><ofd:Cus
 	TagNamespace + `"><ofd:FileLoc>Fields.xml</ofd:FileLoc></ofd:CustomTag></ofd:CustomTags>`))
 
 // addTags writes the index of field values (GB/T 33190 clause 16): one element
-// for each field, pointing at the texts that are its value.
+// for each field, pointing at the texts that are its value, which may be parted by
+// others where a field goes on on an added page.
 func (w *writer) addTags() {
 	if len(w.tags) == 0 {
 		return
 	}
+	first := make(map[string]int, len(w.tags))
+	for i, t := range w.tags {
+		if _, ok := first[t.key]; !ok {
+			first[t.key] = i
+		}
+	}
+	slices.SortStableFunc(w.tags, func(a, b tagUse) int { return first[a.key] - first[b.key] })
 	w.pkg.Entries = append(w.pkg.Entries, Entry{fileCustomTags, customTags})
 	b := make([]byte, 0, 2048)
 	b = append(b, xmlHead+`<lic:License xmlns:lic="`+TagNamespace+`"`+xmlns+`>`...)

@@ -14,6 +14,7 @@ import (
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/issuance"
+	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/sealing"
@@ -246,18 +247,22 @@ func (c *checker) version(ctx context.Context, tx *store.Tx, l *elicense.License
 // every sealed file comes of one.
 func (c *checker) uses(ctx context.Context) error {
 	err := c.db.View(ctx, func(tx *store.Tx) error {
-		return issuance.EachUse(tx, func(u issuance.KeyUse, bad error) error {
+		return sealing.EachUse(tx, func(u *sealing.Use, err error) error {
 			if u.File != "" {
 				c.files[u.File] = true
 			}
-			if bad != nil {
-				c.report(Finding{"use", u.ID, "这一行被改动过：" + bad.Error()})
+			ended := false
+			if err == nil {
+				ended, err = endOf(tx, u)
 			}
-			if u.Stored {
+			if err != nil {
+				c.report(Finding{"use", u.ID, "这一行被改动过：" + err.Error()})
+			}
+			if u.State == sealing.Stored {
 				delete(c.sealed, u.File)
-			}
-			if u.Ended && u.Stored && !u.Published {
-				c.report(Finding{"use", u.ID, "用印已完成，证照却没有发布"})
+				if err == nil && !ended {
+					c.report(Finding{"use", u.ID, "用印已完成，盖章的文件却没有登记"})
+				}
 			}
 			return ctx.Err()
 		})
@@ -266,6 +271,14 @@ func (c *checker) uses(ctx context.Context) error {
 		c.report(Finding{"use", version, "没有用印的登记：" + file})
 	}
 	return err
+}
+
+// endOf tells whether what a key was used for is there.
+func endOf(tx *store.Tx, u *sealing.Use) (bool, error) {
+	if name, ok := strings.CutPrefix(u.Subject, sealing.LetterPrefix); ok {
+		return letters.SealedBy(tx, name, u)
+	}
+	return issuance.PublishedBy(tx, u)
 }
 
 // rows reads every other row that decides; reading checks its HMAC and opens its
@@ -295,10 +308,10 @@ func (c *checker) rows(ctx context.Context) error {
 	})
 }
 
-// given checks the files that were given in cases.
+// given checks the files that were given in cases, and the notices of cases.
 func (c *checker) given(ctx context.Context) error {
 	return c.db.View(ctx, func(tx *store.Tx) error {
-		return cases.EachFile(tx, func(name string, digest []byte, err error) error {
+		check := func(name string, digest []byte, err error) error {
 			c.files[name] = true
 			c.sum.Files++
 			if err == nil {
@@ -308,7 +321,8 @@ func (c *checker) given(ctx context.Context) error {
 				c.report(Finding{"file", name, "被改动过或缺失：" + err.Error()})
 			}
 			return ctx.Err()
-		})
+		}
+		return errors.Join(cases.EachFile(tx, check), letters.Each(tx, check))
 	})
 }
 

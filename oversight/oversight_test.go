@@ -196,7 +196,7 @@ func TestFsckNamesWhatIsLost(t *testing.T) {
 		rows := []struct{ name, change, undo, kind, where string }{
 			{"a completion is lost", `UPDATE completion SET item = 'x'`, `UPDATE completion SET item = '1'`, "draft", draft},
 			{"a completion leads to another draft", `UPDATE completion SET draft = 'x'`, `UPDATE completion SET draft = '` + draft + `'`, "draft", draft},
-			{"a use of the key is lost", `UPDATE key_use SET draft = 'x'`, `UPDATE key_use SET draft = '` + draft + `'`, "use", string(w.license)},
+			{"a use of the key is lost", `UPDATE key_use SET subject = 'x'`, `UPDATE key_use SET subject = '` + draft + `'`, "use", string(w.license)},
 			{"a license is taken out of its holder's folder", `UPDATE license_holder SET license = 'x'`, `UPDATE license_holder SET license = '` + string(w.license) + `'`, "license", string(w.license)},
 			{"a license is put into another's folder", `INSERT INTO license_holder (holder_key, license, owner, type, place) SELECT 'x', license, owner, type, 1 FROM license_holder`, `DELETE FROM license_holder WHERE holder_key = 'x'`, "license", string(w.license)},
 			{"a license is hidden from queries of its type", `UPDATE license_holder SET type = 'x'`, `UPDATE license_holder SET type = '` + string(world.Type) + `'`, "license", string(w.license)},

@@ -12,9 +12,11 @@
 package sealing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -413,20 +415,11 @@ type Event struct {
 	Happened time.Time
 }
 
-// Use is one use of a seal, from the sealing log.
-type Use struct {
-	Draft   elicense.DraftID
-	Digest  []byte // SM3 of what was sealed
-	State   string // started, stored, abandoned
-	File    string
-	Started time.Time
-}
-
 // Details is a seal with its course and its latest uses.
 type Details struct {
 	*Seal
 	Events []Event
-	Uses   []Use
+	Uses   []*Use
 	Count  int // of all uses
 }
 
@@ -456,18 +449,8 @@ func (r *Register) Details(ctx context.Context, actor *elicense.Actor, id elicen
 		if err := tx.Row(`SELECT COUNT(*) FROM key_use WHERE seal = $1`, id).Scan(&d.Count); err != nil {
 			return nil, err
 		}
-		rows, err := tx.Query(`SELECT draft, digest, state, file, started FROM key_use WHERE seal = $1 ORDER BY started DESC LIMIT 50`, id)
-		if err != nil {
-			return nil, err
-		}
-		for rows.Next() {
-			var u Use
-			if err := rows.Scan(&u.Draft, &u.Digest, &u.State, &u.File, &u.Started); err != nil {
-				return nil, err
-			}
-			d.Uses = append(d.Uses, u)
-		}
-		return d, nil
+		d.Uses, err = uses(tx, `WHERE seal = $1 ORDER BY started DESC LIMIT 50`, id)
+		return d, err
 	})
 	return d, err
 }
@@ -490,12 +473,12 @@ type InHand struct {
 	Cert   *gm.Certificate
 }
 
-// InHand returns the enabled seal of a unit, ready for use: the seal and its
+// InHand returns the enabled seal of a unit that suits the purpose best, ready for use: the seal and its
 // certificate are valid now, the certificate is not revoked and named by the
 // seal, and the keeper has its key.
 //
 // Errors: NotFound if it has none; Unavailable if it can't be used, with why.
-func (r *Register) InHand(ctx context.Context, unit elicense.UnitCode) (*InHand, error) {
+func (r *Register) InHand(ctx context.Context, unit elicense.UnitCode, purpose string) (*InHand, error) {
 	var list []*Seal
 	err := r.DB.View(ctx, func(tx *store.Tx) (err error) {
 		list, err = seals(tx, `WHERE unit = $1 AND state = $2 ORDER BY created DESC`, unit, Enabled)
@@ -508,6 +491,7 @@ func (r *Register) InHand(ctx context.Context, unit elicense.UnitCode) (*InHand,
 		return nil, elicense.E(elicense.NotFound, "本单位没有启用的电子印章，不能签章").Then("请联系管理部门制发电子印章")
 	}
 	var first error
+	slices.SortStableFunc(list, func(a, b *Seal) int { return cmp.Compare(suits(b, purpose), suits(a, purpose)) })
 	for _, e := range list { // a renewed seal stands beside the old one until that has run out
 		h, err := r.usable(e)
 		if err == nil {
@@ -521,6 +505,24 @@ func (r *Register) InHand(ctx context.Context, unit elicense.UnitCode) (*InHand,
 		}
 	}
 	return nil, first
+}
+
+// The words of seals for one purpose (专用章).
+const (
+	ForLicenses = "电子证照专用章"
+	ForNotices  = "行政许可专用章"
+)
+
+// suits tells how well a seal suits a purpose: one made for it before the unit's
+// own seal, and that before one made for something else.
+func suits(s *Seal, purpose string) int {
+	switch s.Line {
+	case purpose:
+		return 2
+	case "":
+		return 1
+	}
+	return 0
 }
 
 // usable opens a seal and sees that it could seal now.

@@ -32,7 +32,7 @@ func fileOf(ctx context.Context, w *world.World, d *issuance.Draft) (file []byte
 	var name string
 	var digest []byte
 	err = w.DB.View(ctx, func(tx *store.Tx) error {
-		return tx.Row(`SELECT file, file_digest FROM key_use WHERE draft = $1`, d.ID).Scan(&name, &digest)
+		return tx.Row(`SELECT file, file_digest FROM key_use WHERE subject = $1`, d.ID).Scan(&name, &digest)
 	})
 	if err == nil {
 		file, err = w.DB.Files().Get(ctx, name, digest)
@@ -113,18 +113,18 @@ func TestOnlyUsableSealsSeal(t *testing.T) {
 		if err := w.Seals.Move(ctx, w.Admin, w.Seal, sealing.Disabled, "盘点"); err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.Seals.InHand(ctx, world.Issuer)
+		_, err = w.Seals.InHand(ctx, world.Issuer, sealing.ForLicenses)
 		want(t, err, elicense.NotFound)
 		if err := w.Seals.Move(ctx, w.Admin, w.Seal, sealing.Enabled, ""); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Seals.InHand(ctx, world.Issuer); err != nil {
+		if _, err := w.Seals.InHand(ctx, world.Issuer, sealing.ForLicenses); err != nil {
 			t.Fatal(err)
 		}
 		// A renewed seal takes over; the old one's license stays what it is.
 		w.Clock.Move(time.Minute)
 		renewed := w.MakeSeal(t, "电子证照专用章")
-		if h, err := w.Seals.InHand(ctx, world.Issuer); err != nil || h.ID != renewed {
+		if h, err := w.Seals.InHand(ctx, world.Issuer, sealing.ForLicenses); err != nil || h.ID != renewed {
 			t.Errorf("in hand is %v, %v; want the renewed seal", h, err)
 		}
 		w.Clock.Move(time.Hour)
@@ -135,7 +135,7 @@ func TestOnlyUsableSealsSeal(t *testing.T) {
 		genuine()
 		want(t, w.Seals.Move(ctx, w.Admin, w.Seal, sealing.Enabled, ""), elicense.Conflict)
 		w.Clock.Move(6 * 366 * 24 * time.Hour)
-		_, err = w.Seals.InHand(ctx, world.Issuer)
+		_, err = w.Seals.InHand(ctx, world.Issuer, sealing.ForLicenses)
 		want(t, err, elicense.Unavailable)
 		genuine()
 	})
@@ -187,7 +187,7 @@ func TestImportedSeal(t *testing.T) {
 		t.Errorf("%s by %s", r.Verdict, r.Signatures[0].SealName)
 	}
 	t.Run("the province's revocation list stops it", func(t *testing.T) {
-		h, err := w.Seals.InHand(ctx, world.Issuer)
+		h, err := w.Seals.InHand(ctx, world.Issuer, sealing.ForLicenses)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -203,7 +203,7 @@ func TestImportedSeal(t *testing.T) {
 		if _, err := w.Seals.ImportTrust(ctx, w.Admin, sealing.TrustList, l.PEM()); err != nil {
 			t.Fatal(err)
 		}
-		if h, err := w.Seals.InHand(ctx, world.Issuer); err == nil && h.ID == s.ID {
+		if h, err := w.Seals.InHand(ctx, world.Issuer, sealing.ForLicenses); err == nil && h.ID == s.ID {
 			t.Error("a revoked certificate is still in hand")
 		}
 	})
@@ -321,7 +321,7 @@ func TestRemoteSealingService(t *testing.T) {
 	w.Seals.Keys = &split{local, sealing.NewRemote(server.URL, "secret")}
 	w.Clock.Move(time.Minute)
 	remote := w.MakeSeal(t, "远程专用章")
-	h, err := w.Seals.InHand(ctx, world.Issuer)
+	h, err := w.Seals.InHand(ctx, world.Issuer, sealing.ForLicenses)
 	if err != nil || h.ID != remote {
 		t.Fatalf("in hand %+v, %v", h, err)
 	}

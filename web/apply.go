@@ -7,6 +7,7 @@ import (
 
 	"elicense"
 	"elicense/cases"
+	"elicense/letters"
 	"elicense/sharing"
 )
 
@@ -78,7 +79,7 @@ type ownCasePage struct {
 	Decision  *cases.Step
 	Refusal   *cases.Step
 	Course    []cases.Step // the newest first
-	Papers    []paperKind
+	Papers    []letters.Kind
 	Uses      []ownUse
 	In        typed
 	Form      string
@@ -111,7 +112,7 @@ func (s *server) ownCase(v *visit) error {
 		return err
 	}
 	d := ownCasePage{
-		Case: k, Matter: m, Unit: names[k.Unit], Left: v.caseDue(k), Mine: k.Applicant == v.who.Account, Papers: papersOf(k, course),
+		Case: k, Matter: m, Unit: names[k.Unit], Left: v.caseDue(k), Mine: k.Applicant == v.who.Account, Papers: letters.Due(k, course),
 		Form: short("own/" + string(id)),
 	}
 	for i := range course {

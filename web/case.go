@@ -14,6 +14,7 @@ import (
 	"elicense"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/letters"
 	"elicense/org"
 	"elicense/sharing"
 )
@@ -53,7 +54,7 @@ type caseView struct {
 	Used      *useView // what was just opened
 	Moves     map[cases.Move]bool
 	Blocked   []string // materials that stand against acceptance
-	Papers    []paperKind
+	Papers    []letters.Kind
 	Reached   int // the step of the case the page is at, from 1
 
 	// What is being filled in: a move, or the options of a material.
@@ -137,7 +138,7 @@ func (s *server) showCase(v *visit, used *useView) error {
 		_, err := k.Stage.After(mv)
 		d.Moves[mv] = err == nil && (mv != cases.Correct || !told)
 	}
-	d.Papers = papersOf(k, course)
+	d.Papers = letters.Due(k, course)
 	list, _, err := s.Sharing.Materials(ctx, v.who, id)
 	if err != nil {
 		return err

@@ -3,156 +3,98 @@ package web
 import (
 	"fmt"
 	"html/template"
-	"slices"
-	"time"
 
 	"elicense"
-	"elicense/cases"
-	"elicense/sharing"
+	"elicense/letters"
 )
-
-// paperKind is a notice of a case that can be printed (行政许可法 32).
-type paperKind string
-
-// The notices.
-const (
-	paperReceived paperKind = "received" // 材料接收凭证
-	paperAccepted paperKind = "accepted" // 受理通知书
-	paperCorrect  paperKind = "correct"  // 补正告知书
-	paperRefused  paperKind = "refused"  // 不予受理通知书
-)
-
-var paperTitles = map[paperKind]string{
-	paperReceived: "材料接收凭证", paperAccepted: "受理通知书", paperCorrect: "补正告知书", paperRefused: "不予受理通知书",
-}
-
-// paperNumbers make the numbers of notices from the year and the case's number.
-var paperNumbers = map[paperKind]string{
-	paperReceived: "接收字〔%s〕%s号", paperAccepted: "受理字〔%s〕%s号", paperCorrect: "补正字〔%s〕%s号", paperRefused: "不受字〔%s〕%s号",
-}
-
-// Chinese returns the title.
-func (p paperKind) Chinese() string { return paperTitles[p] }
-
-// papersOf lists the notices a case has come to.
-func papersOf(k *cases.Case, course []cases.Step) []paperKind {
-	var list []paperKind
-	if k.Stage != cases.Filling {
-		list = append(list, paperReceived)
-	}
-	for _, p := range []paperKind{paperCorrect, paperAccepted, paperRefused} {
-		if stepOf(p, course) != nil {
-			list = append(list, p)
-		}
-	}
-	return list
-}
-
-// stepOf is the step of the course a notice tells about, nil if it was not made.
-func stepOf(p paperKind, course []cases.Step) *cases.Step {
-	about := map[paperKind][]cases.Move{
-		paperReceived: {cases.Open, cases.Send, cases.Supply}, paperAccepted: {cases.Accept, cases.Deem}, paperCorrect: {cases.Correct}, paperRefused: {cases.Refuse},
-	}
-	for i := len(course) - 1; i >= 0; i-- {
-		if slices.Contains(about[p], course[i].Kind) {
-			return &course[i]
-		}
-	}
-	return nil
-}
 
 type letterPage struct {
-	*cases.Case
-	Matter    *cases.Matter
-	Kind      paperKind
-	Number    string // of the notice
-	Unit      string
-	At        time.Time
-	Step      *cases.Step
-	Deemed    bool
-	Materials []letterRow
-	QR        template.HTML
-	Back      string
-	Online    string // address of the matter, if it can be applied for online
+	*letters.Letter
+	Case   elicense.CaseID
+	Own    bool
+	Back   string // page of the case
+	Base   string // address of the notice
+	Sheets []int  // numbers of the sealed notice's pages
+	QR     template.HTML
 }
 
-type letterRow struct {
-	Name, How string
-	Here      bool
-}
-
-func (s *server) windowPaper(v *visit) error {
-	ctx, id := v.r.Context(), elicense.CaseID(v.r.PathValue("id"))
-	k, m, err := s.Cases.Get(ctx, v.who, id)
-	if err != nil {
-		return err
-	}
-	course, err := s.Cases.Course(ctx, v.who, id)
-	if err != nil {
-		return err
-	}
-	return s.letter(v, &letterPage{Case: k, Matter: m, Back: "/window/cases/" + string(id)}, course, func() ([]sharing.MaterialState, error) {
-		list, _, err := s.Sharing.Materials(ctx, v.who, id)
-		return list, err
-	})
-}
-
-func (s *server) ownPaper(v *visit) error {
-	ctx, id := v.r.Context(), elicense.CaseID(v.r.PathValue("id"))
-	k, m, course, err := s.Cases.Own(ctx, v.who, id)
-	if err != nil {
-		return err
-	}
-	return s.letter(v, &letterPage{Case: k, Matter: m, Back: "/holder/cases/" + string(id)}, course, func() ([]sharing.MaterialState, error) {
-		return s.Sharing.OwnMaterials(ctx, v.who, id)
-	})
-}
+// Words are those every printed notice has.
+func (*letterPage) Words() any { return letters.Fixed }
 
 // letterDesk is the layout of a notice: the sheet itself, with nothing about it
-// but the way back and the printing.
+// but the way back, the file and the printing.
 var letterDesk = &desk{name: "letter"}
 
-// letter shows a notice as it is printed.
-func (s *server) letter(v *visit, d *letterPage, course []cases.Step, materials func() ([]sharing.MaterialState, error)) error {
-	d.Kind = paperKind(v.r.PathValue("kind"))
-	if !slices.Contains(papersOf(d.Case, course), d.Kind) {
-		return elicense.E(elicense.NotFound, "这个办件没有这份文书").Then("请从办件页面里打开已有的文书")
-	}
-	d.Step = stepOf(d.Kind, course)
-	d.At, d.Deemed = d.Opened, d.Step != nil && d.Step.Kind == cases.Deem
-	if d.Step != nil {
-		d.At = d.Step.Happened
-	}
-	names, _, err := s.unitNames(v)
+func (s *server) windowPaper(v *visit) error { return s.letter(v, false) }
+func (s *server) ownPaper(v *visit) error    { return s.letter(v, true) }
+
+// letter shows a notice: the sealed document, or its words until it is sealed.
+func (s *server) letter(v *visit, own bool) error {
+	id, kind := elicense.CaseID(v.r.PathValue("id")), letters.Kind(v.r.PathValue("kind"))
+	l, file, err := s.Letters.Get(v.r.Context(), v.who, id, kind, own)
 	if err != nil {
 		return err
 	}
-	d.Unit = names[d.Case.Unit]
-	d.Number = fmt.Sprintf(paperNumbers[d.Kind], stamp(d.At, "2006"), d.Case.Number)
-	if d.QR, err = qrPicture(s.PublicURL+"/holder/cases/"+string(d.ID), v.t("办件进度二维码")); err != nil {
-		return err
+	d := &letterPage{Letter: l, Case: id, Own: own, Back: "/window/cases/" + string(id)}
+	if own {
+		d.Back = "/holder/cases/" + string(id)
 	}
-	if d.Matter.Online && d.Channel != cases.OnTheWeb {
-		d.Online = s.PublicURL + "/matters/" + string(d.Case.Matter)
-	}
-	if d.Kind == paperReceived {
-		list, err := materials()
+	d.Base = d.Back + "/paper/" + string(kind)
+	if file != nil {
+		pages, err := letters.Pages(file)
 		if err != nil {
 			return err
 		}
-		for _, st := range list {
-			row := letterRow{Name: st.Material.Name, Here: true}
-			switch {
-			case st.Given != nil:
-				row.How = v.given(st.Given)
-			case st.Need == sharing.Have || st.Need == sharing.Look:
-				row.How = v.t("平台共享，免提交")
-			default:
-				row.How, row.Here = v.t("还没有提供"), false
-			}
-			d.Materials = append(d.Materials, row)
+		for i := range pages {
+			d.Sheets = append(d.Sheets, i+1)
 		}
 	}
+	if d.QR, err = qrPicture(s.PublicURL+"/holder/cases/"+string(id), v.t("办件进度二维码")); err != nil {
+		return err
+	}
 	v.desk = letterDesk
-	return v.render("letter", v.t(d.Kind.Chinese()), d)
+	return v.render("letter", v.t(kind.Chinese()), d)
+}
+
+func (s *server) windowPaperSheet(v *visit) error { return s.letterSheet(v, false) }
+func (s *server) ownPaperSheet(v *visit) error    { return s.letterSheet(v, true) }
+
+// letterSheet draws a page of the sealed notice.
+func (s *server) letterSheet(v *visit, own bool) error {
+	file, err := s.letterFile(v, own)
+	if err != nil {
+		return err
+	}
+	pages, err := letters.Pages(file)
+	return pageOf(v, pages, err)
+}
+
+func (s *server) letterFile(v *visit, own bool) ([]byte, error) {
+	_, file, err := s.Letters.Get(v.r.Context(), v.who, elicense.CaseID(v.r.PathValue("id")), letters.Kind(v.r.PathValue("kind")), own)
+	if err == nil && file == nil {
+		err = letters.ErrNotSealed()
+	}
+	return file, err
+}
+
+func (s *server) windowPaperFile(v *visit) error { return s.letterDownload(v, false) }
+func (s *server) ownPaperFile(v *visit) error    { return s.letterDownload(v, true) }
+
+// letterDownload gives the sealed notice as a file.
+func (s *server) letterDownload(v *visit, own bool) error {
+	file, err := s.letterFile(v, own)
+	if err != nil {
+		return err
+	}
+	kind := letters.Kind(v.r.PathValue("kind"))
+	return v.file(fmt.Sprintf("%s-%s.ofd", v.r.PathValue("id"), kind), "application/ofd", file)
+}
+
+// askLetter has a notice sealed for the clerk who hands it out.
+func (s *server) askLetter(v *visit) error {
+	id, kind := elicense.CaseID(v.r.PathValue("id")), letters.Kind(v.r.PathValue("kind"))
+	if err := s.Letters.Ask(v.r.Context(), v.who, id, kind); err != nil {
+		return err
+	}
+	return v.goTo("/window/cases/" + string(id) + "/paper/" + string(kind))
 }

@@ -155,6 +155,8 @@ func (k *walked) path(method, pattern string) string {
 			return k.Record
 		case strings.HasPrefix(pattern, "/holder/cases/") && strings.Contains(pattern, "/materials/"):
 			return string(k.Filled)
+		case strings.HasPrefix(pattern, "/holder/cases/{id}/paper/"):
+			return string(k.Office)
 		case strings.HasPrefix(pattern, "/holder/cases/"):
 			return string(k.Own)
 		case strings.Contains(pattern, "/queue/"):

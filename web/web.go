@@ -21,6 +21,7 @@ import (
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/issuance"
+	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/notice"
 	"elicense/org"
@@ -42,6 +43,7 @@ type Config struct {
 	Catalog   *catalog.Catalog
 	Drawer    *catalog.Drawer // nil without fonts: faces can't be looked at
 	Cases     *cases.Cases
+	Letters   *letters.Letters
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing

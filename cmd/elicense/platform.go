@@ -22,6 +22,7 @@ import (
 	"elicense/gm"
 	"elicense/issuance"
 	"elicense/jobs"
+	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/seal"
@@ -54,6 +55,7 @@ type platform struct {
 	seals     *sealing.Register
 	catalog   *catalog.Catalog
 	cases     *cases.Cases
+	letters   *letters.Letters
 	issuer    *issuance.Issuer
 	lifecycle *lifecycle.Lifecycle
 	sharing   *sharing.Sharing
@@ -204,6 +206,8 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 		// Keys in this process's own store seal nothing but training data.
 		Sample: true,
 	})
+	p.letters = &letters.Letters{DB: p.db, Cases: p.cases, Seals: p.seals, Maker: maker, Log: p.log, PublicURL: publicURL, Sample: true}
+	p.queue.Handle(cases.LetterJob, p.letters.Seal)
 	p.lifecycle = lifecycle.New(p.db, p.guard)
 	p.sharing = sharing.New(p.db, p.guard, now)
 	p.queue.Handle(sharing.DiscloseJob, p.sharing.TellDisclosure)

@@ -228,7 +228,7 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.ready)
 	httpapi.Mount(mux, httpapi.Config{
-		Org: p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing,
+		Org: p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing,
 		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Now: p.clock.Now, Log: p.log, Version: version(),
 	})
 	pages := c.pages(p)
@@ -248,7 +248,7 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 func (c *serveCmd) pages(p *platform) web.Config {
 	return web.Config{
 		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Catalog: p.catalog,
-		Cases: p.cases, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Receipts: p.receipts, Verifier: p.verifier,
+		Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Receipts: p.receipts, Verifier: p.verifier,
 		Oversight: oversight.New(p.db, p.guard), Notices: notice.NewBox(p.db), Calendar: workday.Default(), Now: p.clock.Now, Log: p.log,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), Drawer: catalog.NewDrawer(p.fonts),
 	}

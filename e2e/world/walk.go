@@ -10,6 +10,7 @@ import (
 	"elicense"
 	"elicense/cases"
 	"elicense/gm"
+	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/oversight"
@@ -166,6 +167,8 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	k.Basis = basis.ID
 
 	k.Office = w.OpenCase(t).ID
+	w.SealOffice(t)
+	must(t, w.Letters.Ask(ctx, w.Window, k.Office, letters.Received))
 	used, err := w.Sharing.Use(ctx, w.Window, k.Office, sharing.Use{Material: "食品经营许可证", Party: -1, Act: sharing.Query})
 	must(t, err)
 	k.Used = used.Receipt.Record
@@ -181,6 +184,16 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	must(t, w.Sharing.Give(ctx, w.Holder, k.Queued, 0, sharing.Giving{Way: cases.ByLicense}))
 	_, err = w.Cases.OwnMove(ctx, w.Holder, k.Queued, cases.Send, cases.Doing{})
 	must(t, err)
+	for until := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		_, file, err := w.Letters.Get(ctx, w.Window, k.Office, letters.Received, false)
+		must(t, err)
+		if file != nil {
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("the receipt of materials is not sealed")
+		}
+	}
 	asking, err := w.Cases.Start(ctx, w.Window, cases.NewCase{Matter: SensitiveMatter, Parties: []cases.Party{{Role: "申请人", Ref: Firm, Proof: cases.ProofCard}}})
 	must(t, err)
 	k.Sensitive = asking.ID

@@ -6,6 +6,7 @@ package world
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"elicense/gm"
 	"elicense/issuance"
 	"elicense/jobs"
+	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/oversight"
@@ -56,6 +58,7 @@ type World struct {
 	Guard     *access.Guard
 	Catalog   *catalog.Catalog
 	Cases     *cases.Cases
+	Letters   *letters.Letters
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing
@@ -143,6 +146,8 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 		Calendar: workday.Default(), CheckURL: "http://localhost/check/",
 	})
 	queue.Handle(cases.DeemJob, w.Cases.Deem)
+	w.Letters = &letters.Letters{DB: w.DB, Cases: w.Cases, Seals: w.Seals, Maker: document.NewMaker(set), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost"}
+	queue.Handle(cases.LetterJob, w.Letters.Seal)
 	queue.Handle(sharing.DiscloseJob, w.Sharing.TellDisclosure)
 	w.Guard.Alarm = sharing.Alarm
 	w.people(t)
@@ -247,8 +252,21 @@ func (w *World) people(t testing.TB) {
 // MakeSeal brings a seal of the issuing unit to its use, as the desks do.
 func (w *World) MakeSeal(t testing.TB, line string) elicense.SealID {
 	t.Helper()
+	return w.sealOf(t, w.Reviewer, line)
+}
+
+// SealOffice gives the office a seal for the notices of its cases.
+func (w *World) SealOffice(t testing.TB) elicense.SealID {
+	t.Helper()
+	who := *w.Reviewer
+	who.Unit = Office
+	return w.sealOf(t, &who, "")
+}
+
+func (w *World) sealOf(t testing.TB, who *elicense.Actor, line string) elicense.SealID {
+	t.Helper()
 	ctx := t.Context()
-	s, err := w.Seals.Apply(ctx, w.Reviewer, sealing.Application{Line: line})
+	s, err := w.Seals.Apply(ctx, who, sealing.Application{Line: line})
 	must(t, err)
 	must(t, w.Seals.Make(ctx, w.Admin, s.ID))
 	must(t, w.Seals.Move(ctx, w.Admin, s.ID, sealing.Filed, ""))
