@@ -299,6 +299,16 @@ func (s *server) recordProof(v *visit) error {
 	return v.file(codeOf(p.Entry.ID)+".proof.json", "application/json", b)
 }
 
+// recordReceipt gives an auditor the receipt of a use, whose record he reads.
+func (s *server) recordReceipt(v *visit) error {
+	id := elicense.RecordID(v.r.PathValue("id"))
+	p, err := s.Oversight.Prove(v.r.Context(), v.who, id)
+	if err != nil {
+		return err
+	}
+	return s.giveReceipt(v, elicense.CaseID(p.Entry.Case), id)
+}
+
 func (s *server) rules(v *visit) error { return v.render("rules", v.t("访问规则"), s.Law.Rules()) }
 
 type unitRow struct {

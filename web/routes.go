@@ -210,6 +210,7 @@ func (s *server) routes() {
 	at(admin, "GET /admin/records", s.records)
 	at(admin, "GET /admin/records/{id}", s.record)
 	at(admin, "GET /admin/records/{id}/proof", s.recordProof)
+	at(admin, "GET /admin/records/{id}/receipt", s.recordReceipt)
 	at(admin, "GET /admin/rules", s.rules)
 	at(admin, "GET /admin/units", s.units)
 	at(admin, "GET /admin/seals", s.seals)

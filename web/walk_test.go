@@ -151,6 +151,8 @@ func (k *walked) path(method, pattern string) string {
 			return string(k.Seal)
 		case strings.Contains(pattern, "/bases/"):
 			return string(k.Basis)
+		case strings.HasSuffix(pattern, "/receipt") && strings.Contains(pattern, "/records/"):
+			return string(k.Used)
 		case strings.Contains(pattern, "/records/"):
 			return k.Record
 		case strings.HasPrefix(pattern, "/holder/cases/") && strings.Contains(pattern, "/materials/"):
