@@ -126,7 +126,7 @@ func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error)
 			failed = refusal(v.rule)
 			return nil
 		}
-		permit = &Permit{Rule: v.rule, Note: req.Note}
+		permit = &Permit{Rule: *v.rule, Note: req.Note}
 		failed = do(tx, permit)
 		return nil
 	})
@@ -211,7 +211,7 @@ func (g *Guard) writeOnce(ctx context.Context, build func(*store.Tx) (Request, e
 				return errGroundsMoved
 			}
 		}
-		permit := &Permit{Rule: v.rule, Note: req.Note}
+		permit := &Permit{Rule: *v.rule, Note: req.Note}
 		if err := once(ctx, tx, func() error { return do(tx, permit) }); err != nil {
 			return err
 		}
@@ -303,7 +303,7 @@ type refused struct {
 func (r *refused) Error() string { return r.err.Error() }
 func (r *refused) Unwrap() error { return r.err }
 
-func refusal(r Rule) error {
+func refusal(r *Rule) error {
 	return &refused{elicense.E(elicense.Forbidden, "%s", r.Reason).Under(r.Article).Then(r.Next), r.ID}
 }
 

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strconv"
@@ -37,8 +38,9 @@ type Law struct {
 	rules []Rule
 	place map[string]int // rule id → place in the text
 
-	actors memo[types.Record]
-	sets   memo[types.Set]
+	actors  memo[types.Record]
+	sets    memo[types.Set]
+	decided decided
 }
 
 // TheLaw returns the law text that is part of the program.
@@ -170,20 +172,133 @@ type Thing struct {
 // verdict is what the law says.
 type verdict struct {
 	permitted bool
-	rule      Rule // the rule that permits, or the first that refuses
+	rule      *Rule // the rule that permits, or the first that refuses
 }
 
 // defaultRefusal is what is said when no rule permits and none names a reason,
 // and when a rule could not be evaluated: what can't be judged is refused.
-var defaultRefusal = Rule{
+var defaultRefusal = &Rule{
 	ID: "default", Article: "第十三条第二款",
 	Reason: "不能办理：没有规则允许这样做",
 	Next:   "请核对您的岗位和办件；仍有疑问请联系本单位管理员",
 }
 
-// decide asks the law. An error of any rule is a refusal: a rule that forbids
-// and fails to evaluate would otherwise be skipped.
+// decide asks the law, or says again what it said when it was asked the very same:
+// a case's check and each query in it ask alike, and the law knows nothing but
+// what it is asked.
 func (l *Law) decide(actor *elicense.Actor, act Act, on Thing, circumstances Attr) verdict {
+	q := questionOf(actor, act, on, circumstances)
+	v, known := l.decided.find(q)
+	if !known {
+		v = l.ask(actor, act, on, circumstances)
+		l.decided.put(q, v)
+	}
+	return v
+}
+
+// question is a digest of all the law is asked, under keys of this process: 128
+// bits that nobody outside can aim at.
+type question [2]uint64
+
+var questionSeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// asking writes what is asked so that nothing reads like something else: each
+// text after its length, each value after its kind.
+type asking []byte
+
+func (b *asking) text(s string) { *b = append(binary.AppendUvarint(*b, uint64(len(s))), s...) }
+func (b *asking) number(n int)  { *b = binary.AppendVarint(*b, int64(n)) }
+
+func (b *asking) attr(attr Attr) {
+	var names [24]string
+	keys := names[:0]
+	for k := range attr {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	b.number(len(keys))
+	for _, k := range keys {
+		b.text(k)
+		switch v := attr[k].(type) {
+		case string:
+			*b = append(*b, 's')
+			b.text(v)
+		case bool:
+			*b = append(*b, 'b', 0)
+			if v {
+				(*b)[len(*b)-1] = 1
+			}
+		case int:
+			*b = append(*b, 'i')
+			b.number(v)
+		case []string:
+			*b = append(*b, 'l')
+			b.number(len(v))
+			for _, s := range v {
+				b.text(s)
+			}
+		default:
+			*b = append(*b, '?')
+			b.text(fmt.Sprintf("%T", v))
+		}
+	}
+}
+
+var questions = sync.Pool{New: func() any { return new(asking) }}
+
+func questionOf(a *elicense.Actor, act Act, on Thing, circumstances Attr) (q question) {
+	b := questions.Get().(*asking)
+	defer questions.Put(b)
+	*b = (*b)[:0]
+	for _, s := range [...]string{string(act), on.Kind, on.ID, string(a.Kind), string(a.Account), string(a.Person), string(a.Unit), a.UnitKind, string(a.Holder)} {
+		b.text(s)
+	}
+	b.number(a.Level)
+	b.number(len(a.Duties))
+	for _, d := range a.Duties {
+		b.text(string(d))
+	}
+	b.attr(on.Attr)
+	b.attr(circumstances)
+	for i := range q {
+		q[i] = maphash.Bytes(questionSeeds[i], *b)
+	}
+	return q
+}
+
+// decided keeps what the law has said, in two generations.
+type decided struct {
+	mu         sync.RWMutex
+	now, older map[question]verdict
+}
+
+// maxDecided bounds a generation.
+const maxDecided = 1 << 15
+
+func (d *decided) find(q question) (verdict, bool) {
+	d.mu.RLock()
+	v, ok := d.now[q]
+	old, was := d.older[q]
+	d.mu.RUnlock()
+	if !ok && was {
+		d.put(q, old)
+		return old, true
+	}
+	return v, ok
+}
+
+func (d *decided) put(q question, v verdict) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.now == nil || len(d.now) >= maxDecided {
+		d.now, d.older = map[question]verdict{}, d.now
+	}
+	d.now[q] = v
+}
+
+// ask asks the rules. An error of any of them is a refusal: a rule that forbids
+// and fails to evaluate would otherwise be skipped.
+func (l *Law) ask(actor *elicense.Actor, act Act, on Thing, circumstances Attr) verdict {
 	who := cedar.NewEntityUID("Actor", types.String(actorID(actor)))
 	what := cedar.NewEntityUID(types.EntityType(on.Kind), types.String(on.ID))
 	entities := types.EntityMap{
@@ -209,9 +324,9 @@ func (l *Law) decide(actor *elicense.Actor, act Act, on Thing, circumstances Att
 	}
 	switch {
 	case bool(decision) && first >= 0:
-		return verdict{permitted: true, rule: l.rules[first]}
+		return verdict{permitted: true, rule: &l.rules[first]}
 	case first >= 0:
-		return verdict{rule: l.rules[first]}
+		return verdict{rule: &l.rules[first]}
 	}
 	return verdict{rule: defaultRefusal}
 }

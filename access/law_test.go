@@ -3,6 +3,7 @@ package access
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -317,15 +318,94 @@ func TestReasonsAreSentencesForPeople(t *testing.T) {
 	}
 }
 
+// TestWhatTheLawSaidIsSaidOfTheVerySame asks one law what differs in one thing at
+// a time, twice over: it says what a law says that is asked for the first time.
+func TestWhatTheLawSaidIsSaidOfTheVerySame(t *testing.T) {
+	law, err := TheLaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	type asked struct {
+		actor     elicense.Actor
+		act       Act
+		on        Thing
+		about     Attr
+		different string
+	}
+	base := func() asked {
+		return asked{*clerk, CaseUse, Thing{Kind: "Case", ID: "c", Attr: openCase()}, use(), "nothing"}
+	}
+	list := []asked{base()}
+	other := func(different string, change func(*asked)) {
+		q := base()
+		change(&q)
+		q.different = different
+		list = append(list, q)
+	}
+	other("the kind", func(q *asked) { q.actor.Kind = elicense.System })
+	other("the account", func(q *asked) { q.actor.Account += "x" })
+	other("the person", func(q *asked) { q.actor.Person += "x" })
+	other("the unit", func(q *asked) { q.actor.Unit += "x" })
+	other("the kind of unit", func(q *asked) { q.actor.UnitKind = "third_party" })
+	other("the level", func(q *asked) { q.actor.Level++ })
+	other("the holder", func(q *asked) { q.actor.Holder += "x" })
+	other("a duty less", func(q *asked) { q.actor.Duties = nil })
+	other("the act", func(q *asked) { q.act = CaseRead })
+	other("the thing", func(q *asked) { q.on.ID += "x" })
+	other("the kind of thing", func(q *asked) { q.on.Kind += "x" })
+	for _, which := range []func(*asked) Attr{func(q *asked) Attr { return q.on.Attr }, func(q *asked) Attr { return q.about }} {
+		q := base()
+		for name, v := range which(&q) {
+			other(name, func(q *asked) {
+				a := which(q)
+				switch v := v.(type) {
+				case string:
+					a[name] = v + "x"
+				case bool:
+					a[name] = !v
+				case int:
+					a[name] = v + 1
+				case []string:
+					a[name] = append(slices.Clone(v), "x")
+				}
+			})
+			other("no "+name, func(q *asked) { delete(which(q), name) })
+			other(name+" of another kind", func(q *asked) { which(q)[name] = 1.5 })
+		}
+	}
+	seen := map[question]string{}
+	for range 2 {
+		for _, q := range list {
+			got, want := law.decide(&q.actor, q.act, q.on, q.about), law.ask(&q.actor, q.act, q.on, q.about)
+			if got != want {
+				t.Errorf("%s is another: %v %s, want %v %s", q.different, got.permitted, got.rule.ID, want.permitted, want.rule.ID)
+			}
+			of := questionOf(&q.actor, q.act, q.on, q.about)
+			if before, twice := seen[of]; twice && before != q.different {
+				t.Errorf("%s and %s are one question", before, q.different)
+			}
+			seen[of] = q.different
+		}
+	}
+	if len(seen) != len(list) {
+		t.Errorf("%d questions of %d", len(seen), len(list))
+	}
+}
+
 func BenchmarkDecide(b *testing.B) {
 	law, err := TheLaw()
 	if err != nil {
 		b.Fatal(err)
 	}
 	on := Thing{Kind: "Case", ID: "c", Attr: openCase()}
-	for b.Loop() {
-		if v := law.decide(clerk, CaseUse, on, use()); !v.permitted {
-			b.Fatal(v.rule.ID)
-		}
+	for name, decide := range map[string]func(*elicense.Actor, Act, Thing, Attr) verdict{"new": law.ask, "asked before": law.decide} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if v := decide(clerk, CaseUse, on, use()); !v.permitted {
+					b.Fatal(v.rule.ID)
+				}
+			}
+		})
 	}
 }
