@@ -88,6 +88,9 @@ type queueOut struct {
 }
 
 func (s *server) queue(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]queueOut], error) {
+	if err := s.enter(ctx, who, windowDesk, "/queue"); err != nil {
+		return nil, err
+	}
 	list, err := s.Cases.Queue(ctx, who, 100)
 	out := &body[[]queueOut]{Body: []queueOut{}}
 	for _, k := range list {
@@ -193,6 +196,9 @@ func (s *server) apply(ctx context.Context, who *elicense.Actor, in *body[applyI
 }
 
 func (s *server) ownCases(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]queueOut], error) {
+	if err := s.enter(ctx, who, holderDesk, "/applications"); err != nil {
+		return nil, err
+	}
 	list, err := s.Cases.OwnCases(ctx, who, 100)
 	out := &body[[]queueOut]{Body: []queueOut{}}
 	for _, k := range list {
@@ -335,6 +341,9 @@ type taskOut struct {
 }
 
 func (s *server) matterTasks(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]taskOut], error) {
+	if err := s.enter(ctx, who, matterDesk, "/matter-tasks"); err != nil {
+		return nil, err
+	}
 	list, err := s.Cases.Tasks(ctx, who.Unit)
 	out := &body[[]taskOut]{Body: []taskOut{}}
 	for _, t := range list {

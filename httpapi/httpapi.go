@@ -227,6 +227,19 @@ func op[I, O any](s *server, method, at, id, summary string, handle func(context
 	})
 }
 
+// The desks of lists that are nobody else's. Others would get an empty list, which
+// tells them nothing of why.
+var (
+	holderDesk = oversight.Desk{Name: "holder", Kind: elicense.Holder}
+	windowDesk = oversight.Desk{Name: "window", Kind: elicense.Staff, Duties: []elicense.Duty{elicense.DutyWindow}}
+	matterDesk = oversight.Desk{Name: "issue", Kind: elicense.Staff, Duties: []elicense.Duty{elicense.DutyMatters}}
+)
+
+// enter lets who has a duty at the desk to its list.
+func (s *server) enter(ctx context.Context, who *elicense.Actor, d oversight.Desk, list string) error {
+	return s.Oversight.Enter(ctx, who, d, http.MethodGet+" "+apiRoot+list, s.Now())
+}
+
 type actorKey struct{}
 
 func actorOf(ctx context.Context) *elicense.Actor {

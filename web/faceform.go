@@ -99,8 +99,8 @@ func (s *server) faceForm(v *visit) error {
 // faceOpen reads what the editor works on: the type as its form says now, and
 // the face as it was just sent, kept, or is in that form.
 func (s *server) faceOpen(v *visit) (*faceFormPage, error) {
-	if !v.who.Has(elicense.DutyRegister) {
-		return nil, s.Oversight.Turned(v.r.Context(), v.who, faceTool, v.r.Pattern, s.Now())
+	if err := s.Oversight.Enter(v.r.Context(), v.who, faceTool, v.r.Pattern, s.Now()); err != nil {
+		return nil, err
 	}
 	d := &faceFormPage{From: v.r.FormValue("from"), Samples: catalog.Samples(), Data: catalog.Sample(v.r.FormValue("data")), Shot: v.r.FormValue("shot")}
 	if d.Data == "" {
@@ -303,8 +303,8 @@ func (s *server) facePreviewJSON(v *visit) error {
 }
 
 func (s *server) lookFor(v *visit, ask *lookAsk) (*lookAnswer, error) {
-	if !v.who.Has(elicense.DutyRegister) {
-		return nil, s.Oversight.Turned(v.r.Context(), v.who, faceTool, v.r.Pattern, s.Now())
+	if err := s.Oversight.Enter(v.r.Context(), v.who, faceTool, v.r.Pattern, s.Now()); err != nil {
+		return nil, err
 	}
 	if err := json.NewDecoder(v.r.Body).Decode(ask); err != nil {
 		var tooLarge *http.MaxBytesError

@@ -257,7 +257,7 @@ func (s *server) serve(v *visit, h func(*visit) error) error {
 	}
 	if !v.desk.admits(v.who) {
 		desk := oversight.Desk{Name: v.desk.name, Kind: v.desk.kind, Duties: v.desk.duties}
-		if err := s.Oversight.Turned(v.r.Context(), v.who, desk, v.r.Pattern, s.Now()); err != nil {
+		if err := s.Oversight.Enter(v.r.Context(), v.who, desk, v.r.Pattern, s.Now()); err != nil {
 			return err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"elicense"
 	"elicense/cases"
+	"elicense/catalog"
 	"elicense/gm"
 	"elicense/letters"
 	"elicense/lifecycle"
@@ -72,8 +73,9 @@ const (
 )
 
 // SensitiveType is a type whose licenses are used only with the holder's agreement,
-// SensitiveMatter asks for one.
+// SensitiveMatter asks for one; NationalType is made by a system of the nation.
 const (
+	NationalType    elicense.TypeCode   = "11350102FJDEM0275F004"
 	SensitiveType   elicense.TypeCode   = "11350102FJDEM0275F002"
 	SensitiveMatter elicense.MatterCode = "M05"
 )
@@ -151,6 +153,10 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	sensitive.Code, sensitive.Name, sensitive.Consent = SensitiveType, "信用报告", true
 	must(t, w.Catalog.Propose(ctx, w.Drafter, sensitive))
 	must(t, w.Catalog.Decide(ctx, w.Admin, SensitiveType, 1, true, ""))
+	national := FoodType()
+	national.Code, national.Name, national.Mode, national.Reason, national.Face = NationalType, "国家许可证", catalog.National, "按照国家规范制作", nil
+	must(t, w.Catalog.Propose(ctx, w.Drafter, national))
+	must(t, w.Catalog.Decide(ctx, w.Admin, NationalType, 1, true, ""))
 	proposed := FoodType()
 	proposed.Code, proposed.Name = "11350102FJDEM0275F003", "小餐饮登记证"
 	must(t, w.Catalog.Propose(ctx, w.Drafter, proposed))

@@ -1,0 +1,231 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"elicense"
+	"elicense/e2e/world"
+	"elicense/gm"
+	"elicense/store/storetest"
+)
+
+var update = flag.Bool("update", false, "write docs/ROUTES.md anew")
+
+// atDesks says at which page people do what an operation does.
+var atDesks = map[string]string{
+	"propose-type": "POST /issue/types/new", "decide-type": "POST /admin/types/{code}/{version}", "complete": "POST /issue/new", "drafts": "GET /issue",
+	"draft": "GET /issue/drafts/{id}", "draft-face": "GET /issue/drafts/{id}/face/{page}", "review-draft": "POST /issue/drafts/{id}/review",
+	"license": "GET /issue/licenses/{id}", "license-file": "GET /issue/licenses/{id}/file", "license-pdf": "GET /issue/licenses/{id}/pdf",
+	"license-print": "POST /issue/licenses/{id}/print", "propose-event": "POST /issue/licenses/{id}/change", "review-event": "POST /issue/changes/{id}",
+	"propose-matter": "POST /issue/matters/new", "decide-matter": "POST /admin/matters/{code}/{version}", "add-basis": "POST /admin/bases",
+	"repeal-basis": "POST /admin/bases/{id}/repeal", "open-case": "POST /window/new", "case": "GET /window/cases/{id}", "materials": "GET /window/cases/{id}",
+	"use": "POST /window/cases/{id}", "use-receipt": "GET /window/cases/{id}/uses/{record}/receipt", "course": "GET /window/cases/{id}",
+	"move-case": "POST /window/cases/{id}/do/{move}", "join-case": "POST /window/cases/{id}/do/{move}", "close-case": "POST /window/cases/{id}/do/{move}",
+	"give": "POST /window/cases/{id}/materials/{place}", "attach": "POST /window/cases/{id}/materials/{place}",
+	"ask-agreement": "POST /window/cases/{id}/materials/{place}", "report-license": "POST /window/cases/{id}/materials/{place}", "tickets": "GET /issue/tickets",
+	"folder": "GET /holder", "apply": "POST /holder/apply/{code}", "own-cases": "GET /holder/cases", "own-case": "GET /holder/cases/{id}",
+	"own-materials": "GET /holder/cases/{id}", "own-give": "POST /holder/cases/{id}/materials/{place}", "own-attach": "POST /holder/cases/{id}/materials/{place}",
+	"own-move": "POST /holder/cases/{id}/do/{move}", "object": "GET /holder/cases/{id}", "agreements": "GET /holder/agreements", "answer": "POST /holder/agreements/{id}",
+	"own-license": "GET /holder/licenses/{id}", "own-file": "GET /holder/licenses/{id}/file", "own-pdf": "GET /holder/licenses/{id}/pdf",
+	"own-print": "POST /holder/licenses/{id}/print", "own-uses": "GET /holder/licenses/{id}/uses", "figures": "GET /admin/use", "records": "GET /admin/records",
+	"record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "queue": "GET /window",
+}
+
+// walked is the API with a thing for each operation.
+type walked struct {
+	*hall
+	*world.Walk
+	key string // of a system, PEM
+}
+
+// path fills in the address of an operation.
+func (k *walked) path(o operation) string {
+	at := parameter.ReplaceAllStringFunc(o.path, func(p string) string {
+		switch {
+		case p == "{version}":
+			return "1"
+		case p == "{place}" && strings.HasSuffix(o.path, "/file"):
+			return "1"
+		case p == "{place}":
+			return "0"
+		case p == "{login}":
+			return "xbiz"
+		case p == "{record}":
+			return string(k.Used)
+		}
+		switch o.OperationID {
+		case "decide-type":
+			return string(k.Type)
+		case "license-type":
+			return string(world.Type)
+		case "decide-matter":
+			return string(k.Matter)
+		case "matter":
+			return string(world.Matter)
+		case "review-draft":
+			return string(k.Judged.ID)
+		case "draft", "draft-face":
+			return string(k.Edited.ID)
+		case "propose-event":
+			return string(k.Other)
+		case "review-event":
+			return k.Change
+		case "repeal-basis":
+			return string(k.Basis)
+		case "close-case", "ask-agreement":
+			return string(k.Sensitive)
+		case "own-move":
+			return string(k.Own)
+		case "own-give", "own-attach", "own-case", "own-materials":
+			return string(k.Filled)
+		case "answer":
+			return k.Agreement
+		case "decide-disclosure":
+			return k.Disclosed[0]
+		case "read-disclosure":
+			return k.Disclosed[1]
+		case "record-proof":
+			return k.Record
+		}
+		if strings.Contains(o.path, "/cases/") || o.OperationID == "object" {
+			return string(k.Office)
+		}
+		return string(k.License)
+	})
+	switch o.OperationID {
+	case "license-print", "own-print":
+		at += "?purpose=x"
+	case "figures":
+		at += "?from=2026-03-01&to=2026-03-10"
+	}
+	return at
+}
+
+// ask asks for an operation as the n-th walker; what is new has a code for each.
+func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecorder {
+	b, number := k.body(o.Operation), fmt.Sprint(100+n)
+	switch o.OperationID {
+	case "attach", "own-attach", "check-file":
+		return k.send(w.Actor, o.method, k.path(o), "%PDF-1.4\n", "Content-Type", "application/octet-stream")
+	case "check":
+		b["code"] = string(k.Code)
+	case "complete":
+		b["case"] = "许可" + number
+	case "refer":
+		b["licenseTypeCode"] = string(world.NationalType)
+	case "review-draft":
+		b["seq"] = k.Judged.Seq
+	case "open-case":
+		b["number"] = number
+		if w.Actor != nil && w.Actor.Kind == elicense.System {
+			b = map[string]any{"ticket": k.Ticket(k.t)}
+		}
+	case "ask-agreement":
+		b["licenseTypeCode"] = string(world.SensitiveType)
+	case "own-give":
+		b = map[string]any{"way": "license"}
+	case "give":
+		b = map[string]any{"way": "license"}
+	case "own-move":
+		b = map[string]any{"kind": "withdraw", "reason": "不办了"}
+	case "propose-type":
+		b["code"] = "11350102FJDEM0275F" + number
+		b["unit"] = string(world.Issuer)
+	case "propose-matter":
+		b["matterCode"] = "M" + number
+	case "decide-type", "decide-matter":
+		b = map[string]any{"approve": true}
+	case "system-key":
+		b["key"], b["keyId"] = k.key, "k"+number
+	}
+	body := ""
+	if o.method == http.MethodPost && o.RequestBody != nil {
+		body = encode(b)
+	}
+	return k.send(w.Actor, o.method, k.path(o), body)
+}
+
+// TestEveryOperationWithEveryRole walks the API as the pages are walked, and lists
+// it beside them. Nobody does by the API what the law refuses him at a desk.
+func TestEveryOperationWithEveryRole(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the walk takes its time; make test makes it")
+	}
+	h := emptyHall(t, storetest.Config(t))
+	k := &walked{hall: h, Walk: world.NewWalk(t, h.World)}
+	key, err := gm.GenerateKey()
+	h.must(err)
+	pem, err := gm.MarshalPublicKey(key.Public())
+	h.must(err)
+	k.key = string(pem)
+	everybody := append(append([]world.Walker(nil), k.Walkers...), k.Systems...)
+	pages := world.Listing(t, "# Every page with everybody")
+	var doc bytes.Buffer
+	doc.WriteString(`# Every operation with everybody
+
+Written by ` + "`go test ./httpapi -run EveryOperation -update`" + `; the test compares it, and fails where somebody does by the API what the law refuses him at the
+desk for it. The words are those above; **token**: asked for a token.
+
+| operation |`)
+	for _, w := range everybody {
+		fmt.Fprintf(&doc, " %s |", w.Says)
+	}
+	doc.WriteString("\n|---|" + strings.Repeat("---|", len(everybody)) + "\n")
+	for _, o := range h.operations() {
+		fmt.Fprintf(&doc, "| %s %s |", o.method, o.path)
+		somebody := false
+		for n, w := range everybody {
+			before := ""
+			if w.Login != "" {
+				before, _ = k.Refused(t, w.Actor)
+			}
+			what := w.Says + ": " + o.method + " " + o.path
+			answer := k.ask(o, w, n)
+			got := ""
+			switch answer.Code {
+			case http.StatusOK, http.StatusCreated:
+				got, somebody = "ok", true
+			case http.StatusUnauthorized:
+				got = "token"
+			case http.StatusBadRequest:
+				got = "input"
+			case http.StatusNotFound:
+				got = "none"
+			case http.StatusConflict:
+				got = "state"
+			case http.StatusForbidden:
+				got = "refused"
+				if w.Login != "" {
+					id, rule := k.Refused(t, w.Actor)
+					if p := h.problem(what, answer); id == before || p.Record != id || p.Next == "" {
+						t.Errorf("%s: refused as %+v, recorded %s", what, p, id)
+					}
+					got = rule
+				}
+			default:
+				t.Errorf("%s: %d %s", what, answer.Code, answer.Body)
+			}
+			if o.Security != nil && (w.Login == "") != (got == "token") {
+				t.Errorf("%s: %s", what, got)
+			}
+			// The law gives auditors receipts, and no desk of theirs has a page for it.
+			given := o.OperationID == "use-receipt" && w.Login == "audit"
+			if at := pages[atDesks[o.OperationID]][w.Says]; got == "ok" && at != "ok" && at != "" && !given {
+				t.Errorf("%s: ok; at the desk %s", what, at)
+			}
+			fmt.Fprintf(&doc, " %s |", got)
+		}
+		if !somebody {
+			t.Errorf("%s %s: nobody gets there: %s", o.method, o.path, o.OperationID)
+		}
+		doc.WriteString("\n")
+	}
+	h.Fsck(t)
+	world.Listed(t, doc.String(), *update)
+}
