@@ -16,12 +16,13 @@ import (
 // maxGroup bounds the requests of one commit.
 const maxGroup = 512
 
-// A crowd is when so many callers have announced a record that a commit at once
-// would only be followed by the next: the group then waits for them, for
-// crowdWait at most. Alone or among few nobody waits for anybody.
+// A crowd is when so many callers have announced a record, or have just been
+// answered and are likely to come back, that a commit at once would only be
+// followed by the next: the group then waits for them, for crowdWait at most.
+// Alone or among few nobody waits for anybody.
 const (
 	crowd     = 16
-	crowdWait = 12 * time.Millisecond
+	crowdWait = 20 * time.Millisecond
 	crowdGap  = 500 * time.Microsecond
 )
 
@@ -30,6 +31,7 @@ const (
 // have announced themselves.
 type writer struct {
 	coming   atomic.Int64 // callers who have announced a record
+	answered int          // with the last group or the one before, the smaller; of those who had only records to store
 	db       *DB
 	queue    chan *request
 	mu       sync.RWMutex // held for reading while a request is put into the queue
@@ -115,24 +117,28 @@ func (w *writer) run() {
 		}
 		go w.run()
 	}()
+	last := 0
 	for first := range w.queue {
-		if len(group) > 1 {
+		if len(group) >= crowd {
 			w.letCallersRun()
 		}
 		group = w.gather(group[:0], first)
-		if w.coming.Load() >= crowd {
+		if w.coming.Load() >= crowd || w.answered >= crowd && len(group) < w.answered {
 			w.db.stats.crowds.Add(1)
 			group = w.awaitCrowd(group)
 		}
 		if len(group) > 0 {
 			w.commit(group)
 		}
+		n := readings(group)
+		w.answered, last = min(n, last), n
 	}
 	ended = true
 }
 
-// letCallersRun gives way while the queue grows by it: the callers just answered
-// often come back at once. It is no waiting: with nobody to run it returns.
+// letCallersRun gives way while the queue grows by it: of many callers just
+// answered some often come back at once. It is no waiting: with nobody to run it
+// returns. Among few it would let others' work go before the commit.
 func (w *writer) letCallersRun() {
 	for before := -1; len(w.queue) > before && len(w.queue) < maxGroup; {
 		before = len(w.queue)
@@ -148,15 +154,30 @@ func (db *DB) Announce() (arrived func()) {
 	return sync.OnceFunc(func() { db.writer.coming.Add(-1) })
 }
 
+// readings counts the requests that only store records.
+func readings(group []*request) (n int) {
+	for _, r := range group {
+		if r.fn == nil {
+			n++
+		}
+	}
+	return n
+}
+
 // awaitCrowd adds to the group those who arrive while there is a crowd. Who is on
 // the way is known only once a processor has taken up his request, so the crowd
-// is over when fewer than a crowd are known and nobody has come for crowdGap.
+// is over when fewer than a crowd are known and nobody has come for crowdGap, or
+// somewhat more have come than were answered.
 func (w *writer) awaitCrowd(group []*request) []*request {
+	most := maxGroup
+	if w.coming.Load() < crowd {
+		most = min(most, w.answered+w.answered/8)
+	}
 	over := time.NewTimer(crowdWait)
 	defer over.Stop()
 	gap := time.NewTimer(crowdGap)
 	defer gap.Stop()
-	for len(group) < maxGroup {
+	for len(group) < most {
 		select {
 		case next, ok := <-w.queue:
 			if !ok {
