@@ -21,6 +21,7 @@ import (
 const (
 	askEmpty     = "empty"
 	askQuery     = "query"
+	askFirst     = "first" // a query of each material of each case once
 	askMaterials = "materials"
 )
 
@@ -72,7 +73,7 @@ func startClients(ctx context.Context, n int) (*clients, error) {
 	return c, c.cmd.Start()
 }
 
-// ask has the crowd ask the platform, first a little unmeasured.
+// ask has the crowd ask the platform.
 func (c *clients) ask(b *benchPlatform, kind string, d time.Duration, rate float64) (*answer, error) {
 	var a answer
 	err := errors.Join(
@@ -134,15 +135,19 @@ func (c *crowdOfClients) run(a *ask) *answer {
 			var mine []time.Duration
 			var err error
 			for err == nil {
-				due := time.Now()
-				if a.Rate > 0 {
+				due, pair := time.Now(), draw.IntN(len(a.Cases)*benchTypes)
+				if a.Kind == askFirst {
+					if pair = int(next.Add(1)) - 1; pair >= len(a.Cases)*benchTypes {
+						break
+					}
+				} else if a.Rate > 0 {
 					due = began.Add(time.Duration(float64(next.Add(1)) / a.Rate * float64(time.Second)))
 					time.Sleep(time.Until(due))
 				}
-				if due.Sub(began) >= a.For {
+				if a.Kind != askFirst && due.Sub(began) >= a.For {
 					break
 				}
-				if err = c.send(a, draw); err == nil {
+				if err = c.send(a, pair); err == nil {
 					mine = append(mine, time.Since(due))
 				}
 			}
@@ -163,11 +168,11 @@ func (c *crowdOfClients) run(a *ask) *answer {
 	return out
 }
 
-// send asks once, of a case drawn at random, and reads the answer.
-func (c *crowdOfClients) send(a *ask, draw *rand.Rand) error {
-	k := a.Cases[draw.IntN(len(a.Cases))]
+// send asks once, of a material of a case, and reads the answer.
+func (c *crowdOfClients) send(a *ask, pair int) error {
+	k := a.Cases[pair/benchTypes]
 	method, at := http.MethodPost, a.URL+"/api/v1/cases/"+string(k.ID)+"/uses"
-	body := fmt.Appendf(nil, `{"material": %q, "act": "query"}`, benchMaterial(draw.IntN(benchTypes)))
+	body := fmt.Appendf(nil, `{"material": %q, "act": "query"}`, benchMaterial(pair%benchTypes))
 	switch a.Kind {
 	case askEmpty:
 		at = a.URL + emptyPath + "/" + string(k.ID)
