@@ -17,8 +17,8 @@ import (
 // than both, none of its rows differ between the two. Rows whose marks fall
 // together only make things be read again.
 type keeper struct {
-	newest atomic.Uint64 // number of the newest commit that is visible for certain
-	marks  [1 << 16]atomic.Uint64
+	newest atomic.Uint64   // number of the newest commit that is visible for certain
+	marks  []atomic.Uint64 // manyMarks, where anything is kept
 
 	mu         sync.RWMutex
 	now, older map[string]*kept // two generations: what is not asked for through one of them is forgotten
@@ -30,6 +30,10 @@ type kept struct {
 	from  uint64
 	rests []uint32 // the marks of its rows
 }
+
+// manyMarks is so many that busy writing does not soon raise them all: some
+// thousand changed rows a second leave a thing to itself for minutes.
+const manyMarks = 1 << 20
 
 // maxKept bounds a generation, with about a kilobyte to a thing.
 const maxKept = 1 << 16
@@ -45,7 +49,7 @@ func markOf(table, column, value string) uint32 {
 		h.WriteString(s)
 		h.WriteByte(0)
 	}
-	return uint32(h.Sum64() & (1<<16 - 1))
+	return uint32(h.Sum64() & (manyMarks - 1))
 }
 
 // still tells whether none of the marks is newer than a commit.
@@ -96,8 +100,8 @@ func (k *keeper) change(marks []uint32) (visible func()) {
 // is always that of the transaction's snapshot. For the rows requests ask for
 // again and again, decrypted and decoded. key tells one thing from all others of
 // the store. What is kept is shared and must not be changed. read must not depend
-// on the time. In an Update, and where other processes write to the database
-// (PostgreSQL), Keep only reads.
+// on the time. In an Update, in a store opened to inspect, and where other
+// processes write to the database (PostgreSQL), Keep only reads.
 func Keep[T any](tx *Tx, key string, read func() (T, error)) (T, error) {
 	if !tx.keeps {
 		return read()

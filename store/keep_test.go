@@ -114,6 +114,29 @@ func TestWhatRestsOnTheRecordIsNotKept(t *testing.T) {
 	}
 }
 
+// TestNothingIsKeptToInspect: fsck reads what is stored, each time.
+func TestNothingIsKeptToInspect(t *testing.T) {
+	cfg := storetest.Config(t)
+	if err := storetest.Open(t, cfg).Close(); err != nil {
+		t.Fatal(err)
+	}
+	cfg.Inspect = true
+	db := storetest.Open(t, cfg)
+	reads := 0
+	for range 2 {
+		err := db.ViewAgain(t.Context(), func(tx *store.Tx) error {
+			_, err := store.Keep(tx, "a", func() (int, error) { reads++; return readCount(tx, "a") })
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if reads != 2 {
+		t.Errorf("%d reads of 2", reads)
+	}
+}
+
 // TestKeptTakesNoStatement asserts the work: what is kept is answered without the
 // database.
 func TestKeptTakesNoStatement(t *testing.T) {

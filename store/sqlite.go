@@ -152,7 +152,7 @@ func (e *sqliteEngine) view(ctx context.Context, db *DB, again bool, fn func(*Tx
 func (e *sqliteEngine) viewOnce(ctx context.Context, db *DB, lazy bool, fn func(*Tx) error) error {
 	tx := newTx(ctx, db, nil, false)
 	defer tx.end()
-	tx.keeps, tx.lazy, tx.since = true, lazy, db.kept.newest.Load() // before the snapshot, which may be newer and not older
+	tx.keeps, tx.lazy, tx.since = !db.cfg.Inspect, lazy, db.kept.newest.Load() // before the snapshot, which may be newer and not older
 	var r *prepared
 	tx.opens = func() error {
 		select {

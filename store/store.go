@@ -114,6 +114,9 @@ func Open(ctx context.Context, cfg Config) (_ *DB, err error) {
 	if db.engine, err = openEngine(ctx, cfg); err != nil {
 		return nil, err
 	}
+	if !db.engine.shared() {
+		db.kept.marks = make([]atomic.Uint64, manyMarks)
+	}
 	db.writer = startWriter(db)
 	if db.keys, err = openKeys(ctx, db); err != nil {
 		return nil, fmt.Errorf("data keys: %w", err)
