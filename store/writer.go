@@ -22,7 +22,7 @@ const maxGroup = 512
 // Alone or among few nobody waits for anybody.
 const (
 	crowd     = 16
-	crowdWait = 20 * time.Millisecond
+	crowdWait = 30 * time.Millisecond
 	crowdGap  = 500 * time.Microsecond
 )
 
