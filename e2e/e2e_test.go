@@ -103,8 +103,13 @@ var address = regexp.MustCompile(`电子证照平台在 (http://\S+)`)
 
 // start runs a platform with the demo on a free port and waits until it serves.
 func start(program, data string, env ...string) (*proc, error) {
+	return startBare(program, data, append(env, "ELICENSE_DEMO=true")...)
+}
+
+// startBare runs one without the demo.
+func startBare(program, data string, env ...string) (*proc, error) {
 	p := &proc{log: &logBuffer{}, done: make(chan error, 1)}
-	p.cmd = exec.Command(program, "serve", "--demo", "--data", data, "--listen", "127.0.0.1:0")
+	p.cmd = exec.Command(program, "serve", "--data", data, "--listen", "127.0.0.1:0")
 	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {

@@ -21,6 +21,7 @@ import (
 
 type cli struct {
 	Serve   serveCmd   `cmd:"" help:"Serve the desks and the API."`
+	Init    initCmd    `cmd:"" help:"Make the first unit and its administrator on an empty platform."`
 	Verify  verifyCmd  `cmd:"" help:"Check license files offline: are they genuine, and by whom sealed?"`
 	Faces   facesCmd   `cmd:"" help:"Write one sealed sample of every license type the platform makes."`
 	Bench   benchCmd   `cmd:"" help:"Measure on this machine."`

@@ -189,7 +189,9 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 		}()
 		p.log.Info("admin listener", "addr", admin.Addr().String())
 	}
-	c.greet(listener)
+	if err := c.greet(ctx, p, listener); err != nil {
+		return err
+	}
 	select {
 	case err := <-served:
 		return err
@@ -205,10 +207,14 @@ func (c *serveCmd) serve(ctx context.Context, p *platform, listener net.Listener
 }
 
 // greet prints where the platform is and, for the demo, who can sign in.
-func (c *serveCmd) greet(l net.Listener) {
+func (c *serveCmd) greet(ctx context.Context, p *platform, l net.Listener) error {
 	fmt.Printf("\n电子证照平台在 http://%s\n", shown(l.Addr()))
 	if !c.Demo {
-		return
+		units, err := p.org.AllUnits(ctx)
+		if err == nil && len(units) == 0 {
+			fmt.Println("平台上还没有单位和管理员，谁也不能登录：请停下，先运行elicense init")
+		}
+		return err
 	}
 	fmt.Printf("演示账号（密码都是 %s）：\n", demo.Password)
 	desk := ""
@@ -220,6 +226,7 @@ func (c *serveCmd) greet(l net.Listener) {
 		fmt.Printf("    %-12s %s（%s）：%s\n", a.Login, a.Name, a.Unit, a.Does)
 	}
 	fmt.Printf("  业务系统（接口）\n    %-12s 密钥 %s\n导览：http://%s/tour\n\n", demo.System, demo.SystemSecret, shown(l.Addr()))
+	return nil
 }
 
 // handler is the platform's public face: health, API, desks.
