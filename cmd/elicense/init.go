@@ -34,7 +34,7 @@ func (initCmd) Help() string {
 
 // Run makes the first unit and its administrator.
 func (c *initCmd) Run(ctx context.Context) error {
-	in := newAsking(os.Stdin, os.Stdout)
+	in := newAsking(ctx, os.Stdin, os.Stdout)
 	number, err := in.line("管理员的公民身份号码：")
 	if err != nil {
 		return err
@@ -69,14 +69,15 @@ func (c *initCmd) Run(ctx context.Context) error {
 
 // asking asks for what must not be an argument.
 type asking struct {
+	ctx      context.Context // ends with Ctrl-C
 	file     *os.File
 	lines    *bufio.Reader
 	out      io.Writer
 	terminal bool
 }
 
-func newAsking(in *os.File, out io.Writer) *asking {
-	a := &asking{file: in, lines: bufio.NewReader(in), out: out}
+func newAsking(ctx context.Context, in *os.File, out io.Writer) *asking {
+	a := &asking{ctx: ctx, file: in, lines: bufio.NewReader(in), out: out}
 	if s, err := in.Stat(); err == nil {
 		a.terminal = s.Mode()&os.ModeCharDevice != 0
 	}
@@ -87,7 +88,18 @@ func (a *asking) line(prompt string) (string, error) {
 	if a.terminal {
 		fmt.Fprint(a.out, prompt)
 	}
-	s, err := a.lines.ReadString('\n')
+	var s string
+	var err error
+	read := make(chan struct{})
+	go func() {
+		s, err = a.lines.ReadString('\n')
+		close(read)
+	}()
+	select {
+	case <-read:
+	case <-a.ctx.Done(): // the terminal must show typing again before the program ends
+		return "", elicense.E(elicense.Unavailable, "没有办理：输入被中断").Then("请重新运行")
+	}
 	if errors.Is(err, io.EOF) && s != "" {
 		err = nil
 	}
