@@ -58,6 +58,8 @@ func (k *walked) path(o operation) string {
 			return "xbiz"
 		case p == "{record}":
 			return string(k.Used)
+		case p == "{kind}":
+			return "received"
 		}
 		switch o.OperationID {
 		case "decide-type":
@@ -189,7 +191,7 @@ desk for it. The words are those above; **token**: asked for a token.
 			answer := k.ask(o, w, n)
 			got := ""
 			switch answer.Code {
-			case http.StatusOK, http.StatusCreated:
+			case http.StatusOK, http.StatusCreated, http.StatusNoContent:
 				got, somebody = "ok", true
 			case http.StatusUnauthorized:
 				got = "token"
