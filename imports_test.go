@@ -29,15 +29,16 @@ var law = map[string]string{
 	"org":          "store gm elicense",
 	"access":       "org store elicense",
 	"sealing":      "gm seal " + domain,
+	"calendar":     domain,
 	"catalog":      "face sheet " + domain,
-	"cases":        "catalog gm " + domain,
+	"cases":        "calendar catalog gm " + domain,
 	"verification": "document " + domain,
-	"issuance":     "catalog cases document sealing verification " + domain,
+	"issuance":     "calendar catalog cases document sealing verification " + domain,
 	"letters":      "cases catalog document face sealing sheet " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
-	"sharing":      "catalog cases verification document gm " + domain,
+	"sharing":      "calendar catalog cases verification document gm " + domain,
 	"archive":      "cases sharing verification document " + domain,
-	"oversight":    "catalog cases issuance letters lifecycle sealing sharing verification tlog " + domain,
+	"oversight":    "calendar catalog cases issuance letters lifecycle sealing sharing verification tlog " + domain,
 	"httpapi":      edge,
 	"web":          edge,
 	"demo":         edge,
@@ -45,7 +46,7 @@ var law = map[string]string{
 
 const (
 	domain = "access notice jobs store workday org elicense"
-	edge   = "catalog cases issuance letters lifecycle sealing sharing verification archive oversight org access notice workday elicense"
+	edge   = "calendar catalog cases issuance letters lifecycle sealing sharing verification archive oversight org access notice workday elicense"
 )
 
 func TestImportLaw(t *testing.T) {

@@ -134,8 +134,9 @@ const (
 	MatterPropose   Act = "matter.propose"
 	MatterPublish   Act = "matter.publish"
 	BasisKeep       Act = "basis.keep"
-	SystemKeep      Act = "system.keep" // register the keys of business systems
-	CaseUse         Act = "case.use"    // query, verify or compare a license in a case
+	CalendarKeep    Act = "calendar.keep" // enter notices of holidays and special days
+	SystemKeep      Act = "system.keep"   // register the keys of business systems
+	CaseUse         Act = "case.use"      // query, verify or compare a license in a case
 	LicenseOwn      Act = "license.own"
 	LicenseIssued   Act = "license.issued"
 	DraftMake       Act = "draft.make"

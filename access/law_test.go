@@ -117,6 +117,8 @@ var lawCases = []lawCase{
 	{"nor the proposer", both, MatterPublish, Attr{"proposer": "p1"}, nil, "matter-other-person", false},
 	{"the administration keeps the bases", admin, BasisKeep, Attr{}, nil, "basis-keep", true},
 	{"a unit does not", matters, BasisKeep, Attr{}, nil, "basis-administration", false},
+	{"the administration keeps the calendar", admin, CalendarKeep, Attr{}, nil, "calendar-keep", true},
+	{"a unit does not change working days", matters, CalendarKeep, Attr{}, nil, "calendar-administration", false},
 
 	{"the clerk queries a listed license of a party", clerk, CaseUse, openCase(), use(), "case-use", true},
 	{"who has no window duty queries nothing", reviewer, CaseUse, openCase(), use(), "use-post", false},

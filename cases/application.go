@@ -82,7 +82,7 @@ func (c *Cases) OwnMove(ctx context.Context, actor *elicense.Actor, id elicense.
 			if err := c.sendable(tx, k); err != nil {
 				return err
 			}
-			if k.Due, err = c.within(tx.Now(), completeDays); err != nil {
+			if k.Due, err = c.within(tx, tx.Now(), completeDays); err != nil {
 				return err
 			}
 			k.Opened = tx.Now()

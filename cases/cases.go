@@ -21,7 +21,6 @@ import (
 	"elicense/access"
 	"elicense/org"
 	"elicense/store"
-	"elicense/workday"
 )
 
 // Proof is how a party's identity was proven (Art. 17(3)).
@@ -127,8 +126,6 @@ func (c *Case) State() string {
 
 // Cases keeps matters and cases.
 type Cases struct {
-	// Calendar counts the working days of the terms.
-	Calendar *workday.Calendar
 	// Audience is the platform's address, which tickets must name.
 	Audience string
 
@@ -138,7 +135,7 @@ type Cases struct {
 
 // New returns the cases kept in db.
 func New(db *store.DB, guard *access.Guard) *Cases {
-	return &Cases{Calendar: workday.Default(), db: db, guard: guard}
+	return &Cases{db: db, guard: guard}
 }
 
 // NewCase is what is needed to open a case.
@@ -316,7 +313,7 @@ func (c *Cases) insert(tx *store.Tx, actor *elicense.Actor, n NewCase, by Channe
 	first := Open
 	if actor.Kind == elicense.Holder {
 		first, k.Unit, k.Clerk, k.Applicant = Begin, m.Unit, "", actor.Account
-	} else if k.Due, err = c.within(tx.Now(), completeDays); err != nil {
+	} else if k.Due, err = c.within(tx, tx.Now(), completeDays); err != nil {
 		return nil, err
 	}
 	if k.Number == "" {

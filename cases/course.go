@@ -12,6 +12,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/calendar"
 	"elicense/jobs"
 	"elicense/notice"
 	"elicense/org"
@@ -247,8 +248,12 @@ func CourseOf(tx *store.Tx, id elicense.CaseID) ([]Step, error) {
 
 // within returns the end of so many working days after t, zero if the calendar of
 // the year is not loaded: the page then says that the term can't be told.
-func (c *Cases) within(t time.Time, days int) (time.Time, error) {
-	due, err := c.Calendar.Within(t, days)
+func (c *Cases) within(tx *store.Tx, t time.Time, days int) (time.Time, error) {
+	cal, err := calendar.Of(tx)
+	if err != nil {
+		return time.Time{}, err
+	}
+	due, err := cal.Within(t, days)
 	if errors.Is(err, workday.ErrUnknownYear) {
 		return time.Time{}, nil
 	}
@@ -348,7 +353,7 @@ func (c *Cases) ApplyMove(tx *store.Tx, actor *elicense.Actor, k *Case, m Move, 
 		}
 		k.Due = time.Time{}
 	case Supply:
-		if k.Due, err = c.within(tx.Now(), completeDays); err != nil {
+		if k.Due, err = c.within(tx, tx.Now(), completeDays); err != nil {
 			return err
 		}
 	case Accept:
@@ -361,7 +366,7 @@ func (c *Cases) ApplyMove(tx *store.Tx, actor *elicense.Actor, k *Case, m Move, 
 			return err
 		}
 	case Resume:
-		if err := c.resume(k, course, tx.Now()); err != nil {
+		if err := c.resume(tx, k, course, tx.Now()); err != nil {
 			return err
 		}
 	case Clarify:
@@ -391,7 +396,7 @@ func (c *Cases) promise(tx *store.Tx, k *Case, from time.Time) error {
 	}
 	k.Due = time.Time{}
 	if m.Days > 0 {
-		k.Due, err = c.within(from, m.Days)
+		k.Due, err = c.within(tx, from, m.Days)
 	}
 	return err
 }
@@ -408,7 +413,7 @@ func received(course []Step) time.Time {
 }
 
 // resume gives a case the working days it had left when its clock was stopped.
-func (c *Cases) resume(k *Case, course []Step, now time.Time) error {
+func (c *Cases) resume(tx *store.Tx, k *Case, course []Step, now time.Time) error {
 	if k.Due.IsZero() {
 		return nil
 	}
@@ -418,7 +423,11 @@ func (c *Cases) resume(k *Case, course []Step, now time.Time) error {
 			stopped = s.Happened
 		}
 	}
-	left, err := c.Calendar.Between(workday.DateOf(stopped), workday.DateOf(k.Due.Add(-time.Microsecond)))
+	cal, err := calendar.Of(tx)
+	if err != nil {
+		return err
+	}
+	left, err := cal.Between(workday.DateOf(stopped), workday.DateOf(k.Due.Add(-time.Microsecond)))
 	if errors.Is(err, workday.ErrUnknownYear) {
 		k.Due = time.Time{}
 		return nil
@@ -426,7 +435,7 @@ func (c *Cases) resume(k *Case, course []Step, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	k.Due, err = c.within(now, left)
+	k.Due, err = c.within(tx, now, left)
 	return err
 }
 

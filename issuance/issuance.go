@@ -14,6 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -23,6 +24,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/calendar"
 	"elicense/catalog"
 	"elicense/document"
 	"elicense/jobs"
@@ -162,7 +164,6 @@ type Config struct {
 	Maker    *document.Maker // nil without fonts: drafts wait
 	Jobs     *jobs.Queue
 	Compare  Comparer
-	Calendar *workday.Calendar
 	CheckURL string // start of the address in the QR code, to which the code is added
 	// Sample prints 样本 across every license: these are invented, for training.
 	Sample bool
@@ -181,6 +182,7 @@ func New(c Config) *Issuer {
 	}
 	i := &Issuer{c}
 	c.Jobs.Handle(sealJob, i.seal)
+	c.Jobs.Handle(calendar.DraftsJob, i.Recount)
 	return i
 }
 
@@ -353,7 +355,9 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 	if err := i.place(tx, d, c); err != nil {
 		return nil, err
 	}
-	d.Due = i.due(t.Mode, d.Closed)
+	if d.Due, err = due(tx, t.Mode, d.Closed); err != nil {
+		return nil, err
+	}
 	i.judge(t, d, comparison, elicense.DateOf(tx.Now()))
 	return d, insertDraft(tx, d)
 }
@@ -472,16 +476,46 @@ func (i *Issuer) compare(ctx context.Context, holders []elicense.HolderRef, fiel
 
 // due is when Art. 7 asks a license to be published: made online or offline, on
 // the day of closing; in bulk, within five working days, the day of closing not
-// counted. The zero time if the calendar does not know.
-func (i *Issuer) due(m catalog.Mode, closed time.Time) time.Time {
+// counted. The zero time while the calendar does not know: the work lists say so,
+// and it is counted when the notice of the year is entered.
+func due(tx *store.Tx, m catalog.Mode, closed time.Time) (time.Time, error) {
 	if m != catalog.Bulk {
-		return workday.SameDay(closed)
+		return workday.SameDay(closed), nil
 	}
-	due, err := i.Calendar.Within(closed, 5)
-	if err != nil {
-		return time.Time{}
+	at, err := calendar.Within(tx, closed, 5)
+	if errors.Is(err, workday.ErrUnknownYear) {
+		return time.Time{}, nil
 	}
-	return due
+	return at, err
+}
+
+// Recount counts the terms of the drafts that are not published anew after the
+// calendar has changed; the handler of calendar.DraftsJob.
+func (i *Issuer) Recount(ctx context.Context, _ []byte) error {
+	return i.DB.Update(ctx, func(tx *store.Tx) error {
+		open, err := drafts(tx, `WHERE state IN ($1, $2, $3)`, Open, InReview, Sealing)
+		if err != nil {
+			return err
+		}
+		for _, d := range open {
+			t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
+			if err != nil {
+				return err
+			}
+			at, err := due(tx, t.Mode, d.Closed)
+			if err != nil {
+				return err
+			}
+			if at.Equal(d.Due) {
+				continue
+			}
+			// What a reviewer has before him stays as it is: no new number.
+			if _, err := tx.Exec(`UPDATE draft SET due = $1 WHERE id = $2`, at, d.ID); err != nil {
+				return err
+			}
+		}
+		return jobs.Done(tx, jobs.Current(ctx))
+	})
 }
 
 func unitStrings(units []elicense.UnitCode) []string {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/calendar"
 	"elicense/catalog"
 	"elicense/document"
 	"elicense/e2e/world"
@@ -313,6 +314,22 @@ func TestDeadlinesOfArticle7(t *testing.T) {
 		if !d.Due.IsZero() || d.State != issuance.InReview || len(d.Findings) != 1 {
 			t.Errorf("without a calendar: due %s, findings %v", d.Due, d.Findings)
 		}
+		// The notice is entered: what waits has a deadline.
+		keeper := &calendar.Keeper{DB: w.DB, Guard: w.Guard}
+		if err := keeper.Announce(t.Context(), w.Admin, calendar.Text{Year: "2027", Doc: "国办发明电〔2026〕99号", Holidays: "端午节 2027-06-09"}); err != nil {
+			t.Fatal(err)
+		}
+		want := elicense.Date("2027-06-08").End()
+		for until := time.Now().Add(10 * time.Second); time.Now().Before(until); time.Sleep(20 * time.Millisecond) {
+			r, err := w.Issuer.Get(t.Context(), w.Drafter, d.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d = r.Draft; d.Due.Equal(want) {
+				return
+			}
+		}
+		t.Errorf("after the notice was entered: due %s, want %s", d.Due, want)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"elicense"
+	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/issuance"
@@ -291,7 +292,7 @@ func (c *checker) rows(ctx context.Context) error {
 		}{
 			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType},
-			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame},
+			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each},
 		} {
 			err := room.each(tx, func(id string, err error) error {
 				c.sum.Rows++

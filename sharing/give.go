@@ -12,6 +12,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/calendar"
 	"elicense/cases"
 	"elicense/notice"
 	"elicense/org"
@@ -80,7 +81,7 @@ func (s *Sharing) Give(ctx context.Context, actor *elicense.Actor, id elicense.C
 				err = elicense.E(elicense.Conflict, "“%s”不能容缺", mat.Name).Then("请按清单提供，或请事项管理员修改清单")
 				break
 			}
-			out.Due, err = s.calendar.Within(tx.Now(), mat.Later)
+			out.Due, err = calendar.Within(tx, tx.Now(), mat.Later)
 		case cases.ByPromise:
 			switch {
 			case !mat.Promise:

@@ -16,7 +16,6 @@ import (
 	"elicense/org"
 	"elicense/store"
 	"elicense/verification"
-	"elicense/workday"
 )
 
 // Sharing answers from the licenses in the store.
@@ -24,15 +23,14 @@ type Sharing struct {
 	// Printing makes copies on paper; nil where there are no fonts.
 	Printing *Printing
 
-	db       *store.DB
-	guard    *access.Guard
-	now      func() time.Time
-	calendar *workday.Calendar
+	db    *store.DB
+	guard *access.Guard
+	now   func() time.Time
 }
 
 // New returns the sharing of the licenses kept in db.
 func New(db *store.DB, guard *access.Guard, now func() time.Time) *Sharing {
-	return &Sharing{db: db, guard: guard, now: now, calendar: workday.Default()}
+	return &Sharing{db: db, guard: guard, now: now}
 }
 
 // Found is a license that meets or could meet a material.

@@ -37,6 +37,16 @@ func (v *visit) dueOf(d *issuance.Draft) due {
 	return v.left(d.Due)
 }
 
+// workdays is the calendar, as it was when the page first asked.
+func (v *visit) workdays() (*workday.Calendar, error) {
+	if v.days != nil {
+		return v.days, nil
+	}
+	var err error
+	v.days, err = v.Calendar.Now(v.r.Context())
+	return v.days, err
+}
+
 // left says in working days how long there is to a moment that is still to come.
 func (v *visit) left(end time.Time) due {
 	today, last := workday.DateOf(v.Now()), workday.DateOf(end.Add(-time.Nanosecond))
@@ -47,7 +57,11 @@ func (v *visit) left(end time.Time) due {
 		}
 		return due{"care", "due", v.t("今天%s前", clock)}
 	}
-	n, err := v.Calendar.Between(today, last)
+	days, err := v.workdays()
+	n := 0
+	if err == nil {
+		n, err = days.Between(today, last)
+	}
 	if err != nil {
 		return due{"rest", "clock", v.t("期限%s", last.String())}
 	}

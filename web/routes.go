@@ -44,7 +44,7 @@ var (
 		nav: []link{
 			{"/admin", "总览", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
-			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
+			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
 	}
 	desks = []*desk{holder, issue, window, admin, public}
@@ -203,6 +203,10 @@ func (s *server) routes() {
 	at(admin, "GET /admin/bases", s.bases)
 	at(admin, "POST /admin/bases", s.basisAdd)
 	at(admin, "POST /admin/bases/{id}/repeal", s.basisRepeal)
+	at(admin, "GET /admin/calendar", s.calendar)
+	at(admin, "POST /admin/calendar/notice", s.calendarNotice)
+	at(admin, "POST /admin/calendar/day", s.calendarDay)
+	at(admin, "POST /admin/calendar/{id}/end", s.calendarEnd)
 	at(admin, "GET /admin/withdrawn", s.withdrawn)
 	at(admin, "GET /admin/use", s.useFigures)
 	at(admin, "GET /admin/use/{list}", s.useCSV)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/workday"
 )
 
 // visit is one request of a person, and the page that answers it.
@@ -21,7 +22,8 @@ type visit struct {
 	request string
 	lang    string
 	elder   bool
-	refusal *refusal // shown on top of the page; its kind is the status
+	days    *workday.Calendar // once the page has asked
+	refusal *refusal          // shown on top of the page; its kind is the status
 }
 
 // refusal is an error as a page shows it.

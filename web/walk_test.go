@@ -39,6 +39,9 @@ var bodies = map[string][]string{
 	"POST /window/cases/{id}":                   {"material", "食品经营许可证", "act", "query"},
 	"POST /window/cases/{id}/do/{move}":         {"facts", "rented"},
 	"POST /window/cases/{id}/materials/{place}": {"act", "license"},
+	"POST /admin/calendar/notice":               {"year", "2027", "doc", "国办发明电〔2026〕99号", "holidays", "元旦 2027-01-01 2027-01-03"},
+	"POST /admin/calendar/day":                  {"day", "2026-11-06", "free", "yes", "name", "防御台风", "docNo", "榕防指〔2026〕8号"},
+	"POST /admin/calendar/{id}/end":             {"reason", "台风没有来"},
 	"POST /admin/bases":                         {"rank", "law", "title", "某法", "article", "第一条", "quote", "条文", "inForce", "2020-01-01"},
 	"POST /admin/bases/{id}/repeal":             {"repealed", "2026-03-10"},
 	"POST /admin/types/{code}/{version}":        {"do", "publish"},
@@ -149,6 +152,8 @@ func (k *walked) path(method, pattern string) string {
 			return string(k.Seal2)
 		case strings.Contains(pattern, "/seals/"):
 			return string(k.Seal)
+		case strings.Contains(pattern, "/calendar/"):
+			return k.Day
 		case strings.Contains(pattern, "/bases/"):
 			return string(k.Basis)
 		case strings.HasSuffix(pattern, "/receipt") && strings.Contains(pattern, "/records/"):

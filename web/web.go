@@ -18,6 +18,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/issuance"
@@ -29,7 +30,6 @@ import (
 	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/verification"
-	"elicense/workday"
 )
 
 // Config is what the pages answer from; all of it is required but the demo's.
@@ -51,7 +51,7 @@ type Config struct {
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
 	Notices   *notice.Box
-	Calendar  *workday.Calendar
+	Calendar  *calendar.Keeper
 	Now       func() time.Time
 	Log       *slog.Logger
 	PublicURL string // start of the address in QR codes

@@ -17,6 +17,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/e2e/world"
@@ -26,7 +27,6 @@ import (
 	"elicense/sharing"
 	"elicense/sheet/sheettest"
 	"elicense/store/storetest"
-	"elicense/workday"
 )
 
 // site is the pages over a small platform on real parts.
@@ -49,7 +49,7 @@ func open(t *testing.T) *site {
 	err = Mount(mux, Config{
 		Org: w.Org, Seals: w.Seals, Sessions: org.NewSessions(w.DB), Typed: org.NewTyped(w.DB), Guard: w.Guard, Law: law, Catalog: w.Catalog,
 		Cases: w.Cases, Letters: w.Letters, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Receipts: w.Receipts, Verifier: w.Verifier, Oversight: w.Oversight,
-		Notices: notice.NewBox(w.DB), Calendar: workday.Default(), Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Notices: notice.NewBox(w.DB), Calendar: &calendar.Keeper{DB: w.DB, Guard: w.Guard}, Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		PublicURL: "http://localhost", Drawer: catalog.NewDrawer(sheettest.Fonts(t)),
 		Demo: []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}}, DemoPassword: world.Password,
 		Practice: func(context.Context) (*Practice, elicense.AccountID, error) { return nil, "", ErrPreparing },

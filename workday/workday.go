@@ -84,14 +84,10 @@ const working = "" // a weekend day made a working day
 // file is the form of notices.json.
 type file struct {
 	Years map[string]struct {
-		Doc      string `json:"doc"`
-		URL      string `json:"url"`
-		Holidays []struct {
-			Name  string `json:"name"`
-			Start string `json:"start"`
-			End   string `json:"end"`
-		} `json:"holidays"`
-		Adjusted []string `json:"adjusted_workdays"`
+		Doc      string    `json:"doc"`
+		URL      string    `json:"url"`
+		Holidays []Holiday `json:"holidays"`
+		Adjusted []string  `json:"adjusted_workdays"`
 	} `json:"years"`
 }
 
@@ -109,19 +105,9 @@ func Load(data []byte) (*Calendar, error) {
 		if err != nil {
 			return nil, fmt.Errorf("notices of holidays: year %q: %w", name, err)
 		}
-		y := year{doc: n.Doc, days: map[Date]string{}}
-		for _, h := range n.Holidays {
-			if err := y.addHoliday(number, h.Name, h.Start, h.End); err != nil {
-				return nil, fmt.Errorf("notice of %d: %s: %w", number, h.Name, err)
-			}
-		}
-		if len(y.days) == 0 {
-			return nil, fmt.Errorf("notice of %d: no holidays", number)
-		}
-		for _, day := range n.Adjusted {
-			if err := y.addWorking(number, day); err != nil {
-				return nil, fmt.Errorf("notice of %d: working day: %w", number, err)
-			}
+		y, err := (&Notice{Year: number, Doc: n.Doc, Holidays: n.Holidays, Working: n.Adjusted}).year()
+		if err != nil {
+			return nil, err
 		}
 		c.years[number] = y
 	}

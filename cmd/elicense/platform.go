@@ -31,7 +31,6 @@ import (
 	"elicense/sheet"
 	"elicense/store"
 	"elicense/verification"
-	"elicense/workday"
 )
 
 // place is where a platform's data is.
@@ -202,7 +201,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	}
 	p.issuer = issuance.New(issuance.Config{
 		DB: p.db, Guard: p.guard, Catalog: p.catalog, Seals: p.seals, Maker: maker, Jobs: p.queue, Compare: demo.NewRegistry(data, now),
-		Calendar: workday.Default(), CheckURL: publicURL + "/check/", Log: p.log,
+		CheckURL: publicURL + "/check/", Log: p.log,
 		// Keys in this process's own store seal nothing but training data.
 		Sample: true,
 	})

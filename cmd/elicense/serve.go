@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/calendar"
 	"elicense/catalog"
 	"elicense/demo"
 	"elicense/httpapi"
@@ -24,7 +25,6 @@ import (
 	"elicense/oversight"
 	"elicense/sealing"
 	"elicense/web"
-	"elicense/workday"
 )
 
 type serveCmd struct {
@@ -256,7 +256,7 @@ func (c *serveCmd) pages(p *platform) web.Config {
 	return web.Config{
 		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Catalog: p.catalog,
 		Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Receipts: p.receipts, Verifier: p.verifier,
-		Oversight: oversight.New(p.db, p.guard), Notices: notice.NewBox(p.db), Calendar: workday.Default(), Now: p.clock.Now, Log: p.log,
+		Oversight: oversight.New(p.db, p.guard), Notices: notice.NewBox(p.db), Calendar: &calendar.Keeper{DB: p.db, Guard: p.guard}, Now: p.clock.Now, Log: p.log,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), Drawer: catalog.NewDrawer(p.fonts),
 	}
 }

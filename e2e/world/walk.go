@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/gm"
@@ -17,6 +18,7 @@ import (
 	"elicense/oversight"
 	"elicense/sealing"
 	"elicense/sharing"
+	"elicense/workday"
 )
 
 // Walker is somebody who tries every page or operation.
@@ -48,6 +50,7 @@ type Walk struct {
 	Queued         elicense.CaseID // waits to be taken
 	Basis          cases.BasisID
 	Record         string
+	Day            string              // an entry of the calendar
 	Type           elicense.TypeCode   // a version 1 that waits
 	Matter         elicense.MatterCode // a version 1 that waits
 	Applied        elicense.SealID     // waits to be made
@@ -171,6 +174,12 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	basis := &cases.Basis{Rank: cases.Law, Title: "某法", Article: "第一条", Quote: "条文", InForce: "2020-01-01"}
 	must(t, w.Cases.AddBasis(ctx, w.Admin, basis))
 	k.Basis = basis.ID
+
+	keeper := &calendar.Keeper{DB: w.DB, Guard: w.Guard}
+	must(t, keeper.Declare(ctx, w.Admin, workday.Special{Day: "2026-11-05", Free: true, Name: "防御台风停工停业", Doc: "榕防指〔2026〕7号"}))
+	days, err := keeper.List(ctx)
+	must(t, err)
+	k.Day = days[0].ID
 
 	k.Office = w.OpenCase(t).ID
 	w.SealOffice(t)

@@ -30,7 +30,6 @@ import (
 	"elicense/store"
 	"elicense/store/storetest"
 	"elicense/verification"
-	"elicense/workday"
 )
 
 // The units and codes of the world.
@@ -143,7 +142,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	queue := &jobs.Queue{DB: w.DB, Poll: 200 * time.Millisecond, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
 	w.Issuer = issuance.New(issuance.Config{
 		DB: w.DB, Guard: w.Guard, Catalog: w.Catalog, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Compare: w.Registry,
-		Calendar: workday.Default(), CheckURL: "http://localhost/check/",
+		CheckURL: "http://localhost/check/",
 	})
 	queue.Handle(cases.DeemJob, w.Cases.Deem)
 	w.Letters = &letters.Letters{DB: w.DB, Cases: w.Cases, Seals: w.Seals, Maker: document.NewMaker(set), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost"}
