@@ -169,6 +169,8 @@ func (s *server) routes() {
 	op(s, post, "/applications/{id}/materials/{place}", "own-give", "同意使用平台上的证照，或填表", s.give)
 	op(s, post, "/applications/{id}/materials/{place}/file", "own-attach", "上传一项材料，请求体就是文件", s.attach, upload)
 	op(s, post, "/applications/{id}/moves", "own-move", "提交、补正、撤回", s.ownMove)
+	op(s, get, "/applications/{id}/letters", "own-letters", "办件的文书", s.ownLetters)
+	op(s, get, "/applications/{id}/letters/{kind}", "own-letter-file", "盖了章的文书，OFD", s.ownLetterFile)
 	op(s, post, "/applications/{id}/objection", "object", "这不是我办的", s.object)
 	op(s, get, "/agreements", "agreements", "请我同意的和我同意过的", s.agreements)
 	op(s, post, "/agreements/{id}", "answer", "同意、不同意、撤回同意", s.answer)

@@ -726,7 +726,7 @@ func description(h *hall) {
 			ids[o.OperationID] = true
 		}
 	}
-	if len(ids) != 71 {
+	if len(ids) != 73 {
 		h.t.Errorf("%d operations are described", len(ids))
 	}
 	for name := range d.Components.Schemas {
@@ -834,7 +834,7 @@ func TestNoticesByTheAPI(t *testing.T) {
 				break
 			}
 		}
-		own := h.send(h.Holder, "GET", base+"/received", "")
+		own := h.send(h.Holder, "GET", "/api/v1/applications/"+string(h.office)+"/letters/received", "")
 		if !bytes.HasPrefix(ofd.Body.Bytes(), []byte("PK")) || !bytes.Equal(ofd.Body.Bytes(), own.Body.Bytes()) {
 			h.t.Error("the file is no OFD, or the applicant's is another")
 		}

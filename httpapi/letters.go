@@ -19,7 +19,15 @@ type letterOut struct {
 }
 
 func (s *server) letters(ctx context.Context, who *elicense.Actor, in *caseID) (*body[[]letterOut], error) {
-	list, err := s.Letters.List(ctx, who, in.ID, who.Kind == elicense.Holder)
+	return s.listLetters(ctx, who, in.ID, false)
+}
+
+func (s *server) ownLetters(ctx context.Context, who *elicense.Actor, in *caseID) (*body[[]letterOut], error) {
+	return s.listLetters(ctx, who, in.ID, true)
+}
+
+func (s *server) listLetters(ctx context.Context, who *elicense.Actor, id elicense.CaseID, own bool) (*body[[]letterOut], error) {
+	list, err := s.Letters.List(ctx, who, id, own)
 	out := &body[[]letterOut]{Body: []letterOut{}}
 	for _, l := range list {
 		out.Body = append(out.Body, letterOut{l.Kind, l.Kind.Chinese(), l.Number, l.Date, append(l.Body, l.After...), shanghai(l.Sealed), l.Trouble})
@@ -27,12 +35,21 @@ func (s *server) letters(ctx context.Context, who *elicense.Actor, in *caseID) (
 	return out, err
 }
 
-func (s *server) letterFile(ctx context.Context, who *elicense.Actor, in *struct {
+type letterID struct {
 	ID   elicense.CaseID `path:"id" maxLength:"26"`
-	Kind letters.Kind    `path:"kind" maxLength:"10"`
-},
-) (*raw, error) {
-	_, file, err := s.Letters.Get(ctx, who, in.ID, in.Kind, who.Kind == elicense.Holder)
+	Kind letters.Kind    `path:"kind" enum:"received,accepted,correct,refused"`
+}
+
+func (s *server) letterFile(ctx context.Context, who *elicense.Actor, in *letterID) (*raw, error) {
+	return s.giveLetter(ctx, who, in, false)
+}
+
+func (s *server) ownLetterFile(ctx context.Context, who *elicense.Actor, in *letterID) (*raw, error) {
+	return s.giveLetter(ctx, who, in, true)
+}
+
+func (s *server) giveLetter(ctx context.Context, who *elicense.Actor, in *letterID, own bool) (*raw, error) {
+	_, file, err := s.Letters.Get(ctx, who, in.ID, in.Kind, own)
 	if err != nil {
 		return nil, err
 	}
@@ -42,10 +59,6 @@ func (s *server) letterFile(ctx context.Context, who *elicense.Actor, in *struct
 	return &raw{"application/ofd", `attachment; filename="` + string(in.ID) + "-" + string(in.Kind) + `.ofd"`, file}, nil
 }
 
-func (s *server) askLetter(ctx context.Context, who *elicense.Actor, in *struct {
-	ID   elicense.CaseID `path:"id" maxLength:"26"`
-	Kind letters.Kind    `path:"kind" maxLength:"10"`
-},
-) (*struct{}, error) {
+func (s *server) askLetter(ctx context.Context, who *elicense.Actor, in *letterID) (*struct{}, error) {
 	return nil, s.Letters.Ask(ctx, who, in.ID, in.Kind)
 }

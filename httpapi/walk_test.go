@@ -26,6 +26,8 @@ var atDesks = map[string]string{
 	"propose-matter": "POST /issue/matters/new", "decide-matter": "POST /admin/matters/{code}/{version}", "add-basis": "POST /admin/bases",
 	"repeal-basis": "POST /admin/bases/{id}/repeal", "open-case": "POST /window/new", "case": "GET /window/cases/{id}", "materials": "GET /window/cases/{id}",
 	"use": "POST /window/cases/{id}", "use-receipt": "GET /window/cases/{id}/uses/{record}/receipt", "course": "GET /window/cases/{id}",
+	"letters": "GET /window/cases/{id}", "letter-file": "GET /window/cases/{id}/paper/{kind}/file", "ask-letter": "POST /window/cases/{id}/paper/{kind}",
+	"own-letters": "GET /holder/cases/{id}/paper/{kind}", "own-letter-file": "GET /holder/cases/{id}/paper/{kind}/file",
 	"move-case": "POST /window/cases/{id}/do/{move}", "join-case": "POST /window/cases/{id}/do/{move}", "close-case": "POST /window/cases/{id}/do/{move}",
 	"give": "POST /window/cases/{id}/materials/{place}", "attach": "POST /window/cases/{id}/materials/{place}",
 	"ask-agreement": "POST /window/cases/{id}/materials/{place}", "report-license": "POST /window/cases/{id}/materials/{place}", "tickets": "GET /issue/tickets",
@@ -56,6 +58,8 @@ func (k *walked) path(o operation) string {
 			return "0"
 		case p == "{login}":
 			return "xbiz"
+		case p == "{kind}":
+			return "received"
 		case p == "{record}":
 			return string(k.Used)
 		case p == "{kind}":
@@ -95,7 +99,7 @@ func (k *walked) path(o operation) string {
 		case "record-proof":
 			return k.Record
 		}
-		if strings.Contains(o.path, "/cases/") || o.OperationID == "object" {
+		if strings.Contains(o.path, "/cases/") || strings.Contains(o.path, "/letters") || o.OperationID == "object" {
 			return string(k.Office)
 		}
 		return string(k.License)
