@@ -62,8 +62,6 @@ func (k *walked) path(o operation) string {
 			return "received"
 		case p == "{record}":
 			return string(k.Used)
-		case p == "{kind}":
-			return "received"
 		}
 		switch o.OperationID {
 		case "decide-type":
