@@ -32,6 +32,7 @@ const (
 type writer struct {
 	coming   atomic.Int64 // callers who have announced a record
 	answered int          // with the last group or the one before, the smaller; of those who had only records to store
+	expected int          // who was answered with the last group, and who had come meanwhile
 	db       *DB
 	queue    chan *request
 	mu       sync.RWMutex // held for reading while a request is put into the queue
@@ -123,7 +124,7 @@ func (w *writer) run() {
 			w.letCallersRun()
 		}
 		group = w.gather(group[:0], first)
-		if w.coming.Load() >= crowd || w.answered >= crowd && len(group) < w.answered {
+		if w.coming.Load() >= crowd || w.answered >= crowd && len(group) < w.expected {
 			w.db.stats.crowds.Add(1)
 			group = w.awaitCrowd(group)
 		}
@@ -131,7 +132,8 @@ func (w *writer) run() {
 			w.commit(group)
 		}
 		n := readings(group)
-		w.answered, last = min(n, last), n
+		// A group may have been cut short by a stall: what was expected fades.
+		w.answered, w.expected, last = min(n, last), max(n+len(w.queue), w.expected-w.expected/4), n
 	}
 	ended = true
 }
@@ -166,12 +168,12 @@ func readings(group []*request) (n int) {
 
 // awaitCrowd adds to the group those who arrive while there is a crowd. Who is on
 // the way is known only once a processor has taken up his request, so the crowd
-// is over when fewer than a crowd are known and nobody has come for crowdGap, or
-// somewhat more have come than were answered.
+// is over when nobody has come for crowdGap and nobody is known to be on the way,
+// or when all have come who are expected.
 func (w *writer) awaitCrowd(group []*request) []*request {
 	most := maxGroup
 	if w.coming.Load() < crowd {
-		most = min(most, w.answered+w.answered/8)
+		most = min(most, w.expected)
 	}
 	over := time.NewTimer(crowdWait)
 	defer over.Stop()
@@ -188,7 +190,8 @@ func (w *writer) awaitCrowd(group []*request) []*request {
 			}
 			gap.Reset(crowdGap)
 		case <-gap.C:
-			if w.coming.Load() < crowd {
+			runtime.Gosched() // the gap may have been this process's, not the callers'
+			if len(w.queue) == 0 && w.coming.Load() == 0 {
 				return group
 			}
 			gap.Reset(crowdGap)
