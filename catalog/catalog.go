@@ -10,6 +10,7 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -332,15 +333,9 @@ func (c *Catalog) Retire(ctx context.Context, actor *elicense.Actor, code elicen
 	})
 }
 
-// Duplicate is a type whose name is like another's.
-type Duplicate struct {
-	Code  elicense.TypeCode
-	Name  string
-	Exact bool // the same name but for brackets, blanks and dots
-}
-
-// Duplicates lists the published types of other codes whose name is the same as
-// t's or contains it: the administration looks at them before publishing.
+// Duplicates lists the published types of other codes that may be the same
+// license as t, or whose name contains its name or is part of it, the likeliest
+// first: the administration looks at them before publishing.
 func (c *Catalog) Duplicates(ctx context.Context, t *Type) (list []Duplicate, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {
 		list, err = duplicates(tx, t)
@@ -350,34 +345,20 @@ func (c *Catalog) Duplicates(ctx context.Context, t *Type) (list []Duplicate, er
 }
 
 func duplicates(tx *store.Tx, t *Type) ([]Duplicate, error) {
-	rows, err := tx.Query(`SELECT code, name, name_key FROM license_type WHERE state = $1 AND code <> $2 ORDER BY code`, Published, t.Code)
+	published, err := types(tx, `WHERE state = $1 AND code <> $2 ORDER BY code`, Published, t.Code)
 	if err != nil {
 		return nil, err
 	}
 	var list []Duplicate
-	key := nameKey(t.Name)
-	for rows.Next() {
-		var d Duplicate
-		var k string
-		if err := rows.Scan(&d.Code, &d.Name, &k); err != nil {
-			return nil, err
-		}
-		d.Exact = k == key
-		if d.Exact || strings.Contains(k, key) || strings.Contains(key, k) {
-			list = append(list, d)
+	key := fold(t.Name)
+	for _, o := range published {
+		l, k := t.Like(o), fold(o.Name)
+		if l.Likely() || strings.Contains(k, key) || strings.Contains(key, k) {
+			list = append(list, Duplicate{o.Code, o.Name, l})
 		}
 	}
+	slices.SortStableFunc(list, func(a, b Duplicate) int { return cmp.Compare(b.Score, a.Score) })
 	return list, nil
-}
-
-// nameKey is a type's name without what does not tell types apart.
-func nameKey(name string) string {
-	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" 　()（）《》〈〉【】[]·•.-—、,，", r) {
-			return -1
-		}
-		return r
-	}, name)
 }
 
 // Current returns the version of a type that is in force: published, or retired.
@@ -520,7 +501,7 @@ func insert(tx *store.Tx, t *Type) error {
 	t.seq = 1
 	_, err = tx.Exec(`INSERT INTO license_type (code, version, name, name_key, unit, state, content, proposer, decider, remark, proposed, decided, confirmed, seq, mac)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '', $9, NULL, NULL, $10, $11)`,
-		t.Code, t.Version, t.Name, nameKey(t.Name), t.Unit, t.State, content, t.Proposer, t.Proposed, t.seq,
+		t.Code, t.Version, t.Name, fold(t.Name), t.Unit, t.State, content, t.Proposer, t.Proposed, t.seq,
 		tx.MAC("license_type", t.row(), t.parts(content)...))
 	return err
 }
