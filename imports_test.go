@@ -33,12 +33,13 @@ var law = map[string]string{
 	"catalog":      "face sheet " + domain,
 	"cases":        "calendar catalog gm " + domain,
 	"verification": "document " + domain,
-	"issuance":     "calendar catalog cases document sealing verification " + domain,
+	"registry":     "gm " + domain,
+	"issuance":     "calendar catalog cases document registry sealing verification " + domain,
 	"letters":      "cases catalog document face sealing sheet " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
 	"sharing":      "calendar catalog cases verification document gm " + domain,
 	"archive":      "cases sharing verification document " + domain,
-	"oversight":    "calendar catalog cases issuance letters lifecycle sealing sharing verification tlog " + domain,
+	"oversight":    "calendar catalog cases issuance letters lifecycle registry sealing sharing verification tlog " + domain,
 	"httpapi":      edge,
 	"web":          edge,
 	"demo":         edge,
@@ -46,7 +47,7 @@ var law = map[string]string{
 
 const (
 	domain = "access notice jobs store workday org elicense"
-	edge   = "calendar catalog cases issuance letters lifecycle sealing sharing verification archive oversight org access notice workday elicense"
+	edge   = "calendar catalog cases issuance letters lifecycle registry sealing sharing verification archive oversight org access notice workday elicense"
 )
 
 func TestImportLaw(t *testing.T) {

@@ -5,67 +5,59 @@ import (
 	"errors"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"elicense"
-	"elicense/issuance"
+	"elicense/registry"
 )
 
-// Registry is the demo's population and legal-entity registry (Art. 9(2)): it
-// knows the demo's people and enterprises, and answers match or mismatch, never
-// its own value.
+// Registry is the demo's base registries in one (Art. 9(2)): they know the demo's
+// people and organizations, and say how they compare, never their own value.
 type Registry struct {
-	now    func() time.Time
-	names  map[string]string // by code type and code
-	legal  map[string]string // legal representative by enterprise
-	down   atomic.Bool
-	number atomic.Int64
+	kept map[string]map[string]string // by code type and code: name, legal_rep, address
+	down atomic.Bool
 }
 
-// NewRegistry returns the registry of the demo's data.
-func NewRegistry(d *Data, now func() time.Time) *Registry {
-	r := &Registry{now: now, names: map[string]string{}, legal: map[string]string{}}
+// NewRegistry returns the registries of the demo's data.
+func NewRegistry(d *Data) *Registry {
+	r := &Registry{kept: map[string]map[string]string{}}
 	for _, p := range d.persons() {
-		r.names[string(p.ref.CodeType)+p.ref.Code] = p.ref.Name
-	}
-	for _, e := range d.companies() {
-		r.names[string(e.ref.CodeType)+e.ref.Code] = e.ref.Name
-		r.legal[e.ref.Code] = e.legal
+		r.kept[string(p.ref.CodeType)+p.ref.Code] = map[string]string{"name": p.ref.Name}
 	}
 	for _, o := range d.orgs.Orgs { // third parties hold licenses themselves
-		r.names[string(elicense.CodeUSCC)+o.USCC] = o.Name
+		r.kept[string(elicense.CodeUSCC)+o.USCC] = map[string]string{"name": o.Name}
+	}
+	for _, e := range d.companies() {
+		r.kept[string(e.ref.CodeType)+e.ref.Code] = map[string]string{"name": e.ref.Name, "legal_rep": e.legal, "address": e.place}
 	}
 	return r
 }
 
-// SetDown makes the registry fail, or answer again.
+// SetDown makes the registries fail, or answer again.
 func (r *Registry) SetDown(down bool) { r.down.Store(down) }
 
 var errDown = errors.New("the demo registry is switched off")
 
-// Compare answers for one holder.
-func (r *Registry) Compare(_ context.Context, h elicense.HolderRef, fields map[string]string) (issuance.Comparison, error) {
-	c := issuance.Comparison{Outcome: issuance.Match, Registry: "全员人口库（演示）", At: r.now()}
-	if h.CodeType.Organization() {
-		c.Registry = "法人单位库（演示）"
-	}
+// Answer compares what is asked with what is kept.
+func (r *Registry) Answer(_ context.Context, q registry.Question) (registry.Reply, error) {
+	reply := registry.Reply{Request: q.Request, Outcome: registry.Match}
 	if r.down.Load() {
-		return c, errDown
+		return reply, errDown
 	}
-	if h.CodeType != elicense.CodeCitizen && h.CodeType != elicense.CodeUSCC {
-		c.Outcome = issuance.Unavailable // no registry holds these codes
-		return c, nil
+	kept, known := r.kept[string(q.CodeType)+q.Code]
+	if !known {
+		reply.Outcome = registry.NoSuch
+		return reply, nil
 	}
-	c.Request = c.At.In(elicense.Shanghai).Format("20060102150405") + "-" + number(int(r.number.Add(1)))
-	name, known := r.names[string(h.CodeType)+h.Code]
-	switch {
-	case !known:
-		c.Outcome = issuance.NoSuch
-	case name != h.Name:
-		c.Outcome, c.Fields = issuance.Mismatch, []string{"姓名或名称"}
+	if kept["name"] != q.Name {
+		reply.Fields = append(reply.Fields, "name")
 	}
-	if legal := fields["legal_rep"]; known && h.CodeType == elicense.CodeUSCC && legal != "" && strings.TrimSpace(legal) != r.legal[h.Code] {
-		c.Outcome, c.Fields = issuance.Mismatch, append(c.Fields, "法定代表人")
+	for _, key := range []string{"legal_rep", "address"} {
+		if says, asked := q.Fields[key]; asked && kept[key] != "" && strings.TrimSpace(says) != kept[key] {
+			reply.Fields = append(reply.Fields, key)
+		}
 	}
-	return c, nil
+	if len(reply.Fields) > 0 {
+		reply.Outcome = registry.Mismatch
+	}
+	return reply, nil
 }

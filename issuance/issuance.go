@@ -28,6 +28,7 @@ import (
 	"elicense/catalog"
 	"elicense/document"
 	"elicense/jobs"
+	"elicense/registry"
 	"elicense/sealing"
 	"elicense/store"
 	"elicense/workday"
@@ -118,36 +119,22 @@ type Content struct {
 
 // Blocked tells whether a finding or the comparison stops the draft.
 func (d *Draft) Blocked() bool {
-	return slices.ContainsFunc(d.Findings, func(f catalog.Finding) bool { return !f.Warning }) || d.Comparison.Outcome.stops()
+	return slices.ContainsFunc(d.Findings, func(f catalog.Finding) bool { return !f.Warning }) || d.Comparison.Outcome.Stops()
 }
 
-// Outcome is what a base registry answers (Art. 9(2)). It never holds the
-// registry's own value.
-type Outcome string
+// A draft speaks of comparisons in the words of the base registries.
+type (
+	Outcome    = registry.Outcome
+	Comparison = registry.Comparison
+)
 
 // The outcomes of a comparison.
 const (
-	Match       Outcome = "match"       // 一致
-	Mismatch    Outcome = "mismatch"    // 不一致
-	NoSuch      Outcome = "not-found"   // 查无
-	Unavailable Outcome = "unavailable" // 服务不可用
+	Match       = registry.Match
+	Mismatch    = registry.Mismatch
+	NoSuch      = registry.NoSuch
+	Unavailable = registry.Unavailable
 )
-
-var outcomeWords = map[Outcome]string{Match: "一致", Mismatch: "不一致", NoSuch: "查无", Unavailable: "比对服务不可用"}
-
-// Chinese returns the word shown to people.
-func (o Outcome) Chinese() string { return outcomeWords[o] }
-
-func (o Outcome) stops() bool { return o == Mismatch || o == NoSuch }
-
-// Comparison is the result of comparing a draft with the base registries.
-type Comparison struct {
-	Outcome  Outcome   `json:"outcome"`
-	Registry string    `json:"registry"` // who answered
-	Fields   []string  `json:"fields"`   // what does not match: labels
-	Request  string    `json:"request"`  // the registry's request number
-	At       time.Time `json:"at"`
-}
 
 // Comparer asks the population and legal-entity registries whether a holder is
 // as the draft says. An error means Unavailable.
@@ -465,7 +452,7 @@ func (i *Issuer) compare(ctx context.Context, holders []elicense.HolderRef, fiel
 		c, err := i.Compare.Compare(ctx, h, fields)
 		if err != nil {
 			i.Log.WarnContext(ctx, "base registry", "err", err)
-			c = Comparison{Outcome: Unavailable, Registry: c.Registry, At: c.At}
+			c.Outcome, c.Fields = Unavailable, nil
 		}
 		if worst.Registry == "" || rank[c.Outcome] > rank[worst.Outcome] {
 			worst = c

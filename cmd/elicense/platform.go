@@ -25,6 +25,7 @@ import (
 	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/org"
+	"elicense/registry"
 	"elicense/seal"
 	"elicense/sealing"
 	"elicense/sharing"
@@ -61,6 +62,9 @@ type platform struct {
 	receipts  *sharing.Receipts
 	verifier  *verification.Verifier
 	queue     *jobs.Queue
+
+	registries *registry.Registries
+	embedded   *demo.Registry // the registries in this process
 }
 
 // openPlatform wires the platform kept in the place. publicURL is the address
@@ -199,8 +203,12 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	if err != nil {
 		return err
 	}
+	p.embedded = demo.NewRegistry(data)
+	if p.registries, err = registry.New(registry.Config{Embedded: p.embedded, Now: now, Log: p.log}); err != nil {
+		return err
+	}
 	p.issuer = issuance.New(issuance.Config{
-		DB: p.db, Guard: p.guard, Catalog: p.catalog, Seals: p.seals, Maker: maker, Jobs: p.queue, Compare: demo.NewRegistry(data, now),
+		DB: p.db, Guard: p.guard, Catalog: p.catalog, Seals: p.seals, Maker: maker, Jobs: p.queue, Compare: p.registries,
 		CheckURL: publicURL + "/check/", Log: p.log,
 		// Keys in this process's own store seal nothing but training data.
 		Sample: true,

@@ -37,6 +37,7 @@ type serveCmd struct {
 	SealingService string `help:"Address of a sealing service that keeps keys of imported seals." env:"ELICENSE_SEALING_SERVICE" placeholder:"URL"`
 	SealingToken   string `help:"File with the credential for the sealing service." env:"ELICENSE_SEALING_TOKEN" type:"path" placeholder:"FILE"`
 	TimeAuthority  string `help:"Address of an outside time authority (RFC 3161); the platform's own is used without." env:"ELICENSE_TIME_AUTHORITY" placeholder:"URL"`
+	Registries     string `help:"File (JSON) that names the base registries asked over HTTP, their addresses and public keys; the others are the demo's." env:"ELICENSE_REGISTRIES" type:"path" placeholder:"FILE"`
 }
 
 const (
@@ -74,6 +75,12 @@ func (c *serveCmd) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	// After the demo is loaded: its clock leaps then, and signed questions are of now.
+	stop, err := c.connectRegistries(p)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	if p.db.Alone() {
 		if err := p.queue.Reclaim(ctx); err != nil {
 			return err
@@ -234,6 +241,7 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.ready)
+	mux.HandleFunc("GET /registries/key.pem", p.registryKey)
 	httpapi.Mount(mux, httpapi.Config{
 		Org: p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing,
 		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Now: p.clock.Now, Log: p.log, Version: version(),
