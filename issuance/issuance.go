@@ -90,6 +90,9 @@ type Draft struct {
 	Published   time.Time
 	Due         time.Time // when Art. 7 asks it to be published; zero if the calendar does not say
 	Trouble     string    // why sealing waits, a sentence for people
+	Mode        catalog.Mode
+	Lot         string // the lot it is a row of; empty for one of its own
+	Place       int    // in the lot, from 1
 	Seq         int64
 	Content
 }
@@ -169,6 +172,7 @@ func New(c Config) *Issuer {
 	}
 	i := &Issuer{c}
 	c.Jobs.Handle(sealJob, i.seal)
+	c.Jobs.Handle(lotJob, i.sealLot)
 	c.Jobs.Handle(calendar.DraftsJob, i.Recount)
 	return i
 }
@@ -326,16 +330,7 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 		return nil, elicense.E(elicense.Conflict, "%s按照国家规范制作，不在本平台制证", t.Name).At("type").Under("第七条第一款").
 			Then("请等国家系统回传后登记引用")
 	}
-	d := &Draft{
-		ID: id, Unit: actor.Unit, Type: t.Code, TypeVersion: t.Version, TypeName: t.Name,
-		Kind: c.Kind, Drafter: actor.Person, Closed: c.Closed.UTC().Truncate(time.Microsecond), Generated: tx.Now(), Seq: 1,
-		Content: Content{
-			Case: c.Case, Item: c.Item, DocNo: c.DocNo, Holders: c.Holders, Fields: c.Fields, IssuedOn: c.IssuedOn, ValidFrom: c.ValidFrom,
-			Code: elicense.NewCheckCode(), Drafters: []elicense.PersonID{actor.Person}, DrafterAcc: actor.Account,
-		},
-	}
-	rand.Read(d.DocID[:])
-	d.CheckURL = i.CheckURL + string(d.Code)
+	d := i.blank(tx, actor, id, t, c)
 	if d.Closed.After(d.Generated.Add(5 * time.Minute)) {
 		return nil, elicense.E(elicense.Invalid, "办结时间晚于现在").At("closed")
 	}
@@ -347,6 +342,22 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 	}
 	i.judge(t, d, comparison, elicense.DateOf(tx.Now()))
 	return d, insertDraft(tx, d)
+}
+
+// blank is a draft that says what the completion does, without a place among the
+// licenses.
+func (i *Issuer) blank(tx *store.Tx, actor *elicense.Actor, id elicense.DraftID, t *catalog.Type, c Completion) *Draft {
+	d := &Draft{
+		ID: id, Unit: actor.Unit, Type: t.Code, TypeVersion: t.Version, TypeName: t.Name,
+		Kind: c.Kind, Drafter: actor.Person, Closed: c.Closed.UTC().Truncate(time.Microsecond), Generated: tx.Now(), Seq: 1, Mode: t.Mode,
+		Content: Content{
+			Case: c.Case, Item: c.Item, DocNo: c.DocNo, Holders: c.Holders, Fields: c.Fields, IssuedOn: c.IssuedOn, ValidFrom: c.ValidFrom,
+			Code: elicense.NewCheckCode(), Drafters: []elicense.PersonID{actor.Person}, DrafterAcc: actor.Account,
+		},
+	}
+	rand.Read(d.DocID[:])
+	d.CheckURL = i.CheckURL + string(d.Code)
+	return d
 }
 
 // place gives the draft its license, version and identifier.
@@ -485,11 +496,15 @@ func (i *Issuer) Recount(ctx context.Context, _ []byte) error {
 			return err
 		}
 		for _, d := range open {
-			t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
-			if err != nil {
-				return err
+			mode := d.Mode
+			if mode == "" {
+				t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
+				if err != nil {
+					return err
+				}
+				mode = t.Mode
 			}
-			at, err := due(tx, t.Mode, d.Closed)
+			at, err := due(tx, mode, d.Closed)
 			if err != nil {
 				return err
 			}
@@ -528,7 +543,7 @@ func Of(tx *store.Tx, id elicense.DraftID) (*Draft, error) {
 
 func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 	rows, err := tx.Query(`SELECT id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
-		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, seq, mac FROM draft `+where, args...)
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, lot, place, seq, mac FROM draft `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -537,7 +552,8 @@ func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 		var d Draft
 		var b, mac []byte
 		err := rows.Scan(&d.ID, &d.Unit, &d.Type, &d.TypeVersion, &d.TypeName, &d.Kind, &d.State, &b, &d.License, &d.Owner, &d.Version,
-			&d.Identifier, &d.Drafter, &d.Reviewer, &d.Closed, &d.Generated, &d.Submitted, &d.Reviewed, &d.Published, &d.Due, &d.Trouble, &d.Seq, &mac)
+			&d.Identifier, &d.Drafter, &d.Reviewer, &d.Closed, &d.Generated, &d.Submitted, &d.Reviewed, &d.Published, &d.Due, &d.Trouble,
+			&d.Mode, &d.Lot, &d.Place, &d.Seq, &mac)
 		if err != nil {
 			return nil, err
 		}
@@ -556,11 +572,15 @@ func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 }
 
 func (d *Draft) parts() [][]byte {
-	return [][]byte{
+	parts := [][]byte{
 		[]byte(d.Unit), []byte(d.Type), []byte(strconv.Itoa(d.TypeVersion)), []byte(d.Kind), []byte(d.State), []byte(d.License),
 		[]byte(d.Owner), []byte(strconv.Itoa(d.Version)), []byte(d.Identifier), []byte(d.Drafter), []byte(d.Reviewer),
 		[]byte(strconv.FormatInt(d.Seq, 10)),
 	}
+	if d.Mode != "" || d.Lot != "" { // rows from before there were lots have neither
+		parts = append(parts, []byte(d.Mode), []byte(d.Lot))
+	}
+	return parts
 }
 
 func (d *Draft) sealed(tx *store.Tx) ([]byte, error) {
@@ -577,10 +597,10 @@ func insertDraft(tx *store.Tx, d *Draft) error {
 		return err
 	}
 	_, err = tx.Exec(`INSERT INTO draft (id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
-		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, seq, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, lot, place, seq, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)`,
 		d.ID, d.Unit, d.Type, d.TypeVersion, d.TypeName, d.Kind, d.State, content, d.License, d.Owner, d.Version, d.Identifier,
-		d.Drafter, d.Reviewer, d.Closed, d.Generated, d.Submitted, d.Reviewed, d.Published, d.Due, d.Trouble, d.Seq,
+		d.Drafter, d.Reviewer, d.Closed, d.Generated, d.Submitted, d.Reviewed, d.Published, d.Due, d.Trouble, d.Mode, d.Lot, d.Place, d.Seq,
 		tx.MAC("draft", string(d.ID), d.parts()...))
 	if elicense.IsKind(err, elicense.Conflict) {
 		return elicense.E(elicense.Conflict, "这个证照已有一份变更在办").At("license").Under("第十条").Then("请先办完或作废在办的草稿").Because(err)
@@ -596,8 +616,8 @@ func update(tx *store.Tx, d *Draft) error {
 		return err
 	}
 	n, err := tx.Exec(`UPDATE draft SET state = $1, content_enc = $2, owner = $3, drafter = $4, reviewer = $5, submitted = $6, reviewed = $7,
-		published = $8, trouble = $9, seq = $10, mac = $11 WHERE id = $12 AND seq = $13`,
-		d.State, content, d.Owner, d.Drafter, d.Reviewer, d.Submitted, d.Reviewed, d.Published, d.Trouble, d.Seq,
+		published = $8, trouble = $9, lot = $10, seq = $11, mac = $12 WHERE id = $13 AND seq = $14`,
+		d.State, content, d.Owner, d.Drafter, d.Reviewer, d.Submitted, d.Reviewed, d.Published, d.Trouble, d.Lot, d.Seq,
 		tx.MAC("draft", string(d.ID), d.parts()...), d.ID, d.Seq-1)
 	if err == nil && n == 0 {
 		return changedMeanwhile()

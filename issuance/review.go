@@ -59,9 +59,10 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 	}
 	list, _, err = access.Get(ctx, i.Guard, build, func(tx *store.Tx, _ *access.Permit) (list []Summary, err error) {
 		for _, s := range states {
-			where := `WHERE unit = $1 AND state = $2 ORDER BY due, id LIMIT $3`
+			// The rows of a lot are handled with it, but for those that were stopped.
+			where := `WHERE unit = $1 AND state = $2 AND (lot = '' OR state = 'draft') ORDER BY due, id LIMIT $3`
 			if s == Published {
-				where = `WHERE unit = $1 AND state = $2 ORDER BY due DESC, id DESC LIMIT $3`
+				where = `WHERE unit = $1 AND state = $2 AND lot = '' ORDER BY due DESC, id DESC LIMIT $3`
 			}
 			ds, err := drafts(tx, where, actor.Unit, s, limit)
 			if err != nil {
@@ -144,11 +145,15 @@ func (i *Issuer) Preview(ctx context.Context, actor *elicense.Actor, id elicense
 	return p.SVGWithSeal(stamp.Seal)
 }
 
+func errNoFonts() error {
+	return elicense.E(elicense.Unavailable, "字体缺失：这台机器没有中文字体，不能制作证照").Then("请管理员安装字体后重启，草稿会继续等待")
+}
+
 // prepare lays the draft out as the document it will be. The same draft gives
 // the same document, so that what was reviewed is what is sealed.
 func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*document.Prepared, error) {
 	if i.Maker == nil {
-		return nil, elicense.E(elicense.Unavailable, "字体缺失：这台机器没有中文字体，不能制作证照").Then("请管理员安装字体后重启，草稿会继续等待")
+		return nil, errNoFonts()
 	}
 	issuer := ""
 	err := i.DB.View(ctx, func(tx *store.Tx) error {
@@ -274,7 +279,24 @@ func editable(tx *store.Tx, id elicense.DraftID, seq int64, states ...State) (*D
 	if d.Seq != seq {
 		return nil, changedMeanwhile()
 	}
-	return d, nil
+	return d, leaveLot(tx, d)
+}
+
+// leaveLot takes a row that was stopped out of its lot, to be handled by itself.
+func leaveLot(tx *store.Tx, d *Draft) error {
+	if d.Lot == "" {
+		return nil
+	}
+	if d.State != Open {
+		return elicense.E(elicense.Conflict, "这份草稿是批次里的一行，要和批次一起办").Then("请打开批次办理")
+	}
+	l, err := lotOf(tx, d.Lot)
+	if err != nil {
+		return err
+	}
+	l.Rows--
+	d.Lot = ""
+	return l.update(tx)
 }
 
 // Return gives a draft back to its drafter with a remark (退回).

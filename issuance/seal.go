@@ -127,51 +127,62 @@ func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *seal
 		if fresh.State != Sealing {
 			return nil
 		}
-		if err := u.End(tx, sealing.Stored); err != nil {
+		if err := i.publishIn(tx, fresh, t, u); err != nil {
 			return err
 		}
-		ev := event(fresh, t, u)
-		if ev.First != nil {
-			for _, h := range fresh.Holders {
-				key, err := tx.Holder(h, true)
-				if err != nil {
-					return err
-				}
-				if !slices.Contains(ev.First.Holders, key) {
-					ev.First.Holders = append(ev.First.Holders, key)
-				}
-			}
-		}
-		lic, err := tx.Apply(ev)
-		if err != nil {
-			return err
-		}
-		fresh.State, fresh.Published, fresh.Trouble = Published, tx.Now(), ""
-		if err := update(tx, fresh); err != nil {
-			return err
-		}
-		for _, h := range lic.Holders {
-			err := notice.Send(tx, notice.HolderInbox(h), notice.Notice{
-				Kind: "issued", Text: "您的%s已由%s签发", Args: []string{t.Name, i.unitName(tx, d.Unit)}, Link: "/holder/licenses/" + string(lic.ID),
-			})
-			if err != nil {
-				return err
-			}
-		}
-		if err := tellDrafter(tx, fresh, "published", "%s已发布", t.Name); err != nil {
-			return err
-		}
-		tx.Record(store.Record{
-			Actor: "platform", ActorName: "证照平台", Unit: string(d.Unit), Act: "license." + string(d.Kind), Outcome: "done",
-			Rule: "publish-approved", Clause: "第七条第一款", License: string(lic.ID), LicenseType: string(t.Code), Holder: string(lic.Owner),
-			Detail: map[string]string{"draft": string(d.ID), "use": u.ID, "event": string(ev.ID), "version": fmt.Sprint(lic.Standing.Version)},
-		})
 		return jobs.Done(tx, jobs.Current(ctx))
 	})
 	if err == nil {
 		store.CrashPoint("issuance.published")
 	}
 	return err
+}
+
+// publishIn makes the license exist in the transaction: the use ends stored, the
+// event happens, the holder is told, all of it on record.
+func (i *Issuer) publishIn(tx *store.Tx, d *Draft, t *catalog.Type, u *sealing.Use) error {
+	if err := u.End(tx, sealing.Stored); err != nil {
+		return err
+	}
+	ev := event(d, t, u)
+	if ev.First != nil {
+		for _, h := range d.Holders {
+			key, err := tx.Holder(h, true)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(ev.First.Holders, key) {
+				ev.First.Holders = append(ev.First.Holders, key)
+			}
+		}
+	}
+	lic, err := tx.Apply(ev)
+	if err != nil {
+		return err
+	}
+	d.State, d.Published, d.Trouble = Published, tx.Now(), ""
+	if err := update(tx, d); err != nil {
+		return err
+	}
+	for _, h := range lic.Holders {
+		err := notice.Send(tx, notice.HolderInbox(h), notice.Notice{
+			Kind: "issued", Text: "您的%s已由%s签发", Args: []string{t.Name, i.unitName(tx, d.Unit)}, Link: "/holder/licenses/" + string(lic.ID),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if d.Lot == "" {
+		if err := tellDrafter(tx, d, "published", "%s已发布", t.Name); err != nil {
+			return err
+		}
+	}
+	tx.Record(store.Record{
+		Actor: "platform", ActorName: "证照平台", Unit: string(d.Unit), Act: "license." + string(d.Kind), Outcome: "done",
+		Rule: "publish-approved", Clause: "第七条第一款", License: string(lic.ID), LicenseType: string(t.Code), Holder: string(lic.Owner),
+		Detail: map[string]string{"draft": string(d.ID), "use": u.ID, "event": string(ev.ID), "version": fmt.Sprint(lic.Standing.Version)},
+	})
+	return nil
 }
 
 func (i *Issuer) unitName(tx *store.Tx, code elicense.UnitCode) string {
@@ -182,6 +193,15 @@ func (i *Issuer) unitName(tx *store.Tx, code elicense.UnitCode) string {
 	return u.Name
 }
 
+// mode is how the license is made; drafts from before it was kept follow their
+// type.
+func (d *Draft) mode(t *catalog.Type) catalog.Mode {
+	if d.Mode == "" {
+		return t.Mode
+	}
+	return d.Mode
+}
+
 func event(d *Draft, t *catalog.Type, u *sealing.Use) *elicense.Event {
 	ev := &elicense.Event{
 		License: d.License, Kind: d.Kind, Effective: d.Closed, DocNo: d.DocNo, Unit: d.Unit, Actor: d.Drafter, Reviewer: d.Reviewer,
@@ -189,7 +209,7 @@ func event(d *Draft, t *catalog.Type, u *sealing.Use) *elicense.Event {
 			Identifier: d.Identifier, Code: d.Code, Holders: d.Holders, Fields: d.Fields, ValidFrom: d.ValidFrom, ValidTo: d.ValidTo,
 			IssuedOn: d.IssuedOn, Serial: d.Serial, FaceNumber: d.Fields[t.Roles.Number], File: u.File, Digest: u.FileDigest,
 			Made: elicense.Making{
-				Mode: string(t.Mode), Case: d.Case, Closed: d.Closed, Generated: d.Generated, Reviewed: d.Reviewed,
+				Mode: string(d.mode(t)), Case: d.Case, Closed: d.Closed, Generated: d.Generated, Reviewed: d.Reviewed,
 				Drafter: d.Drafter, Reviewer: d.Reviewer,
 			},
 		},
@@ -209,6 +229,15 @@ func (i *Issuer) Resume(ctx context.Context) error {
 		waiting, err := drafts(tx, `WHERE state = $1`, Sealing)
 		if err != nil {
 			return err
+		}
+		underway, err := bareLots(tx, `WHERE state = $1`, LotSealing)
+		if err != nil {
+			return err
+		}
+		for _, l := range underway {
+			if err := enqueueLot(tx, l.ID); err != nil {
+				return err
+			}
 		}
 		for _, d := range waiting {
 			if err := jobs.Enqueue(tx, jobs.Job{Kind: sealJob, Key: string(d.ID), Payload: []byte(d.ID)}); err != nil {

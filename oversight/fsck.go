@@ -290,7 +290,7 @@ func (c *checker) rows(ctx context.Context) error {
 			name string
 			each func(*store.Tx, func(id string, err error) error) error
 		}{
-			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft},
+			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType},
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each},
 		} {

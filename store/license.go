@@ -175,6 +175,16 @@ func (tx *Tx) TakeNumber(lic *elicense.License, number string) error {
 	return err
 }
 
+// NumberTaken tells whether a license of the type and issuer has the number.
+func (tx *Tx) NumberTaken(t elicense.TypeCode, issuer elicense.UnitCode, number string) (bool, error) {
+	var other elicense.LicenseID
+	err := tx.ByIndex("face-number", string(t)+"|"+string(issuer)+"|"+number, `SELECT license FROM license_number WHERE number_index = $1`, &other)
+	if elicense.IsKind(err, elicense.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (tx *Tx) addEvent(ev *elicense.Event) error {
 	content, err := json.Marshal(eventContent{ev.DocNo, ev.Reason})
 	if err != nil {

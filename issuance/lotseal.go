@@ -1,0 +1,272 @@
+package issuance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"elicense"
+	"elicense/catalog"
+	"elicense/document"
+	"elicense/gm"
+	"elicense/jobs"
+	"elicense/notice"
+	"elicense/sealing"
+	"elicense/store"
+)
+
+// lotJob is the kind of the job that seals an approved lot.
+const lotJob = "seal-lot"
+
+const (
+	// sealBatch is how many rows are sealed between two transactions.
+	sealBatch = 64
+	// lotShift is how long a job works on a lot before it lets others have a turn.
+	lotShift = 20 * time.Second
+	// sealers are the goroutines that lay out and seal.
+	sealers = 2
+)
+
+// stamps is what a lot is sealed with.
+type stamps struct {
+	hand    *sealing.InHand
+	stamper gm.TimeStamper
+}
+
+func (i *Issuer) lotStamp(ctx context.Context, unit elicense.UnitCode) (s stamps, err error) {
+	if s.hand, err = i.Seals.InHand(ctx, unit, sealing.ForLicenses); err != nil {
+		return s, err
+	}
+	s.stamper, err = i.Seals.TimeStamper(ctx)
+	return s, err
+}
+
+// sealLot seals the rows of an approved lot, batch by batch. It may be stopped at
+// any line and run again: a row is published in the transaction that ends the use
+// of the key, and what was stored before it is found.
+func (i *Issuer) sealLot(ctx context.Context, payload []byte) error {
+	id := string(payload)
+	began := time.Now()
+	for {
+		l, t, rows, err := i.lotRows(ctx, id)
+		if err != nil || l.State != LotSealing {
+			return err
+		}
+		if len(rows) == 0 {
+			return i.finishLot(ctx, id)
+		}
+		if ctx.Err() != nil || time.Since(began) > lotShift {
+			return i.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return enqueueLot(tx, id) })
+		}
+		s, err := i.lotStamp(ctx, l.Unit)
+		if err != nil {
+			return i.haltLot(ctx, id, err)
+		}
+		if err := i.sealRows(ctx, l, t, rows, s); err != nil {
+			return err
+		}
+	}
+}
+
+func (i *Issuer) lotRows(ctx context.Context, id string) (l *Lot, t *catalog.Type, rows []*Draft, err error) {
+	err = i.DB.View(ctx, func(tx *store.Tx) error {
+		list, err := bareLots(tx, `WHERE id = $1`, id)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			return elicense.E(elicense.NotFound, "没有这个批次")
+		}
+		l = list[0]
+		if t, err = i.typeOf(tx, l); err != nil {
+			return err
+		}
+		rows, err = drafts(tx, `WHERE lot = $1 AND state = $2 ORDER BY place LIMIT $3`, id, InReview, sealBatch)
+		return err
+	})
+	return l, t, rows, err
+}
+
+// made is a row on its way to its seal.
+type made struct {
+	d    *Draft
+	p    *document.Prepared
+	use  *sealing.Use
+	done bool  // stored by an earlier run
+	err  error // why it is stopped
+}
+
+// sealRows takes rows from their drafts to publication.
+func (i *Issuer) sealRows(ctx context.Context, l *Lot, t *catalog.Type, rows []*Draft, s stamps) error {
+	list := make([]made, len(rows))
+	each(len(rows), func(n int) {
+		m := &list[n]
+		m.d = rows[n]
+		m.d.Reviewer, m.d.Reviewed = l.Reviewer, l.Reviewed
+		m.d.Comparison = i.compare(ctx, m.d.Holders, m.d.Fields)
+		switch {
+		case m.d.Comparison.Outcome.stops():
+			m.err = elicense.E(elicense.Invalid, "基础信息比对：%s", m.d.Comparison.Outcome.Chinese()).Under("第九条第二款")
+		case m.d.Comparison.Outcome == Unavailable:
+			m.err = elicense.E(elicense.Unavailable, "基础信息比对服务不可用，等批次继续时再比对").Under("第九条第二款")
+		default:
+			m.p, m.err = i.prepare(ctx, m.d, t)
+		}
+		if m.err == nil {
+			digest := m.p.Digest()
+			m.d.Digest = bytes.Clone(digest[:])
+		}
+	})
+	if err := i.intendRows(ctx, list, t, s); err != nil {
+		return err
+	}
+	store.CrashPoint("lot.intent")
+	each(len(list), func(n int) {
+		m := &list[n]
+		if m.err != nil || m.done {
+			return
+		}
+		file, err := m.p.Seal(document.Stamp{Seal: s.hand.Seal, Signer: s.hand.Signer, Cert: s.hand.Cert, Time: l.Reviewed, Stamper: s.stamper})
+		if err == nil {
+			m.use.FileDigest, err = i.DB.Files().Put(ctx, m.use.File, file)
+		}
+		m.err = err
+	})
+	store.CrashPoint("lot.stored")
+	return i.publishRows(ctx, list, t)
+}
+
+// each does the work of n things on all the sealers.
+func each(n int, do func(int)) {
+	var wait sync.WaitGroup
+	for w := range sealers {
+		wait.Go(func() {
+			for k := w; k < n; k += sealers {
+				do(k)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// intendRows writes the uses of the key before it is used, and takes the numbers.
+func (i *Issuer) intendRows(ctx context.Context, list []made, t *catalog.Type, s stamps) error {
+	return i.DB.Update(ctx, func(tx *store.Tx) error {
+		// The qualification must hold on the day of sealing.
+		if err := qualified(tx, list[0].d.Unit, t); err != nil {
+			return err
+		}
+		for n := range list {
+			m := &list[n]
+			m.done = false
+			if m.err != nil {
+				continue
+			}
+			if number := m.d.Fields[t.Roles.Number]; number != "" {
+				err := tx.TakeNumber(&elicense.License{ID: m.d.License, Owner: m.d.Owner, Type: m.d.Type, Issuer: m.d.Unit}, number)
+				if elicense.IsKind(err, elicense.Conflict) {
+					m.err = err
+					continue
+				}
+				if err != nil {
+					return err
+				}
+			}
+			before, err := sealing.UseOf(tx, string(m.d.ID))
+			if err != nil {
+				return err
+			}
+			if before != nil && i.stored(ctx, before) {
+				m.use, m.done = before, true
+				continue
+			}
+			if before != nil {
+				if err := before.End(tx, sealing.Abandoned); err != nil {
+					return err
+				}
+			}
+			m.use = &sealing.Use{Subject: string(m.d.ID), Seal: s.hand.ID, Digest: m.d.Digest, File: fmt.Sprintf("%s-%03d.ofd", m.d.License, m.d.Version)}
+			if err := m.use.Intend(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// publishRows makes the licenses of sealed rows exist, and notes why others are
+// stopped: one transaction for all.
+func (i *Issuer) publishRows(ctx context.Context, list []made, t *catalog.Type) error {
+	err := i.DB.Update(ctx, func(tx *store.Tx) error {
+		for n := range list {
+			m := &list[n]
+			d := *m.d // the transaction may be run again
+			if m.err != nil {
+				var e *elicense.Error
+				if !errors.As(m.err, &e) {
+					return m.err // nothing is known against the row: the job is run again
+				}
+				d.State, d.Trouble, d.Reviewer, d.Reviewed = Open, e.Message(), "", time.Time{}
+				if err := update(tx, &d); err != nil {
+					return err
+				}
+				continue
+			}
+			use := *m.use
+			if err := i.publishIn(tx, &d, t, &use); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		store.CrashPoint("lot.published")
+	}
+	return err
+}
+
+// finishLot ends a lot all of whose rows are published or stopped, and tells who
+// made it.
+func (i *Issuer) finishLot(ctx context.Context, id string) error {
+	return i.DB.Update(ctx, func(tx *store.Tx) error {
+		l, err := lotOf(tx, id)
+		if err != nil {
+			return err
+		}
+		if l.State != LotSealing {
+			return nil
+		}
+		l.State, l.Finished = LotDone, tx.Now()
+		if err := l.update(tx); err != nil {
+			return err
+		}
+		n := notice.Notice{Kind: "published", Text: "批次%s已完成：发布%s件", Args: []string{l.Name, fmt.Sprint(l.Made)}, Link: "/issue/lots/" + l.ID}
+		if l.Stopped > 0 {
+			n.Text, n.Args = "批次%s已完成：发布%s件，%s件停下要处理", []string{l.Name, fmt.Sprint(l.Made), fmt.Sprint(l.Stopped)}
+		}
+		if err := notice.Send(tx, notice.AccountInbox(l.Account), n); err != nil {
+			return err
+		}
+		return jobs.Done(tx, jobs.Current(ctx))
+	})
+}
+
+// haltLot pauses a lot that can't be sealed now, and says why.
+func (i *Issuer) haltLot(ctx context.Context, id string, cause error) error {
+	var e *elicense.Error
+	if !errors.As(cause, &e) || e.Kind == elicense.Internal {
+		return cause
+	}
+	i.Log.WarnContext(ctx, "a lot is halted", "lot", id, "err", cause)
+	return i.DB.Update(ctx, func(tx *store.Tx) error {
+		l, err := lotOf(tx, id)
+		if err != nil || l.State != LotSealing {
+			return err
+		}
+		l.State, l.Remark = LotPaused, e.Message()
+		return l.update(tx)
+	})
+}
