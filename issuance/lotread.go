@@ -317,7 +317,7 @@ func notATable(err error) error {
 // head finds the columns by their titles, wherever they stand.
 func (r *lotReader) head(row table.Row) error {
 	bad := func(text string, args ...any) error {
-		return elicense.E(elicense.Invalid, text, args...).At("file").Then("请重新下载" + r.t.Name + "的模板，标题不要改")
+		return elicense.E(elicense.Invalid, text, args...).At("file").Then("请重新下载这一类别的模板，标题不要改")
 	}
 	seen := map[string]bool{}
 	for n, c := range row.Cells {

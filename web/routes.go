@@ -30,7 +30,7 @@ var (
 		name: "issue", title: "签发台", path: "/issue", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister, elicense.DutyMatters},
 		nav: []link{
-			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/licenses", "本单位证照", ""},
+			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/licenses", "本单位证照", ""},
 			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""}, {"/issue/matters", "事项与材料", ""},
 		},
 	}
@@ -53,7 +53,7 @@ var (
 // navFor are the duties an entry of a navigation is for; it is left out for
 // others. Entries not named here are for everyone at the desk.
 var navFor = map[string][]elicense.Duty{
-	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft},
+	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft}, "/issue/lots": {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
 	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
 	"/issue/matters": {elicense.DutyMatters}, "/admin/use": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
@@ -156,6 +156,16 @@ func (s *server) routes() {
 	at(issue, "GET "+facePath, s.faceForm)
 	at(issue, "POST "+facePath, s.facePost)
 	at(issue, "POST "+facePath+"/preview", s.facePreviewJSON)
+
+	at(issue, "GET /issue/lots", s.lots)
+	at(issue, "POST /issue/lots", s.lotNew)
+	at(issue, "GET /issue/lots/template/{code}", s.lotTemplate)
+	at(issue, "GET /issue/lots/{id}", s.lot)
+	at(issue, "POST /issue/lots/{id}", s.lotMove)
+	at(issue, "POST /issue/lots/{id}/rows", s.lotRows)
+	at(issue, "GET /issue/lots/{id}/bad/{form}", s.lotBad)
+	at(issue, "GET /issue/lots/{id}/rows/{draft}", s.lotRow)
+	at(issue, "POST /issue/lots/{id}/rows/{draft}", s.lotJudge)
 
 	at(issue, "GET /issue/matters", s.unitMatters)
 	at(issue, "GET /issue/matters/new", s.matterForm)

@@ -152,6 +152,7 @@ func functions(lang string) template.FuncMap {
 		"needclass": func(n sharing.Need) string { return needLook[n].matClass },
 		"needicon":  func(n sharing.Need) template.HTML { return icon(needLook[n].shape) },
 		"draftchip": func(s issuance.State) template.HTML { return chip(draftLook[s], t(s.Chinese()), true) },
+		"lotchip":   func(s issuance.LotState) template.HTML { return chip(lotLook[s], t(s.Chinese()), true) },
 		"sign": func(class, shape, text string) template.HTML {
 			return chip(look{class: class, shape: shape}, text, true)
 		},
@@ -250,6 +251,11 @@ var (
 		issuance.Open: {class: "rest", shape: "draft"}, issuance.InReview: {class: "note", shape: "review"},
 		issuance.Sealing: {class: "note", shape: "review"}, issuance.Published: {class: "ok", shape: "ok"},
 		issuance.Void: {class: "rest", shape: "cancelled"},
+	}
+	lotLook = map[issuance.LotState]look{
+		issuance.LotReading: {class: "rest", shape: "draft"}, issuance.LotOpen: {class: "rest", shape: "draft"}, issuance.LotInReview: {class: "note", shape: "review"},
+		issuance.LotSealing: {class: "note", shape: "review"}, issuance.LotPaused: {class: "care", shape: "pause"}, issuance.LotDone: {class: "ok", shape: "ok"},
+		issuance.LotVoid: {class: "rest", shape: "cancelled"},
 	}
 	sealLook = map[sealing.State]look{
 		sealing.Applied: {class: "note", shape: "review"}, sealing.Refused: {class: "rest", shape: "cancelled"}, sealing.Made: {class: "note", shape: "draft"},

@@ -64,6 +64,9 @@ const maxWideForm = 8 << 20
 
 // readForm reads the body within its limit.
 func (v *visit) readForm() error {
+	if streamed[v.r.Pattern] {
+		return nil
+	}
 	limit := int64(maxForm)
 	if wideForms[v.r.URL.Path] {
 		limit = maxWideForm

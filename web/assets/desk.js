@@ -47,6 +47,10 @@ for (const el of document.querySelectorAll("[data-keys]")) {
   show();
   el.addEventListener("click", () => { localStorage.setItem("keys", keysOff() ? "on" : "off"); show(); });
 }
+// A page about work that goes on by itself is looked at again while nobody types.
+for (const el of document.querySelectorAll("[data-refresh]")) {
+  setTimeout(() => { if (!document.activeElement?.matches("input, textarea, select")) location.reload(); }, 1000 * el.dataset.refresh);
+}
 for (const el of document.querySelectorAll("[data-print]")) {
   el.hidden = false;
   el.addEventListener("click", () => window.print());
