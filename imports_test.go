@@ -35,7 +35,7 @@ var law = map[string]string{
 	"cases":        "calendar catalog gm " + domain,
 	"verification": "document " + domain,
 	"registry":     "gm " + domain,
-	"issuance":     "calendar catalog cases document registry sealing verification table " + domain,
+	"issuance":     "calendar catalog cases document registry sealing verification table gm " + domain,
 	"letters":      "cases catalog document face sealing sheet " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
 	"sharing":      "calendar catalog cases verification document gm " + domain,

@@ -205,6 +205,12 @@ func TestCrashPoints(t *testing.T) {
 					letterOnce(t, data, id)
 					return
 				}
+				if strings.HasPrefix(name, "lot.") {
+					var id string
+					crashAt(t, data, name+":2", func(c *client) { id = fleet(t, c) })
+					lotOnce(t, data, id)
+					return
+				}
 				crashAt(t, data, fmt.Sprintf("%s:%d", name, nth), func(c *client) { push(c, 1) })
 				again, c := platformIn(t, binary, data)
 				d := settle(t, c, 1)
@@ -260,6 +266,104 @@ func letterOnce(t *testing.T, data, id string) {
 	if len(list) != 2 || list[1].SealedAt == "" || list[0].SealedAt != "" {
 		t.Errorf("the notices are %+v, want the 补正告知 sealed and the receipt not asked for", list)
 	}
+	fsckClean(t, data)
+}
+
+// fleetRows are the rows of the lot that is sealed when the platform is stopped:
+// three batches.
+const fleetRows = 150
+
+// fleet uploads a lot, looks at what is drawn, and approves it; it is then sealed.
+func fleet(t *testing.T, c *client) string {
+	t.Helper()
+	d, err := demo.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	text.WriteString("办件编号,持证主体证件类型,持证主体证件号码,业户名称,车辆号牌,道路运输证号,车辆类型,吨(座)位,经营范围,发证日期,审验有效期至\n")
+	for i := range fleetRows {
+		fmt.Fprintf(&text, "交运〔2026〕%03d,统一社会信用代码,91350102FJDEM90180,福州示例餐饮有限公司,闽A%05d,闽交运管字%06d号,厢式货车,5吨,普通货运,2026-11-20,2027-11-19\n", i, 30000+i, i)
+	}
+	token, err := c.as("make-jt-fz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequest(http.MethodPost, c.url+"/api/v1/lots?closed=2026-11-20&name=fleet.csv&licenseTypeCode="+string(d.TypeCode("T13")), strings.NewReader(text.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", "application/octet-stream")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var lot struct {
+		ID   string `json:"id"`
+		Rows int    `json:"rows"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&lot); err != nil || lot.Rows != fleetRows {
+		t.Fatalf("the lot has %d rows: %d, %v", lot.Rows, resp.StatusCode, err)
+	}
+	do := func(login, method, path string, in, out any) {
+		t.Helper()
+		if status, err := c.do(login, method, "/api/v1/lots/"+lot.ID+path, in, out); err != nil || status >= 300 {
+			t.Fatalf("%s%s: %d, %v", method, path, status, err)
+		}
+	}
+	do("make-jt-fz", http.MethodPost, "/moves", map[string]string{"move": "submit"}, nil)
+	var sample []struct{ Draft string }
+	do("check-jt-fz", http.MethodGet, "/sample", nil, &sample)
+	for _, s := range sample {
+		do("check-jt-fz", http.MethodPost, "/sample/"+s.Draft, map[string]bool{"good": true}, nil)
+	}
+	// The platform may end before it answers.
+	c.do("check-jt-fz", http.MethodPost, "/api/v1/lots/"+lot.ID+"/moves", map[string]string{"move": "approve"}, nil)
+	return lot.ID
+}
+
+// lotOnce starts the platform that was stopped while it sealed a lot: it goes on
+// by itself, and every row is a license, once.
+func lotOnce(t *testing.T, data, id string) {
+	t.Helper()
+	again, c := platformIn(t, binary, data)
+	var lot struct {
+		State         string
+		Made, Stopped int
+	}
+	for range 600 {
+		if _, err := c.do("make-jt-fz", http.MethodGet, "/api/v1/lots/"+id, nil, &lot); err != nil {
+			t.Fatal(err)
+		}
+		if lot.State == "done" {
+			break
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	if lot.State != "done" || lot.Made != fleetRows || lot.Stopped != 0 {
+		t.Errorf("the lot is %+v", lot)
+	}
+	var folder []struct {
+		LicenseType string
+	}
+	if _, err := c.do("canteen", http.MethodGet, "/api/v1/folder", nil, &folder); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, l := range folder {
+		if l.LicenseType == "道路运输证" {
+			n++
+		}
+	}
+	if n != fleetRows {
+		t.Errorf("the holder has %d certificates, want %d", n, fleetRows)
+	}
+	if err := again.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again.done <- nil
 	fsckClean(t, data)
 }
 

@@ -23,6 +23,8 @@ var atDesks = map[string]string{
 	"draft": "GET /issue/drafts/{id}", "draft-face": "GET /issue/drafts/{id}/face/{page}", "review-draft": "POST /issue/drafts/{id}/review",
 	"license": "GET /issue/licenses/{id}", "license-file": "GET /issue/licenses/{id}/file", "license-pdf": "GET /issue/licenses/{id}/pdf",
 	"license-print": "POST /issue/licenses/{id}/print", "propose-event": "POST /issue/licenses/{id}/change", "review-event": "POST /issue/changes/{id}",
+	"lots": "GET /issue/lots", "new-lot": "POST /issue/lots", "lot": "GET /issue/lots/{id}", "add-rows": "POST /issue/lots/{id}/rows",
+	"bad-rows": "GET /issue/lots/{id}/bad/{form}", "move-lot": "POST /issue/lots/{id}", "lot-sample": "GET /issue/lots/{id}", "judge-row": "POST /issue/lots/{id}/rows/{draft}",
 	"propose-matter": "POST /issue/matters/new", "decide-matter": "POST /admin/matters/{code}/{version}", "add-basis": "POST /admin/bases",
 	"repeal-basis": "POST /admin/bases/{id}/repeal", "open-case": "POST /window/new", "case": "GET /window/cases/{id}", "materials": "GET /window/cases/{id}",
 	"use": "POST /window/cases/{id}", "use-receipt": "GET /window/cases/{id}/uses/{record}/receipt", "course": "GET /window/cases/{id}",
@@ -58,12 +60,22 @@ func (k *walked) path(o operation) string {
 			return "0"
 		case p == "{login}":
 			return "xbiz"
+		case p == "{draft}":
+			return string(k.Row)
 		case p == "{kind}":
 			return "received"
 		case p == "{record}":
 			return string(k.Used)
 		}
 		switch o.OperationID {
+		case "lot-sample", "judge-row":
+			return k.Drawn
+		case "add-rows":
+			return k.Mended
+		case "lot", "bad-rows", "move-lot":
+			return k.Lot
+		case "lot-template":
+			return string(world.Type)
 		case "decide-type":
 			return string(k.Type)
 		case "license-type":
@@ -103,6 +115,8 @@ func (k *walked) path(o operation) string {
 		return string(k.License)
 	})
 	switch o.OperationID {
+	case "new-lot":
+		at += "?licenseTypeCode=" + string(world.Type) + "&closed=2026-03-10&name=a.csv"
 	case "license-print", "own-print":
 		at += "?purpose=x"
 	case "figures":
@@ -115,6 +129,8 @@ func (k *walked) path(o operation) string {
 func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecorder {
 	b, number := k.body(o.Operation), fmt.Sprint(100+n)
 	switch o.OperationID {
+	case "new-lot", "add-rows":
+		return k.send(w.Actor, o.method, k.path(o), world.LotTable("A"+o.OperationID[:1]+number, 20), "Content-Type", "application/octet-stream")
 	case "attach", "own-attach", "check-file":
 		return k.send(w.Actor, o.method, k.path(o), "%PDF-1.4\n", "Content-Type", "application/octet-stream")
 	case "check":

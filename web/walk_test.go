@@ -39,6 +39,8 @@ var bodies = map[string][]string{
 	"POST /window/cases/{id}":                   {"material", "食品经营许可证", "act", "query"},
 	"POST /window/cases/{id}/do/{move}":         {"facts", "rented"},
 	"POST /window/cases/{id}/materials/{place}": {"act", "license"},
+	"POST /issue/lots/{id}":                     {"do", "submit"},
+	"POST /issue/lots/{id}/rows/{draft}":        {"do", "good"},
 	"POST /admin/calendar/notice":               {"year", "2027", "doc", "国办发明电〔2026〕99号", "holidays", "元旦 2027-01-01 2027-01-03"},
 	"POST /admin/calendar/day":                  {"day", "2026-11-06", "free", "yes", "name", "防御台风", "docNo", "榕防指〔2026〕8号"},
 	"POST /admin/calendar/{id}/end":             {"reason", "台风没有来"},
@@ -108,6 +110,18 @@ func (k *walked) path(method, pattern string) string {
 		switch {
 		case p == "{version}" || p == "{page}":
 			return "1"
+		case p == "{form}":
+			return "csv"
+		case p == "{draft}":
+			return string(k.Row)
+		case strings.HasPrefix(pattern, "/issue/lots/{id}/rows/{draft}"):
+			return k.Drawn
+		case pattern == "/issue/lots/{id}/rows":
+			return k.Mended
+		case strings.HasPrefix(pattern, "/issue/lots/{id}"):
+			return k.Lot
+		case strings.HasPrefix(pattern, "/issue/lots/template/"):
+			return string(world.Type)
 		case p == "{place}" && strings.HasSuffix(pattern, "/file"):
 			return "1"
 		case p == "{place}":
@@ -189,6 +203,11 @@ func (k *walked) ask(t *testing.T, p *person, pattern string, n int) int {
 	path, form := k.path(method, at), k.bodies[pattern]
 	frame := strings.HasPrefix(at, "/frame/") && !nobody
 	switch {
+	case strings.HasSuffix(pattern, "/issue/lots"), strings.HasSuffix(pattern, "/issue/lots/{id}/rows"):
+		if method == http.MethodPost {
+			p.send(path, "file", []byte(world.LotTable(fmt.Sprintf("W%d-%d", len(path), n), 20)), "type", string(world.Type), "closed", "2026-03-10")
+			return p.last.StatusCode
+		}
 	case k.files[pattern] != nil:
 		p.send(path, "file", k.files[pattern], form...)
 		return p.last.StatusCode

@@ -50,6 +50,9 @@ type Walk struct {
 	Queued         elicense.CaseID // waits to be taken
 	Basis          cases.BasisID
 	Record         string
+	Lot, Mended    string              // lots that wait to be submitted
+	Drawn          string              // one that waits for review
+	Row            elicense.DraftID    // of the latter, drawn
 	Day            string              // an entry of the calendar
 	Type           elicense.TypeCode   // a version 1 that waits
 	Matter         elicense.MatterCode // a version 1 that waits
@@ -174,6 +177,14 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	basis := &cases.Basis{Rank: cases.Law, Title: "某法", Article: "第一条", Quote: "条文", InForce: "2020-01-01"}
 	must(t, w.Cases.AddBasis(ctx, w.Admin, basis))
 	k.Basis = basis.ID
+
+	k.Lot = w.ReadLot(t, "L", 20).ID
+	k.Mended = w.ReadLot(t, "M", 20).ID
+	k.Drawn = w.ReadLot(t, "D", 20).ID
+	must(t, w.Issuer.SubmitLot(ctx, w.Drafter, k.Drawn, ""))
+	drawn, err := w.Issuer.LotSample(ctx, w.Reviewer, k.Drawn)
+	must(t, err)
+	k.Row = drawn[0].Draft
 
 	keeper := &calendar.Keeper{DB: w.DB, Guard: w.Guard}
 	must(t, keeper.Declare(ctx, w.Admin, workday.Special{Day: "2026-11-05", Free: true, Name: "防御台风停工停业", Doc: "榕防指〔2026〕7号"}))

@@ -6,7 +6,9 @@ package world
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -357,4 +359,25 @@ func (w *World) Fsck(t testing.TB) {
 	for _, f := range w.Findings(t) {
 		t.Errorf("fsck: %s", f)
 	}
+}
+
+// LotTable is a table of n completed cases of a food license; tag tells the cases
+// and numbers of one table from another's.
+func LotTable(tag string, n int) string {
+	var b strings.Builder
+	b.WriteString("办件编号,名称,统一社会信用代码,法定代表人,经营项目,许可证编号,有效期至\r\n")
+	for i := range n {
+		fmt.Fprintf(&b, "批%s-%d,%s,%s,陈示例,热食类食品制售,JY%s%d,2031-03-09\r\n", tag, i, Firm.Name, Firm.Code, tag, i)
+	}
+	return b.String()
+}
+
+// ReadLot reads such a table as the drafter.
+func (w *World) ReadLot(t testing.TB, tag string, n int) *issuance.Lot {
+	t.Helper()
+	l, err := w.Issuer.ReadLot(t.Context(), w.Drafter, issuance.LotFile{
+		Type: Type, Closed: elicense.DateOf(w.Clock.Now()), Name: tag + ".csv", Content: strings.NewReader(LotTable(tag, n)),
+	})
+	must(t, err)
+	return l
 }
