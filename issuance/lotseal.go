@@ -108,7 +108,7 @@ func (i *Issuer) sealRows(ctx context.Context, l *Lot, t *catalog.Type, rows []*
 		m.d.Reviewer, m.d.Reviewed = l.Reviewer, l.Reviewed
 		m.d.Comparison = i.compare(ctx, m.d.Holders, m.d.Fields)
 		switch {
-		case m.d.Comparison.Outcome.stops():
+		case m.d.Comparison.Outcome.Stops():
 			m.err = elicense.E(elicense.Invalid, "基础信息比对：%s", m.d.Comparison.Outcome.Chinese()).Under("第九条第二款")
 		case m.d.Comparison.Outcome == Unavailable:
 			m.err = elicense.E(elicense.Unavailable, "基础信息比对服务不可用，等批次继续时再比对").Under("第九条第二款")
