@@ -33,10 +33,13 @@ const (
 
 // RecountJobs are the kinds of the jobs by which rooms count running terms anew
 // after the calendar has changed.
-var RecountJobs = []string{DraftsJob}
+var RecountJobs = []string{DraftsJob, TypesJob}
 
-// DraftsJob counts the terms of drafts anew.
-const DraftsJob = "recount-drafts"
+// The jobs that count the terms of drafts, and of checks of proposed types, anew.
+const (
+	DraftsJob = "recount-drafts"
+	TypesJob  = "recount-types"
+)
 
 // Entry is a notice or a special day as it was entered.
 type Entry struct {

@@ -251,7 +251,10 @@ func (c *Catalog) propose(ctx context.Context, actor *elicense.Actor, t *Type, w
 		}
 		t.State, t.Proposer, t.Proposed = Proposed, actor.Person, tx.Now()
 		p.Note.Detail = map[string]string{"version": fmt.Sprint(t.Version)}
-		return insert(tx, t)
+		if err := insert(tx, t); err != nil {
+			return err
+		}
+		return beginCheck(tx, t)
 	})
 }
 
@@ -296,22 +299,21 @@ func (c *Catalog) Decide(ctx context.Context, actor *elicense.Actor, code elicen
 			return elicense.E(elicense.Conflict, "这个版本已经办过").Under("第六条").Then("请刷新后核对")
 		}
 		if !publish {
-			return setState(tx, t, Returned, actor.Person, remark)
-		}
-		same, err := duplicates(tx, t)
-		if err != nil {
-			return err
-		}
-		for _, d := range same {
-			if d.Exact {
-				return elicense.E(elicense.Conflict, "已有同名的证照类别%s", d.Name).At("name").Under("第六条").
-					Then("请退回，让登记单位加入已有的类别，或改用能区别的名称")
+			if err := setState(tx, t, Returned, actor.Person, remark); err != nil {
+				return err
 			}
+			return endCheck(tx, t, checkDecided)
+		}
+		if err := canPublish(tx, t); err != nil {
+			return err
 		}
 		if err := replaceOlder(tx, t); err != nil {
 			return err
 		}
-		return setState(tx, t, Published, actor.Person, remark)
+		if err := setState(tx, t, Published, actor.Person, remark); err != nil {
+			return err
+		}
+		return endCheck(tx, t, checkDecided)
 	})
 }
 

@@ -80,13 +80,42 @@ func (s *server) waitingTypes(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return s.renderTypes(v, "waitingtypes", v.t("证照类别"), list)
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	terms, err := s.Catalog.Terms(v.r.Context())
+	if err != nil {
+		return err
+	}
+	var d waitingTypesPage
+	for _, t := range list {
+		due := terms[t.Code]
+		d.List = append(d.List, waitingRow{typeRow{t, names[t.Unit]}, due, !due.IsZero() && !v.Now().Before(due)})
+	}
+	if d.Months, err = s.Catalog.CheckFigures(v.r.Context()); err != nil {
+		return err
+	}
+	d.Months = d.Months[:min(len(d.Months), 12)]
+	return v.render("waitingtypes", v.t("证照类别"), d)
+}
+
+type waitingTypesPage struct {
+	List   []waitingRow
+	Months []catalog.CheckMonth
+}
+
+type waitingRow struct {
+	typeRow
+	Due  time.Time // zero while the calendar does not know
+	Late bool
 }
 
 type waitingPage struct {
 	*typePage
 	Duplicates []catalog.Duplicate
 	Waiting    bool
+	Due        time.Time // of a waiting version, zero while the calendar does not know
 	InForce    *typePage // the version before, to be looked at beside
 	Problems   []problemRow
 }
@@ -112,6 +141,13 @@ func (s *server) waitingType(v *visit) error {
 	d := waitingPage{typePage: view, Waiting: t.State == catalog.Proposed}
 	if d.Duplicates, err = s.Catalog.Duplicates(v.r.Context(), t); err != nil {
 		return err
+	}
+	if d.Waiting {
+		terms, err := s.Catalog.Terms(v.r.Context())
+		if err != nil {
+			return err
+		}
+		d.Due = terms[t.Code]
 	}
 	if err := s.besideInForce(v, &d); err != nil {
 		return err

@@ -199,6 +199,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	p.cases.Audience = publicURL
 	p.queue = &jobs.Queue{DB: p.db, Log: p.log}
 	p.queue.Handle(cases.DeemJob, p.cases.Deem)
+	p.catalog.Handle(p.queue)
 	data, err := demo.Read()
 	if err != nil {
 		return err

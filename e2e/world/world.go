@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -23,6 +24,7 @@ import (
 	"elicense/jobs"
 	"elicense/letters"
 	"elicense/lifecycle"
+	"elicense/notice"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/seal"
@@ -147,6 +149,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 		CheckURL: "http://localhost/check/",
 	})
 	queue.Handle(cases.DeemJob, w.Cases.Deem)
+	w.Catalog.Handle(queue)
 	w.Letters = &letters.Letters{DB: w.DB, Cases: w.Cases, Seals: w.Seals, Maker: document.NewMaker(set), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost"}
 	queue.Handle(cases.LetterJob, w.Letters.Seal)
 	queue.Handle(sharing.DiscloseJob, w.Sharing.TellDisclosure)
@@ -380,4 +383,18 @@ func (w *World) ReadLot(t testing.TB, tag string, n int) *issuance.Lot {
 	})
 	must(t, err)
 	return l
+}
+
+// Told waits until a notice of the kind reached the actor.
+func (w *World) Told(t testing.TB, who *elicense.Actor, kind string) {
+	t.Helper()
+	for range 500 {
+		list, err := notice.NewBox(w.DB).List(t.Context(), who, 100)
+		must(t, err)
+		if slices.ContainsFunc(list, func(n *notice.Notice) bool { return n.Kind == kind }) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%s was not told %s", who.Name, kind)
 }
