@@ -154,6 +154,7 @@ const (
 	DiscloseApprove Act = "disclose.approve"
 	DiscloseRead    Act = "disclose.read"
 	FiguresRead     Act = "figures.read"
+	RegistriesRead  Act = "registries.read"
 	RecordRead      Act = "record.read"
 	ReceiptRead     Act = "receipt.read"
 	Check           Act = "check"

@@ -194,6 +194,8 @@ var lawCases = []lawCase{
 	{"the administration sees the figures", admin, FiguresRead, Attr{}, nil, "figures-read", true},
 	{"a clerk those of his unit", neighbor, FiguresRead, Attr{"unit": "u1"}, nil, "figures-read", true},
 	{"and no other's", neighbor, FiguresRead, Attr{"unit": "u2"}, nil, "figures-who", false},
+	{"the administration sees how the base registries do", admin, RegistriesRead, Attr{}, nil, "registries-read", true},
+	{"a unit does not", reviewer, RegistriesRead, Attr{}, nil, "registries-who", false},
 
 	{"a clerk enters the window", clerk, "desk.enter", Attr{"kind": "staff", "duties": []string{"window"}, "all": false}, nil, "desk-enter", true},
 	{"and no desk of other duties", clerk, "desk.enter", Attr{"kind": "staff", "duties": []string{"types", "audit"}, "all": false}, nil, "desk-duty", false},

@@ -6,6 +6,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/registry"
 	"elicense/sealing"
 	"elicense/store"
 )
@@ -24,6 +25,9 @@ func EachDraft(tx *store.Tx, f func(id string, err error) error) error {
 		d, err := Of(tx, elicense.DraftID(id))
 		if err == nil && d.State != Void {
 			err = d.posted(tx)
+		}
+		if err == nil {
+			err = d.keptComparison(tx)
 		}
 		return f(id, err)
 	})
@@ -44,6 +48,21 @@ func (d *Draft) posted(tx *store.Tx) error {
 		}
 	}
 	return errNotPosted
+}
+
+var errNotCompared = errors.New("its comparison is not kept as it came out")
+
+// keptComparison checks that the comparison the draft rests on is kept. Those of
+// before comparisons were kept have no identifier.
+func (d *Draft) keptComparison(tx *store.Tx) error {
+	if d.Comparison.ID == "" {
+		return nil
+	}
+	kept, err := registry.Kept(tx, string(d.ID), d.Comparison)
+	if err == nil && !kept {
+		err = errNotCompared
+	}
+	return err
 }
 
 // Waiting returns how many approved drafts are not published yet.

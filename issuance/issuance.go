@@ -118,6 +118,9 @@ type Content struct {
 	Digest     []byte               `json:"digest"`   // SM3 of the approved face and metadata
 	Drafters   []elicense.PersonID  `json:"drafters"` // all who wrote on it: none of them may review it
 	DrafterAcc elicense.AccountID   `json:"drafterAccount"`
+
+	ReviewerAcc elicense.AccountID `json:"reviewerAccount,omitempty"`
+	Handled     *Handling          `json:"handled,omitempty"` // of a mismatch found after approval
 }
 
 // Blocked tells whether a finding or the comparison stops the draft.
@@ -173,6 +176,7 @@ func New(c Config) *Issuer {
 	i := &Issuer{c}
 	c.Jobs.Handle(sealJob, i.seal)
 	c.Jobs.Handle(lotJob, i.sealLot)
+	c.Jobs.Handle(compareJob, i.recompare)
 	c.Jobs.Handle(calendar.DraftsJob, i.Recount)
 	return i
 }
@@ -196,7 +200,6 @@ func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completi
 	if err != nil {
 		return nil, fmt.Errorf("completion: %w", err)
 	}
-	comparison := i.compare(ctx, c.Holders, c.Fields)
 	var draft *Draft
 	build := func(tx *store.Tx) (access.Request, error) {
 		t, err := catalog.Current(tx, c.Type)
@@ -208,6 +211,11 @@ func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completi
 			On:   access.Thing{Kind: "Draft", ID: "new", Attr: access.Attr{"unit": string(actor.Unit), "issuers": unitStrings(t.Issuers)}},
 			Note: access.Note{LicenseType: c.Type, License: c.License},
 		}, nil
+	}
+	var comparison Comparison
+	var all []Comparison
+	if i.may(ctx, build) {
+		comparison, all = i.compare(ctx, c.Holders, c.Fields)
 	}
 	err = i.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
 		id := elicense.NewID[elicense.DraftID](tx.Now())
@@ -221,8 +229,10 @@ func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completi
 			return err
 		}
 		p.Note.Detail = map[string]string{"draft": string(id)}
-		draft, err = i.newDraft(tx, actor, id, c, comparison)
-		return err
+		if draft, err = i.newDraft(tx, actor, id, c, comparison); err != nil {
+			return err
+		}
+		return keepComparisons(tx, draft, all)
 	})
 	if err == nil {
 		store.CrashPoint("issuance.drafted")
@@ -455,21 +465,36 @@ func checkHolders(t *catalog.Type, d *Draft, today elicense.Date) []catalog.Find
 	return found
 }
 
+// may tells whether the law lets the actor do what he asks for. It is asked before
+// anything about a holder goes to a registry; the decision, and the record of it,
+// is made again where the act is.
+func (i *Issuer) may(ctx context.Context, build func(*store.Tx) (access.Request, error)) bool {
+	err := i.DB.View(ctx, func(tx *store.Tx) error {
+		req, err := build(tx)
+		if err != nil {
+			return err
+		}
+		return i.Guard.Ask(req.Actor, req.Act, req.On, req.Circumstances)
+	})
+	return err == nil
+}
+
 // compare asks the registries about every holder; the worst answer counts.
-func (i *Issuer) compare(ctx context.Context, holders []elicense.HolderRef, fields map[string]string) Comparison {
-	worst := Comparison{Outcome: Match}
+func (i *Issuer) compare(ctx context.Context, holders []elicense.HolderRef, fields map[string]string) (worst Comparison, all []Comparison) {
 	rank := map[Outcome]int{Match: 0, Unavailable: 1, NoSuch: 2, Mismatch: 3}
-	for _, h := range holders {
+	for n, h := range holders {
 		c, err := i.Compare.Compare(ctx, h, fields)
 		if err != nil {
 			i.Log.WarnContext(ctx, "base registry", "err", err)
 			c.Outcome, c.Fields = Unavailable, nil
 		}
-		if worst.Registry == "" || rank[c.Outcome] > rank[worst.Outcome] {
+		c.ID = elicense.NewID[string](c.At)
+		all = append(all, c)
+		if n == 0 || rank[c.Outcome] > rank[worst.Outcome] {
 			worst = c
 		}
 	}
-	return worst
+	return worst, all
 }
 
 // due is when Art. 7 asks a license to be published: made online or offline, on

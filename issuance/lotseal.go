@@ -97,6 +97,8 @@ type made struct {
 	use  *sealing.Use
 	done bool  // stored by an earlier run
 	err  error // why it is stopped
+
+	compared []Comparison // what the registries said of its holders
 }
 
 // sealRows takes rows from their drafts to publication.
@@ -106,7 +108,7 @@ func (i *Issuer) sealRows(ctx context.Context, l *Lot, t *catalog.Type, rows []*
 		m := &list[n]
 		m.d = rows[n]
 		m.d.Reviewer, m.d.Reviewed = l.Reviewer, l.Reviewed
-		m.d.Comparison = i.compare(ctx, m.d.Holders, m.d.Fields)
+		m.d.Comparison, m.compared = i.compare(ctx, m.d.Holders, m.d.Fields)
 		switch {
 		case m.d.Comparison.Outcome.Stops():
 			m.err = elicense.E(elicense.Invalid, "基础信息比对：%s", m.d.Comparison.Outcome.Chinese()).Under("第九条第二款")
@@ -204,11 +206,14 @@ func (i *Issuer) publishRows(ctx context.Context, list []made, t *catalog.Type) 
 		for n := range list {
 			m := &list[n]
 			d := *m.d // the transaction may be run again
+			var e *elicense.Error
+			if m.err != nil && !errors.As(m.err, &e) {
+				return m.err // nothing is known against the row: the job is run again
+			}
+			if err := keepComparisons(tx, &d, m.compared); err != nil {
+				return err
+			}
 			if m.err != nil {
-				var e *elicense.Error
-				if !errors.As(m.err, &e) {
-					return m.err // nothing is known against the row: the job is run again
-				}
 				d.State, d.Trouble, d.Reviewer, d.Reviewed = Open, e.Message(), "", time.Time{}
 				if err := update(tx, &d); err != nil {
 					return err

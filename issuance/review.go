@@ -14,6 +14,7 @@ import (
 	"elicense/jobs"
 	"elicense/notice"
 	"elicense/org"
+	"elicense/registry"
 	"elicense/sealing"
 	"elicense/store"
 )
@@ -234,9 +235,14 @@ func (i *Issuer) Edit(ctx context.Context, actor *elicense.Actor, id elicense.Dr
 	if len(holders) == 0 || len(holders) > maxHolders {
 		return nil, elicense.E(elicense.Invalid, "要有1到%d个持证主体", maxHolders).At("holders")
 	}
-	comparison := i.compare(ctx, holders, fields)
+	build := i.request(actor, access.DraftMake, id)
+	var comparison Comparison
+	var all []Comparison
+	if i.may(ctx, build) {
+		comparison, all = i.compare(ctx, holders, fields)
+	}
 	var d *Draft
-	err := i.Guard.Write(ctx, i.request(actor, access.DraftMake, id), func(tx *store.Tx, _ *access.Permit) error {
+	err := i.Guard.Write(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
 		var err error
 		if d, err = editable(tx, id, seq, Open, InReview); err != nil {
 			return err
@@ -262,6 +268,9 @@ func (i *Issuer) Edit(ctx context.Context, actor *elicense.Actor, id elicense.Dr
 		i.judge(t, d, comparison, elicense.DateOf(tx.Now()))
 		if d.State == InReview {
 			d.Submitted = tx.Now()
+		}
+		if err := keepComparisons(tx, d, all); err != nil {
+			return err
 		}
 		return update(tx, d)
 	})
@@ -339,6 +348,9 @@ func (i *Issuer) Discard(ctx context.Context, actor *elicense.Actor, id elicense
 				return err
 			}
 		}
+		if err := registry.Settle(tx, string(d.ID)); err != nil {
+			return err
+		}
 		return update(tx, d)
 	})
 }
@@ -390,9 +402,14 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 	if _, err := i.Seals.InHand(ctx, r.Unit, sealing.ForLicenses); err != nil {
 		return err
 	}
-	comparison := i.compare(ctx, r.Holders, r.Fields)
+	build := i.request(actor, access.DraftReview, id)
+	var comparison Comparison
+	var all []Comparison
+	if i.may(ctx, build) {
+		comparison, all = i.compare(ctx, r.Holders, r.Fields)
+	}
 	digest := p.Digest()
-	err = i.Guard.Write(ctx, i.request(actor, access.DraftReview, id), func(tx *store.Tx, permit *access.Permit) error {
+	err = i.Guard.Write(ctx, build, func(tx *store.Tx, permit *access.Permit) error {
 		d, err := editable(tx, id, seq, InReview)
 		if err != nil {
 			return err
@@ -414,6 +431,16 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 				return err
 			}
 		}
+		if err := keepComparisons(tx, d, all); err != nil {
+			return err
+		}
+		if waits(all) {
+			again := jobs.Job{Kind: compareJob, Key: string(d.ID), Payload: []byte(d.ID), RunAt: tx.Now().Add(compareAfter), Most: compareTries}
+			if err := jobs.Enqueue(tx, again); err != nil {
+				return err
+			}
+		}
+		d.ReviewerAcc = actor.Account
 		d.State, d.Reviewer, d.Reviewed, d.Reason, d.Digest, d.Trouble = Sealing, actor.Person, tx.Now(), reason, digest[:], ""
 		permit.Note.Detail["comparison"] = string(comparison.Outcome)
 		if err := jobs.Enqueue(tx, jobs.Job{Kind: sealJob, Key: string(d.ID), Payload: []byte(d.ID)}); err != nil {

@@ -18,6 +18,7 @@ import (
 	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/org"
+	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/store"
@@ -290,7 +291,7 @@ func (c *checker) rows(ctx context.Context) error {
 			name string
 			each func(*store.Tx, func(id string, err error) error) error
 		}{
-			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot},
+			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck},
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each},
 		} {

@@ -16,6 +16,7 @@ import (
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/workday"
@@ -40,8 +41,9 @@ type Walk struct {
 
 	License, Other elicense.LicenseID // one to look at, one to propose a change of
 	Code           elicense.CheckCode
-	Edited, Judged WalkedDraft // wait for their review
-	Change         string      // waits for its review
+	Edited, Judged WalkedDraft      // wait for their review
+	Differs        elicense.DraftID // published; a registry says that it is not so
+	Change         string           // waits for its review
 	Office         elicense.CaseID
 	Used           elicense.RecordID
 	Own, Filled    elicense.CaseID // applications being filled in
@@ -151,6 +153,10 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 		return WalkedDraft{d.ID, d.Seq}
 	}
 	k.Edited, k.Judged = waiting("2"), waiting("8")
+	k.Differs = w.PublishUncompared(t, w.Completion("6"))
+	w.Registry.Answer(registry.Mismatch)
+	must(t, w.Issuer.CompareAgain(ctx, w.Reviewer, k.Differs))
+	w.Registry.Answer(registry.Match)
 	change, err := w.Lifecycle.Propose(ctx, w.Drafter, lifecycle.Change{License: k.License, Kind: elicense.EventSuspend, DocNo: "鼓市监〔2026〕1号", Reason: "依法办理"})
 	must(t, err)
 	k.Change = change.ID

@@ -27,6 +27,7 @@ import (
 	"elicense/notice"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/registry"
 	"elicense/seal"
 	"elicense/sealing"
 	"elicense/sharing"
@@ -68,6 +69,7 @@ type World struct {
 	Receipts  *sharing.Receipts
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
+	Measures  *registry.Measures
 	Registry  *Registry
 
 	// Drafter, Reviewer and Window have accounts of their own; Both is Drafter's
@@ -79,8 +81,17 @@ type World struct {
 
 // Registry is the base registry: it answers what the test sets.
 type Registry struct {
+	now func() time.Time
 	mu  sync.Mutex
 	out issuance.Outcome
+	n   int
+}
+
+// Asked is how often the registry was asked.
+func (r *Registry) Asked() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.n
 }
 
 // Answer sets what the registry says from here on.
@@ -96,10 +107,15 @@ var errSilent = errors.New("the registry does not answer")
 func (r *Registry) Compare(context.Context, elicense.HolderRef, map[string]string) (issuance.Comparison, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.n++
 	if r.out == issuance.Unavailable {
-		return issuance.Comparison{Registry: "法人库"}, errSilent
+		return issuance.Comparison{Registry: "法人库", Asked: registry.Market, At: r.now()}, errSilent
 	}
-	return issuance.Comparison{Outcome: r.out, Registry: "法人库", Request: "1"}, nil
+	c := issuance.Comparison{Outcome: r.out, Registry: "法人库", Asked: registry.Market, Request: "1", Took: 40 * time.Millisecond, At: r.now()}
+	if r.out == issuance.Mismatch {
+		c.Fields = []string{"法定代表人"}
+	}
+	return c, nil
 }
 
 // Each runs a test in a new world on every engine; the clock stands at 09:30 of a
@@ -125,7 +141,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	t.Helper()
 	ctx := t.Context()
 	set := sheettest.Fonts(t)
-	w := &World{DB: storetest.Open(t, cfg), Clock: clock, Registry: &Registry{out: issuance.Match}}
+	w := &World{DB: storetest.Open(t, cfg), Clock: clock, Registry: &Registry{now: clock.Now, out: issuance.Match}}
 	keys, err := gm.OpenKeyStore(t.TempDir(), []byte("test"))
 	must(t, err)
 	law, err := access.TheLaw()
@@ -143,6 +159,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	w.Sharing.Printing = &sharing.Printing{Maker: document.NewMaker(set), Printer: w.Seals.Printer, CheckPage: "http://localhost/check"}
 	w.Receipts = sharing.NewReceipts(w.DB, w.Guard, "演示平台 http://localhost")
 	w.Oversight = oversight.New(w.DB, w.Guard)
+	w.Measures = registry.NewMeasures(w.DB, w.Guard)
 	queue := &jobs.Queue{DB: w.DB, Poll: 200 * time.Millisecond, Backoff: func(int) time.Duration { return 10 * time.Millisecond }}
 	w.Issuer = issuance.New(issuance.Config{
 		DB: w.DB, Guard: w.Guard, Catalog: w.Catalog, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Compare: w.Registry,
@@ -312,6 +329,17 @@ func (w *World) Publish(t testing.TB, c issuance.Completion) *issuance.Draft {
 	}
 	must(t, w.Issuer.Approve(t.Context(), w.Reviewer, d.ID, d.Seq, ""))
 	return w.Published(t, d.ID)
+}
+
+// PublishUncompared makes a license while the registry is silent, by the reviewer's
+// reason, and waits until it is published.
+func (w *World) PublishUncompared(t testing.TB, c issuance.Completion) elicense.DraftID {
+	t.Helper()
+	w.Registry.Answer(registry.Unavailable)
+	d, err := w.Issuer.Complete(t.Context(), w.Drafter, c)
+	must(t, err)
+	must(t, w.Issuer.Approve(t.Context(), w.Reviewer, d.ID, d.Seq, "证照急用，已电话核对"))
+	return w.Published(t, d.ID).ID
 }
 
 // Published waits until a draft is published.
