@@ -31,6 +31,7 @@ import (
 	"elicense/lifecycle"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/registry"
 	"elicense/sharing"
 	"elicense/verification"
 )
@@ -48,6 +49,7 @@ type Config struct {
 	Receipts  *sharing.Receipts
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
+	Measures  *registry.Measures
 	Now       func() time.Time
 	Log       *slog.Logger
 	Version   string
@@ -197,6 +199,7 @@ func (s *server) routes() {
 	op(s, post, "/disclosures/{id}/decision", "decide-disclosure", "依法调取：第二人同意或不同意", s.decideDisclosure)
 	op(s, get, "/disclosures/{id}/content", "read-disclosure", "依法调取的内容", s.readDisclosure)
 	op(s, get, "/figures/use", "figures", "用证统计：免提交率、收取纸质、网上申请、拒绝", s.figures)
+	op(s, get, "/registries", "registries", "基础库比对：可用率、答复时间、待处理的不一致", s.registries)
 
 	op(s, get, "/records", "records", "访问记录", s.records)
 	op(s, get, "/records/{id}/proof", "record-proof", "一条访问记录的证明", s.proof)

@@ -37,7 +37,7 @@ var atDesks = map[string]string{
 	"own-materials": "GET /holder/cases/{id}", "own-give": "POST /holder/cases/{id}/materials/{place}", "own-attach": "POST /holder/cases/{id}/materials/{place}",
 	"own-move": "POST /holder/cases/{id}/do/{move}", "object": "GET /holder/cases/{id}", "agreements": "GET /holder/agreements", "answer": "POST /holder/agreements/{id}",
 	"own-license": "GET /holder/licenses/{id}", "own-file": "GET /holder/licenses/{id}/file", "own-pdf": "GET /holder/licenses/{id}/pdf",
-	"own-print": "POST /holder/licenses/{id}/print", "own-uses": "GET /holder/licenses/{id}/uses", "figures": "GET /admin/use", "records": "GET /admin/records",
+	"own-print": "POST /holder/licenses/{id}/print", "own-uses": "GET /holder/licenses/{id}/uses", "figures": "GET /admin/use", "registries": "GET /admin/registries", "records": "GET /admin/records",
 	"record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "queue": "GET /window",
 }
 
@@ -119,7 +119,7 @@ func (k *walked) path(o operation) string {
 		at += "?licenseTypeCode=" + string(world.Type) + "&closed=2026-03-10&name=a.csv"
 	case "license-print", "own-print":
 		at += "?purpose=x"
-	case "figures":
+	case "figures", "registries":
 		at += "?from=2026-03-01&to=2026-03-10"
 	}
 	return at

@@ -83,20 +83,31 @@ type queueGroup struct {
 	Rows               []queueRow
 }
 
+// toHandle stands, among the groups of the queue, for what was published and a base
+// registry said later is not so.
+const toHandle issuance.State = "to-handle"
+
 func (s *server) issueQueue(v *visit) error {
 	groups := []queueGroup{
 		{Title: "待审核", Empty: "待审核的都办完了", Next: "新的办结会自动排到这里，按期限先后。"},
 		{Title: "草稿和退回", Empty: "没有要更正的草稿", Next: "检查没有通过和被退回的会排到这里。"},
-		{Title: "签章发布中"}, // shown only if there are any
+		{Title: "签章发布中"},    // shown only if there are any
+		{Title: "比对不一致待处理"}, // likewise
 		{Title: "最近发布", Empty: "还没有发布过证照", Next: "发布后进入持证人的卡包。"},
 	}
 	d := queuePage{}
-	for i, state := range []issuance.State{issuance.InReview, issuance.Open, issuance.Sealing, issuance.Published} {
+	for i, state := range []issuance.State{issuance.InReview, issuance.Open, issuance.Sealing, toHandle, issuance.Published} {
 		limit := queueLimit
 		if state == issuance.Published {
 			limit = 10
 		}
-		list, err := s.Issuer.Queue(v.r.Context(), v.who, limit, state)
+		var list []issuance.Summary
+		var err error
+		if state == toHandle {
+			list, err = s.Issuer.Mismatches(v.r.Context(), v.who, limit)
+		} else {
+			list, err = s.Issuer.Queue(v.r.Context(), v.who, limit, state)
+		}
 		if elicense.IsKind(err, elicense.Forbidden) {
 			return v.goTo(s.issueStart(v))
 		}

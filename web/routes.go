@@ -42,7 +42,7 @@ var (
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
 		nav: []link{
-			{"/admin", "总览", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
+			{"/admin", "总览", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
 			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
@@ -57,7 +57,7 @@ var navFor = map[string][]elicense.Duty{
 	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
 	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
 	"/issue/matters": {elicense.DutyMatters}, "/admin/use": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
-	"/admin/withdrawn": {elicense.DutyAudit, elicense.DutySupervise},
+	"/admin/withdrawn": {elicense.DutyAudit, elicense.DutySupervise}, "/admin/registries": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 }
 
 // admits tells whether the desk is for the actor. It only says which pages to
@@ -141,6 +141,7 @@ func (s *server) routes() {
 	at(issue, "GET /issue/drafts/{id}/edit", s.draftEdit)
 	at(issue, "POST /issue/drafts/{id}/edit", s.draftSave)
 	at(issue, "POST /issue/drafts/{id}/review", s.draftReview)
+	at(issue, "POST /issue/drafts/{id}/comparison", s.comparisonDo)
 	at(issue, "GET /issue/licenses", s.issuedList)
 	at(issue, "GET /issue/licenses/{id}", s.issued)
 	at(issue, "GET /issue/licenses/{id}/face/{page}", s.issuedFace)
@@ -220,6 +221,8 @@ func (s *server) routes() {
 	at(admin, "GET /admin/withdrawn", s.withdrawn)
 	at(admin, "GET /admin/use", s.useFigures)
 	at(admin, "GET /admin/use/{list}", s.useCSV)
+	at(admin, "GET /admin/registries", s.registries)
+	at(admin, "GET /admin/registries.csv", s.registriesCSV)
 	at(admin, "GET /admin/notices", s.notices)
 	at(admin, "GET /admin/records", s.records)
 	at(admin, "GET /admin/records/{id}", s.record)

@@ -31,6 +31,7 @@ var bodies = map[string][]string{
 	"POST /holder/agreements/{id}":              {"answer", "yes"},
 	"POST /holder/licenses/{id}/print":          {"purpose", "办事"},
 	"POST /issue/licenses/{id}/print":           {"purpose", "办事"},
+	"POST /issue/drafts/{id}/comparison":        {"do", "handle", "remark", "已请登记机关更正"},
 	"POST /issue/licenses/{id}/change":          {"kind", "suspend", "docNo", "鼓市监〔2026〕3号", "reason", "依法办理"},
 	"POST /issue/changes/{id}":                  {"do", "refuse", "remark", "请核对"},
 	"POST /issue/matters/new":                   {"name", "试办事项", "days", "5", "online", "on", "n", "1", "m0.name", "申请书", "m0.way", "form"},
@@ -154,6 +155,8 @@ func (k *walked) path(method, pattern string) string {
 			return string(k.Type)
 		case strings.Contains(pattern, "/types/"):
 			return string(world.Type)
+		case strings.HasSuffix(pattern, "/comparison"):
+			return string(k.Differs)
 		case strings.HasSuffix(pattern, "/review"):
 			return string(k.Judged.ID)
 		case strings.Contains(pattern, "/drafts/"):

@@ -27,6 +27,7 @@ import (
 	"elicense/notice"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/verification"
@@ -50,6 +51,7 @@ type Config struct {
 	Receipts  *sharing.Receipts
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
+	Measures  *registry.Measures
 	Notices   *notice.Box
 	Calendar  *calendar.Keeper
 	Now       func() time.Time

@@ -48,7 +48,7 @@ func open(t *testing.T) *site {
 	mux := http.NewServeMux()
 	err = Mount(mux, Config{
 		Org: w.Org, Seals: w.Seals, Sessions: org.NewSessions(w.DB), Typed: org.NewTyped(w.DB), Guard: w.Guard, Law: law, Catalog: w.Catalog,
-		Cases: w.Cases, Letters: w.Letters, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Receipts: w.Receipts, Verifier: w.Verifier, Oversight: w.Oversight,
+		Cases: w.Cases, Letters: w.Letters, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Receipts: w.Receipts, Verifier: w.Verifier, Oversight: w.Oversight, Measures: w.Measures,
 		Notices: notice.NewBox(w.DB), Calendar: &calendar.Keeper{DB: w.DB, Guard: w.Guard}, Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		PublicURL: "http://localhost", Drawer: catalog.NewDrawer(sheettest.Fonts(t)),
 		Demo: []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}}, DemoPassword: world.Password,
@@ -171,7 +171,7 @@ func TestEveryPageStandsUnderThePolicy(t *testing.T) {
 			"/window/cases/" + string(k.ID) + "?do=join", "/window/cases/" + string(k.ID) + "?do=hand", "/window/cases/" + string(k.ID) + "/paper/received",
 		},
 		"holder": {"/holder", "/holder/notices", "/holder/cases", "/holder/agreements", "/holder/rights", "/holder/rights?license=" + string(d.License), "/holder/apply/M04", "/holder/licenses/" + string(d.License), "/holder/licenses/" + string(d.License) + "/uses"},
-		"admin":  {"/admin", "/admin/types", "/admin/types/" + string(world.Type) + "/1", "/admin/matters", "/admin/bases", "/admin/use", "/admin/use?from=2026-01-01", "/admin/notices", "/admin/rules", "/admin/units", "/admin/seals", "/admin/seals/trust", "/admin/seals/" + string(s.Seal)},
+		"admin":  {"/admin", "/admin/types", "/admin/types/" + string(world.Type) + "/1", "/admin/matters", "/admin/bases", "/admin/use", "/admin/use?from=2026-01-01", "/admin/registries", "/admin/registries?from=2026-01-01", "/admin/notices", "/admin/rules", "/admin/units", "/admin/seals", "/admin/seals/trust", "/admin/seals/" + string(s.Seal)},
 		"audit":  {"/admin/withdrawn", "/admin/records", "/admin/records?by=case&key=" + string(k.ID)},
 	}
 	for login, paths := range pages {
