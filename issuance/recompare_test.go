@@ -187,6 +187,34 @@ func TestARegistryPutRightSettlesTheTask(t *testing.T) {
 	w.Fsck(t)
 }
 
+// What is kept of a comparison, in its rows and in the record, is how it came out.
+func TestOnlyTheOutcomeIsKept(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		d := outage(t, w)
+		w.Registry.Answer(issuance.Mismatch)
+		if err := w.Issuer.CompareAgain(t.Context(), w.Reviewer, d.ID); err != nil {
+			t.Fatal(err)
+		}
+		var records []store.Record
+		err := w.DB.View(t.Context(), func(tx *store.Tx) (err error) {
+			records, err = tx.NewestRecords(100)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := fmt.Sprint(comparisons(t, w)) + fmt.Sprintf("%+v", records)
+		if !strings.Contains(kept, "法定代表人") || !strings.Contains(kept, "mismatch") {
+			t.Errorf("the outcome is not kept: %s", kept)
+		}
+		for _, value := range []string{world.Firm.Code, world.Firm.Name, "陈示例"} {
+			if strings.Contains(kept, value) {
+				t.Errorf("%q is kept", value)
+			}
+		}
+	})
+}
+
 // A draft that is dropped leaves no mismatch open.
 func TestADroppedDraftHasNothingOpen(t *testing.T) {
 	w := world.OnSQLite(t)
