@@ -115,7 +115,11 @@ func (s *server) issueQueue(v *visit) error {
 			return err
 		}
 		for _, x := range list {
-			groups[i].Rows = append(groups[i].Rows, queueRow{x, v.dueOf(x.Draft)})
+			row := queueRow{x, v.dueOf(x.Draft)}
+			if state == toHandle {
+				row.Due = due{"stop", "warn", v.t(x.Comparison.Outcome.Chinese())}
+			}
+			groups[i].Rows = append(groups[i].Rows, row)
 		}
 		if state != issuance.Published {
 			d.Total += len(list)
