@@ -152,8 +152,12 @@ type Type struct {
 	Remark   string            `json:"-"` // why it was returned
 	Proposed time.Time         `json:"-"`
 	Decided  time.Time         `json:"-"`
-	seq      int64
-	content  []byte // as it is kept
+	// Confirmed is when the unit last said that the entry is right: by proposing it,
+	// which counts from its publication, or since.
+	Confirmed time.Time `json:"-"`
+	reminded  int       // for how many months without a confirmation
+	seq       int64
+	content   []byte // as it is kept
 }
 
 func (t *Type) row() string { return fmt.Sprintf("%s/%d", t.Code, t.Version) }
@@ -450,7 +454,7 @@ func one(tx *store.Tx, where string, args ...any) (*Type, error) {
 var parsed sync.Map // string → *Type
 
 func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
-	rows, err := tx.Query(`SELECT code, version, unit, state, content, proposer, decider, remark, proposed, decided, seq, mac FROM license_type `+where, args...)
+	rows, err := tx.Query(`SELECT code, version, unit, state, content, proposer, decider, remark, proposed, decided, confirmed, reminded, seq, mac FROM license_type `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -462,7 +466,7 @@ func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
 			mac     []byte
 		)
 		err := rows.Scan(&row.Code, &row.Version, &row.Unit, &row.State, &content, &row.Proposer, &row.Decider, &row.Remark,
-			&row.Proposed, &row.Decided, &row.seq, &mac)
+			&row.Proposed, &row.Decided, &row.Confirmed, &row.reminded, &row.seq, &mac)
 		if err != nil {
 			return nil, err
 		}
@@ -474,6 +478,7 @@ func types(tx *store.Tx, where string, args ...any) ([]*Type, error) {
 			return nil, err
 		}
 		t.Code, t.Version, t.State, t.Proposer, t.Decider = row.Code, row.Version, row.State, row.Proposer, row.Decider
+		t.Confirmed, t.reminded = row.Confirmed, row.reminded
 		t.Remark, t.Proposed, t.Decided, t.seq, t.content = row.Remark, row.Proposed, row.Decided, row.seq, content
 		list = append(list, &t)
 	}

@@ -29,6 +29,7 @@ const lapseJob = "type-lapse"
 // Handle tells the queue what this room does later.
 func (c *Catalog) Handle(q *jobs.Queue) {
 	q.Handle(lapseJob, c.lapse)
+	q.Handle(remindJob, c.remind)
 	q.Handle(calendar.TypesJob, c.recount)
 }
 
@@ -177,7 +178,7 @@ func lapsed(tx *store.Tx, code elicense.TypeCode, version int) error {
 	if err := canPublish(tx, t); err != nil {
 		detail["publish"] = "false"
 		tx.Record(store.Record{Act: string(access.TypePublish), Outcome: store.Done, Rule: "type-overdue", Clause: "第六条", LicenseType: string(code), Detail: detail})
-		return tellChecked(tx, "", elicense.DutyTypes, notice.Notice{
+		return tellUnit(tx, "", elicense.DutyTypes, notice.Notice{
 			Kind: "type-overdue", Text: "证照类别%s已过核对期限，因有重复或不完整没有自动发布，请尽快办理", Args: []string{t.Name}, Link: fmt.Sprintf("/admin/types/%s/%d", code, version),
 		})
 	}
@@ -193,13 +194,14 @@ func lapsed(tx *store.Tx, code elicense.TypeCode, version int) error {
 	detail["publish"] = "true"
 	tx.Record(store.Record{Act: string(access.TypePublish), Outcome: store.Done, Rule: "type-lapsed", Clause: "第六条", LicenseType: string(code), Detail: detail})
 	n := notice.Notice{Kind: "type-lapsed", Text: "证照类别%s到期没有核对，已自动发布，延误计入管理部门", Args: []string{t.Name}, Link: "/types/" + string(code)}
-	if err := tellChecked(tx, "", elicense.DutyTypes, n); err != nil {
+	if err := tellUnit(tx, "", elicense.DutyTypes, n); err != nil {
 		return err
 	}
-	return tellChecked(tx, t.Unit, elicense.DutyRegister, n)
+	return tellUnit(tx, t.Unit, elicense.DutyRegister, n)
 }
 
-func tellChecked(tx *store.Tx, unit elicense.UnitCode, d elicense.Duty, n notice.Notice) error {
+// tellUnit sends a notice to all with a duty, of one unit if it is named.
+func tellUnit(tx *store.Tx, unit elicense.UnitCode, d elicense.Duty, n notice.Notice) error {
 	return org.Tell(tx, unit, []elicense.Duty{d}, func(to elicense.AccountID) error { return notice.Send(tx, notice.AccountInbox(to), n) })
 }
 

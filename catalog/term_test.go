@@ -8,6 +8,7 @@ import (
 	"elicense/calendar"
 	"elicense/catalog"
 	"elicense/e2e/world"
+	"elicense/notice"
 	"elicense/workday"
 )
 
@@ -116,4 +117,70 @@ func TestATyphoonMovesTheTermOfACheck(t *testing.T) {
 		state(t, w, world.Type, 1, catalog.Replaced)
 		w.Fsck(t)
 	})
+}
+
+// A unit is reminded of an entry nobody has confirmed, after six and after twelve
+// months, once each; one click confirms it.
+func TestUnitsAreRemindedToConfirm(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		must(t, w.Catalog.Resume(ctx))
+		told := func(want int) {
+			t.Helper()
+			n := 0
+			for end := time.Now().Add(5 * time.Second); time.Now().Before(end) && n < want; time.Sleep(10 * time.Millisecond) {
+				list, err := notice.NewBox(w.DB).List(ctx, w.Drafter, 100)
+				must(t, err)
+				n = 0
+				for _, x := range list {
+					if x.Kind == "type-confirm" {
+						n++
+					}
+				}
+			}
+			if n != want {
+				t.Errorf("reminded %d times, want %d", n, want)
+			}
+		}
+		days := func(n int) {
+			for range n {
+				w.Clock.Move(24 * time.Hour)
+			}
+		}
+		days(190)
+		told(1)
+		old, err := w.Catalog.Unconfirmed(ctx)
+		must(t, err)
+		if len(old) != 1 || old[0].Code != world.Type {
+			t.Errorf("unconfirmed %v", old)
+		}
+		days(1)
+		time.Sleep(500 * time.Millisecond)
+		told(1)
+		days(180)
+		told(2)
+		for _, who := range []*elicense.Actor{w.Admin, w.Matters, w.Holder} {
+			if err := w.Catalog.Confirm(ctx, who, world.Type); !elicense.IsKind(err, elicense.Forbidden) {
+				t.Errorf("%s confirms: %v", who.Name, err)
+			}
+		}
+		must(t, w.Catalog.Confirm(ctx, w.Drafter, world.Type))
+		if old, err = w.Catalog.Unconfirmed(ctx); err != nil || len(old) != 0 {
+			t.Errorf("unconfirmed after it was confirmed: %v, %v", old, err)
+		}
+		days(190)
+		told(3)
+		w.Fsck(t)
+	})
+}
+
+func TestTypesAreFoundAsPeopleAskForThem(t *testing.T) {
+	w := world.OnSQLite(t)
+	for typed, want := range map[string]int{"": 1, "食品经营": 1, "spjy": 1, "SPJY": 1, "0275f001": 1, "食品流通许可证": 1, "餐饮服务许可证（副本）": 1, "食品生产许可证": 0, "xyz": 0} {
+		list, err := w.Catalog.Search(t.Context(), typed)
+		must(t, err)
+		if len(list) != want {
+			t.Errorf("%q finds %d, want %d", typed, len(list), want)
+		}
+	}
 }

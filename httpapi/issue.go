@@ -37,10 +37,11 @@ type typeOut struct {
 	State     catalog.State `json:"state"`
 	Remark    string        `json:"remark,omitempty"`
 	Published *time.Time    `json:"publishedAt,omitempty"`
+	Confirmed *time.Time    `json:"confirmedAt,omitempty" doc:"登记单位最近一次确认仍然正确"`
 }
 
 func typeOf(t *catalog.Type) typeOut {
-	return typeOut{Type: *t, State: t.State, Remark: t.Remark, Published: shanghai(t.Decided)}
+	return typeOut{Type: *t, State: t.State, Remark: t.Remark, Published: shanghai(t.Decided), Confirmed: shanghai(t.Confirmed)}
 }
 
 type typeSummary struct {
@@ -55,8 +56,11 @@ type typeSummary struct {
 	Validity string              `json:"validity"`
 }
 
-func (s *server) listTypes(ctx context.Context, _ *elicense.Actor, _ *noInput) (*body[[]typeSummary], error) {
-	types, err := s.Catalog.All(ctx)
+func (s *server) listTypes(ctx context.Context, _ *elicense.Actor, in *struct {
+	Q string `query:"q" maxLength:"60" doc:"名称、英文名称、拼音首字母或代码的一部分，或同一种证照的别的名称"`
+},
+) (*body[[]typeSummary], error) {
+	types, err := s.Catalog.Search(ctx, in.Q)
 	out := &body[[]typeSummary]{Body: []typeSummary{}}
 	for _, t := range types {
 		out.Body = append(out.Body, typeSummary{t.Code, t.Version, t.Name, t.State, t.Mode, t.Holders, t.Unit, t.Issuers, t.Validity.Text})
@@ -94,6 +98,13 @@ func (s *server) proposeType(ctx context.Context, who *elicense.Actor, in *body[
 		return nil, err
 	}
 	return &body[typeOut]{typeOf(&t)}, nil
+}
+
+func (s *server) confirmType(ctx context.Context, who *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+},
+) (*body[done], error) {
+	return yes, s.Catalog.Confirm(ctx, who, in.Code)
 }
 
 type decision struct {

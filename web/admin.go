@@ -97,12 +97,21 @@ func (s *server) waitingTypes(v *visit) error {
 		return err
 	}
 	d.Months = d.Months[:min(len(d.Months), 12)]
+	old, err := s.Catalog.Unconfirmed(v.r.Context())
+	if err != nil {
+		return err
+	}
+	for _, t := range old {
+		d.Unconfirmed = append(d.Unconfirmed, typeRow{t, names[t.Unit]})
+	}
 	return v.render("waitingtypes", v.t("证照类别"), d)
 }
 
 type waitingTypesPage struct {
 	List   []waitingRow
 	Months []catalog.CheckMonth
+	// Unconfirmed are entries in force nobody has confirmed for long.
+	Unconfirmed []typeRow
 }
 
 type waitingRow struct {

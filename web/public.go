@@ -151,25 +151,31 @@ type typeRow struct {
 	UnitName string
 }
 
+type typesPage struct {
+	List []typeRow
+	Q    string // what was searched for
+	All  int    // types in force
+}
+
 func (s *server) types(v *visit) error {
-	list, err := s.Catalog.All(v.r.Context())
+	d := typesPage{Q: short(strings.TrimSpace(v.r.FormValue("q")))}
+	all, err := s.Catalog.All(v.r.Context())
 	if err != nil {
 		return err
 	}
-	return s.renderTypes(v, "types", v.t("证照目录"), list)
-}
-
-// renderTypes shows types with the units that manage them.
-func (s *server) renderTypes(v *visit, page, title string, list []*catalog.Type) error {
+	d.All = len(all)
+	list, err := s.Catalog.Search(v.r.Context(), d.Q)
+	if err != nil {
+		return err
+	}
 	names, _, err := s.unitNames(v)
 	if err != nil {
 		return err
 	}
-	var rows []typeRow
 	for _, t := range list {
-		rows = append(rows, typeRow{t, names[t.Unit]})
+		d.List = append(d.List, typeRow{t, names[t.Unit]})
 	}
-	return v.render(page, title, rows)
+	return v.render("types", v.t("证照目录"), d)
 }
 
 type typePage struct {
@@ -180,6 +186,30 @@ type typePage struct {
 	FieldTypes map[string]string
 	Pages      int      // of the face, in all its forms
 	FaceWrong  *refusal // why the face can't be looked at
+	Entry      catalog.Entry
+}
+
+// entryOf describes the type by GB/T 36902, with the matters it results from.
+func (s *server) entryOf(v *visit, d *typePage) error {
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	matters, err := s.Cases.Matters(v.r.Context(), "")
+	if err != nil {
+		return err
+	}
+	var items []catalog.Item
+	for _, m := range matters {
+		if m.Result == d.Code {
+			items = append(items, catalog.Item{Name: m.Name, Code: m.Code})
+		}
+	}
+	d.Entry = d.Type.Entry(names, items)
+	if d.Entry.Definer == "" {
+		d.Entry.Definer = string(d.Entry.DefinerCode)
+	}
+	return nil
 }
 
 func (s *server) typeOne(v *visit) error {
@@ -198,6 +228,9 @@ func (s *server) typeOne(v *visit) error {
 		return err
 	}
 	d.Versions = shown
+	if err := s.entryOf(v, d); err != nil {
+		return err
+	}
 	return v.render("type", d.Name, d)
 }
 

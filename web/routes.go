@@ -154,6 +154,7 @@ func (s *server) routes() {
 	at(issue, "GET /issue/types", s.ownTypes)
 	at(issue, "GET /issue/types/new", s.typeForm)
 	at(issue, "POST /issue/types/new", s.typePropose)
+	at(issue, "POST /issue/types/{code}/confirm", s.typeConfirm)
 	at(issue, "GET "+facePath, s.faceForm)
 	at(issue, "POST "+facePath, s.facePost)
 	at(issue, "POST "+facePath+"/preview", s.facePreviewJSON)

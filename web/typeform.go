@@ -16,7 +16,24 @@ func (s *server) ownTypes(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.render("owntypes", v.t("类别登记"), list)
+	d := make([]ownType, len(list))
+	for i, t := range list {
+		d[i] = ownType{t, t.Stale(v.Now())}
+	}
+	return v.render("owntypes", v.t("类别登记"), d)
+}
+
+type ownType struct {
+	*catalog.Type
+	Old bool // to be confirmed
+}
+
+// typeConfirm notes that an entry is still right.
+func (s *server) typeConfirm(v *visit) error {
+	if err := s.Catalog.Confirm(v.r.Context(), v.who, elicense.TypeCode(v.r.PathValue("code"))); err != nil {
+		return v.again(err, func() error { return s.ownTypes(v) })
+	}
+	return v.goTo("/issue/types")
 }
 
 type typeFormPage struct {

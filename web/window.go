@@ -6,10 +6,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/mozillazg/go-pinyin"
-
 	"elicense"
 	"elicense/cases"
+	"elicense/catalog"
 	"elicense/sharing"
 )
 
@@ -157,20 +156,7 @@ func found(m *cases.Matter, typed string) bool {
 		return true
 	}
 	typed = strings.ToLower(typed)
-	return strings.Contains(strings.ToLower(string(m.Code)), typed) || strings.Contains(m.Name, typed) || strings.Contains(initials(m.Name), typed)
-}
-
-// initials are the first letters of the pinyin of a name: 烟草 is yc.
-func initials(name string) string {
-	a := pinyin.NewArgs()
-	a.Style = pinyin.FirstLetter
-	var b strings.Builder
-	for _, p := range pinyin.Pinyin(name, a) {
-		if len(p) > 0 {
-			b.WriteString(p[0])
-		}
-	}
-	return b.String()
+	return strings.Contains(strings.ToLower(string(m.Code)), typed) || strings.Contains(m.Name, typed) || strings.Contains(catalog.Initials(m.Name), typed)
 }
 
 // recentFirst puts the matters the clerk had last first.

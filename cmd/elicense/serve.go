@@ -90,6 +90,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 	if err := p.issuer.Resume(ctx); err != nil {
 		return err
 	}
+	if err := p.catalog.Resume(ctx); err != nil {
+		return err
+	}
 	return c.serve(ctx, p, listener)
 }
 
