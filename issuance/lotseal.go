@@ -96,6 +96,7 @@ type made struct {
 	p    *document.Prepared
 	use  *sealing.Use
 	done bool  // stored by an earlier run
+	part int   // of the pack
 	err  error // why it is stopped
 
 	compared []Comparison // what the registries said of its holders
@@ -122,21 +123,24 @@ func (i *Issuer) sealRows(ctx context.Context, l *Lot, t *catalog.Type, rows []*
 			m.d.Digest = bytes.Clone(digest[:])
 		}
 	})
-	if err := i.intendRows(ctx, list, t, s); err != nil {
+	// The files of a batch are one pack: a sync of the disk for each would take
+	// longer than everything else.
+	pack := "lot-" + elicense.NewID[string](time.Now()) + ".pack"
+	if err := i.intendRows(ctx, list, t, s, pack); err != nil {
 		return err
 	}
 	store.CrashPoint("lot.intent")
+	files := make([][]byte, len(list))
 	each(len(list), func(n int) {
 		m := &list[n]
 		if m.err != nil || m.done {
 			return
 		}
-		file, err := m.p.Seal(document.Stamp{Seal: s.hand.Seal, Signer: s.hand.Signer, Cert: s.hand.Cert, Time: l.Reviewed, Stamper: s.stamper})
-		if err == nil {
-			m.use.FileDigest, err = i.DB.Files().Put(ctx, m.use.File, file)
-		}
-		m.err = err
+		files[n], m.err = m.p.Seal(document.Stamp{Seal: s.hand.Seal, Signer: s.hand.Signer, Cert: s.hand.Cert, Time: l.Reviewed, Stamper: s.stamper})
 	})
+	if err := i.storeRows(ctx, list, files, pack); err != nil {
+		return err
+	}
 	store.CrashPoint("lot.stored")
 	return i.publishRows(ctx, list, t)
 }
@@ -154,16 +158,43 @@ func each(n int, do func(int)) {
 	wait.Wait()
 }
 
+// storeRows stores what was sealed.
+func (i *Issuer) storeRows(ctx context.Context, list []made, files [][]byte, pack string) error {
+	var parts [][]byte
+	for n := range list {
+		m := &list[n]
+		if m.use == nil || m.done {
+			continue
+		}
+		// One whose seal failed leaves its part empty.
+		parts = append(parts, files[n])
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	digests, err := i.DB.Files().PutPack(ctx, pack, parts)
+	if err != nil {
+		return err
+	}
+	for n := range list {
+		if list[n].err == nil && !list[n].done {
+			list[n].use.FileDigest = digests[list[n].part]
+		}
+	}
+	return nil
+}
+
 // intendRows writes the uses of the key before it is used, and takes the numbers.
-func (i *Issuer) intendRows(ctx context.Context, list []made, t *catalog.Type, s stamps) error {
+func (i *Issuer) intendRows(ctx context.Context, list []made, t *catalog.Type, s stamps, pack string) error {
 	return i.DB.Update(ctx, func(tx *store.Tx) error {
 		// The qualification must hold on the day of sealing.
 		if err := qualified(tx, list[0].d.Unit, t); err != nil {
 			return err
 		}
+		next := 0
 		for n := range list {
 			m := &list[n]
-			m.done = false
+			m.done, m.use = false, nil
 			if m.err != nil {
 				continue
 			}
@@ -190,7 +221,9 @@ func (i *Issuer) intendRows(ctx context.Context, list []made, t *catalog.Type, s
 					return err
 				}
 			}
-			m.use = &sealing.Use{Subject: string(m.d.ID), Seal: s.hand.ID, Digest: m.d.Digest, File: fmt.Sprintf("%s-%03d.ofd", m.d.License, m.d.Version)}
+			m.use = &sealing.Use{Subject: string(m.d.ID), Seal: s.hand.ID, Digest: m.d.Digest, File: store.Part(pack, next)}
+			m.part = next
+			next++
 			if err := m.use.Intend(tx); err != nil {
 				return err
 			}

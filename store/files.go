@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strings"
 	"sync"
 
 	"elicense"
@@ -45,6 +46,7 @@ func (f *Files) path(name string) (string, error) {
 	if name == "" || len(name) > 120 {
 		return "", elicense.E(elicense.Invalid, "文件名为空或过长").At("name")
 	}
+	name, _, _ = strings.Cut(name, "#") // parts of a pack are where it is
 	sum := gm.Sum([]byte(name))
 	// PathEscape leaves dots; the suffix keeps "." and ".." from being folders.
 	return filepath.Join(f.dir, fmt.Sprintf("%02x", sum[:1]), url.PathEscape(name)+".bin"), nil
@@ -56,6 +58,9 @@ func (f *Files) Put(ctx context.Context, name string, plain []byte) ([]byte, err
 	path, err := f.path(name)
 	if err != nil {
 		return nil, err
+	}
+	if strings.Contains(name, "#") {
+		return nil, elicense.E(elicense.Invalid, "文件名里不能有#").At("name")
 	}
 	if len(plain) > MaxFile {
 		return nil, elicense.E(elicense.TooLarge, "文件超过 64 MB 上限")
@@ -151,7 +156,12 @@ func (f *Files) read(name, path string) ([]byte, error) {
 	if info.Size() > MaxFile+256 {
 		return nil, tampered("file "+name, errors.New("it is too large"))
 	}
-	sealed, err := os.ReadFile(path)
+	var sealed []byte
+	if strings.Contains(name, "#") {
+		sealed, err = readPart(path, name)
+	} else {
+		sealed, err = os.ReadFile(path)
+	}
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -174,6 +184,10 @@ func (f *Files) List(ctx context.Context) ([]string, error) {
 		name, bad := url.PathUnescape(d.Name()[:max(0, len(d.Name())-len(".bin"))])
 		if want, err := f.path(name); bad != nil || err != nil || want != path {
 			name = "?" + d.Name() // no file of ours: Get will not find it
+		}
+		if strings.HasSuffix(name, packEnd) {
+			names = append(names, partNames(path, name)...)
+			return nil
 		}
 		names = append(names, name)
 		return nil

@@ -17,6 +17,7 @@ import (
 type benchCmd struct {
 	Document benchDocumentCmd `cmd:"" help:"Measure the making and checking of license files on this machine."`
 	Use      benchUseCmd      `cmd:"" help:"Measure uses of licenses over HTTP, each with its durable record, on this machine."`
+	Making   benchMakingCmd   `cmd:"" help:"Measure the making of licenses in a lot on this machine."`
 	Client   benchClientCmd   `cmd:"" hidden:"" help:"The clients of bench use, in a process of their own."`
 }
 

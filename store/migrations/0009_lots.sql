@@ -4,7 +4,7 @@
 ALTER TABLE draft ADD COLUMN mode TEXT NOT NULL DEFAULT '';
 ALTER TABLE draft ADD COLUMN lot TEXT NOT NULL DEFAULT '';
 ALTER TABLE draft ADD COLUMN place BIGINT NOT NULL DEFAULT 0;
-CREATE INDEX draft_lot ON draft (lot, state, place) WHERE lot <> '';
+CREATE INDEX draft_lot ON draft (lot, state, place);
 CREATE TABLE lot (
   id TEXT NOT NULL PRIMARY KEY,
   unit TEXT NOT NULL,

@@ -1,0 +1,140 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"elicense"
+	"elicense/gm"
+)
+
+// A pack is many files in one, which stand durable on the disk after one sync
+// instead of one each. Its parts are named pack#0, pack#1 …, are sealed one by one
+// and bound to these names, and are read like other files.
+//
+// packMagic begins it; the count of parts, and for each its place and length,
+// follow as 32-bit numbers, big-endian.
+const (
+	packMagic = "EPK1"
+	packEnd   = ".pack"
+	maxParts  = 4096
+)
+
+// Part is the name of a part of a pack.
+func Part(pack string, n int) string { return pack + "#" + strconv.Itoa(n) }
+
+// PutPack stores the parts of a pack and returns their SM3 digests. Its name ends
+// in .pack.
+//
+// Errors: Conflict if there is such a pack; TooLarge.
+func (f *Files) PutPack(ctx context.Context, pack string, parts [][]byte) ([][]byte, error) {
+	if !strings.HasSuffix(pack, packEnd) || strings.Contains(pack, "#") || len(parts) > maxParts {
+		return nil, elicense.E(elicense.Invalid, "文件名不对，或文件太多").At("name")
+	}
+	path, err := f.path(pack)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.db.usable(ctx); err != nil {
+		return nil, err
+	}
+	head := make([]byte, 0, len(packMagic)+4+8*len(parts))
+	head = append(head, packMagic...)
+	head = binary.BigEndian.AppendUint32(head, uint32(len(parts)))
+	at, sums := cap(head), make([][]byte, len(parts))
+	var body bytes.Buffer
+	for n, plain := range parts {
+		sealed := f.db.Encrypt("file", Part(pack, n), "content", plain)
+		if at+body.Len()+len(sealed) > MaxFile {
+			return nil, elicense.E(elicense.TooLarge, "文件超过 64 MB 上限")
+		}
+		head = binary.BigEndian.AppendUint32(head, uint32(at+body.Len()))
+		head = binary.BigEndian.AppendUint32(head, uint32(len(sealed)))
+		body.Write(sealed)
+		sum := gm.Sum(plain)
+		sums[n] = sum[:]
+	}
+	lock := &f.puts[gm.Sum([]byte(pack))[1]%64]
+	lock.Lock()
+	defer lock.Unlock()
+	if _, err := os.Stat(path); err == nil {
+		return nil, elicense.E(elicense.Conflict, "同名文件已存在").Because(errors.New(pack))
+	}
+	if err := f.write(path, append(head, body.Bytes()...)); err != nil {
+		return nil, unavailable(err)
+	}
+	return sums, nil
+}
+
+// readPart returns the sealed bytes of a part of the pack at path.
+func readPart(path, name string) ([]byte, error) {
+	bad := func(text string, args ...any) error { return tampered("file "+name, fmt.Errorf(text, args...)) }
+	_, number, _ := strings.Cut(name, "#")
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil {
+		return nil, bad("its name: %w", err)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	count, err := partsOf(file)
+	if err != nil {
+		return nil, bad("%w", err)
+	}
+	if n >= uint64(count) {
+		return nil, bad("the pack has %d parts", count)
+	}
+	var entry [8]byte
+	if _, err := file.ReadAt(entry[:], int64(len(packMagic))+4+8*int64(n)); err != nil {
+		return nil, bad("%w", err)
+	}
+	at, length := binary.BigEndian.Uint32(entry[:]), binary.BigEndian.Uint32(entry[4:])
+	if length > MaxFile+256 {
+		return nil, bad("it is too large")
+	}
+	sealed := make([]byte, length)
+	if _, err := file.ReadAt(sealed, int64(at)); err != nil {
+		return nil, bad("%w", err)
+	}
+	return sealed, nil
+}
+
+// partsOf reads how many parts a pack has.
+func partsOf(file *os.File) (uint32, error) {
+	var head [len(packMagic) + 4]byte
+	if _, err := file.ReadAt(head[:], 0); err != nil {
+		return 0, err
+	}
+	count := binary.BigEndian.Uint32(head[len(packMagic):])
+	if string(head[:len(packMagic)]) != packMagic || count > maxParts {
+		return 0, errors.New("it is no pack")
+	}
+	return count, nil
+}
+
+// partNames lists the parts of the pack at path; of one that can't be read, its
+// own name, which no row knows.
+func partNames(path, pack string) []string {
+	file, err := os.Open(path)
+	if err != nil {
+		return []string{pack}
+	}
+	defer file.Close()
+	count, err := partsOf(file)
+	if err != nil {
+		return []string{pack}
+	}
+	names := make([]string, count)
+	for n := range names {
+		names[n] = Part(pack, n)
+	}
+	return names
+}
