@@ -31,7 +31,7 @@ var law = map[string]string{
 	"access":       "org store elicense",
 	"sealing":      "gm seal " + domain,
 	"calendar":     domain,
-	"catalog":      "calendar face sheet " + domain,
+	"catalog":      "calendar face sheet table " + domain,
 	"cases":        "calendar catalog gm " + domain,
 	"verification": "document " + domain,
 	"registry":     "gm " + domain,

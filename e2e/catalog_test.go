@@ -32,7 +32,7 @@ func TestBrowserCatalog(t *testing.T) {
 	b.fill("login", "reg-scjg-fj", "password", demo.Password)
 	b.click(`form[action="/signin"] .btn.go`)
 	b.open("/issue/types")
-	b.sees("类别登记", "请确认")
+	b.sees("类别登记", "请确认", "成批登记")
 	look("/issue/types")
 	b.click(`form[action$="/confirm"] button`)
 	b.sees("类别登记")

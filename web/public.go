@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"io"
 	"slices"
 	"strconv"
@@ -176,6 +177,28 @@ func (s *server) types(v *visit) error {
 		d.List = append(d.List, typeRow{t, names[t.Unit]})
 	}
 	return v.render("types", v.t("证照目录"), d)
+}
+
+// typesExport answers with the catalog as a file.
+func (s *server) typesExport(v *visit) error {
+	var b bytes.Buffer
+	switch v.r.PathValue("form") {
+	case "json":
+		if err := s.Catalog.ExportJSON(v.r.Context(), &b); err != nil {
+			return err
+		}
+		return v.file("catalog.json", "application/json", b.Bytes())
+	case "xlsx":
+		names, _, err := s.unitNames(v)
+		if err != nil {
+			return err
+		}
+		if err := s.Catalog.ExportTable(v.r.Context(), &b, names); err != nil {
+			return err
+		}
+		return v.file("catalog.xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", b.Bytes())
+	}
+	return errNoPage()
 }
 
 type typePage struct {

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"io"
 	"net/url"
 	"sort"
 	"strconv"
@@ -11,16 +12,58 @@ import (
 	"elicense/catalog"
 )
 
-func (s *server) ownTypes(v *visit) error {
+type ownTypesPage struct {
+	List     []ownType
+	Imported []importedRow // of a file just sent
+	Took     int           // entries of it that were proposed
+	Same     int           // that are in force as they are
+}
+
+type importedRow struct {
+	catalog.Imported
+	Wrong *refusal
+}
+
+func (s *server) ownTypes(v *visit) error { return s.showOwnTypes(v, ownTypesPage{}) }
+
+func (s *server) showOwnTypes(v *visit, d ownTypesPage) error {
 	list, err := s.Catalog.OfUnit(v.r.Context(), v.who.Unit)
 	if err != nil {
 		return err
 	}
-	d := make([]ownType, len(list))
-	for i, t := range list {
-		d[i] = ownType{t, t.Stale(v.Now())}
+	for _, t := range list {
+		d.List = append(d.List, ownType{t, t.Stale(v.Now())})
 	}
 	return v.render("owntypes", v.t("类别登记"), d)
+}
+
+// typesImport proposes the entries of a file and says what came of each.
+func (s *server) typesImport(v *visit) error {
+	f, _, err := v.r.FormFile("file")
+	if err != nil {
+		return v.again(elicense.E(elicense.Invalid, "要选择文件").At("file"), func() error { return s.ownTypes(v) })
+	}
+	defer f.Close()
+	b, err := io.ReadAll(f)
+	if err != nil {
+		return err
+	}
+	list, err := s.Catalog.Import(v.r.Context(), v.who, b)
+	var d ownTypesPage
+	for _, x := range list {
+		switch {
+		case x.Err != nil:
+			d.Imported = append(d.Imported, importedRow{x, v.explain(x.Err)})
+		case x.Same:
+			d.Same++
+		default:
+			d.Took++
+		}
+	}
+	if err != nil {
+		return v.again(err, func() error { return s.showOwnTypes(v, d) })
+	}
+	return s.showOwnTypes(v, d)
 }
 
 type ownType struct {

@@ -101,6 +101,7 @@ func walk(t *testing.T) *walked {
 		t.Fatal(err)
 	}
 	k.files["POST /admin/seals/trust"] = root
+	k.files["POST /issue/types/import"] = []byte("证照类型名称,证照类型代码\r\n小餐饮登记证,11350102FJDEM0275F099\r\n")
 	k.bodies["POST /admin/seals/trust"] = []string{"kind", sealing.TrustRoot}
 	return k
 }
@@ -111,6 +112,8 @@ func (k *walked) path(method, pattern string) string {
 		switch {
 		case p == "{version}" || p == "{page}":
 			return "1"
+		case pattern == "/types/export/{form}":
+			return "json"
 		case p == "{form}":
 			return "csv"
 		case p == "{draft}":
