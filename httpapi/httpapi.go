@@ -120,6 +120,7 @@ func (s *server) routes() {
 	op(s, post, "/license-types", "propose-type", "登记证照类别（新类别或新版本）", s.proposeType, created)
 	op(s, post, "/license-types/{code}/versions/{version}/decision", "decide-type", "核对并发布或退回", s.decideType)
 	op(s, post, "/license-types/{code}/confirmation", "confirm-type", "确认现行的证照类别仍然正确", s.confirmType)
+	op(s, post, "/license-types/{code}/modes", "set-mode", "一个签发单位怎样生成这类证照", s.setMode)
 
 	op(s, post, "/completions", "complete", "业务办结，应制证照（按办件和结果序号幂等）", s.complete, created)
 	op(s, get, "/drafts", "drafts", "本单位的草稿", s.listDrafts)

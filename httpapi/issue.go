@@ -107,6 +107,20 @@ func (s *server) confirmType(ctx context.Context, who *elicense.Actor, in *struc
 	return yes, s.Catalog.Confirm(ctx, who, in.Code)
 }
 
+func (s *server) setMode(ctx context.Context, who *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+	Body struct {
+		Unit   elicense.UnitCode `json:"unitCode" maxLength:"18"`
+		Origin catalog.Origin    `json:"origin" doc:"national国家系统制作，ministry按部委标准在本平台制作，local本地制作"`
+		Reason string            `json:"reason" maxLength:"200"`
+		Basis  string            `json:"basis" maxLength:"200"`
+	}
+},
+) (*body[done], error) {
+	b := in.Body
+	return yes, s.Catalog.SetMode(ctx, who, catalog.UnitMode{Code: in.Code, Unit: b.Unit, Origin: b.Origin, Reason: b.Reason, Basis: b.Basis})
+}
+
 type decision struct {
 	Approve bool   `json:"approve" doc:"true通过，false退回"`
 	Remark  string `json:"remark,omitempty" doc:"退回或不通过的原因"`

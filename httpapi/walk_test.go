@@ -78,7 +78,7 @@ func (k *walked) path(o operation) string {
 			return string(world.Type)
 		case "decide-type":
 			return string(k.Type)
-		case "license-type", "confirm-type":
+		case "license-type", "confirm-type", "set-mode":
 			return string(world.Type)
 		case "decide-matter":
 			return string(k.Matter)
@@ -154,6 +154,8 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 		b = map[string]any{"way": "license"}
 	case "own-move":
 		b = map[string]any{"kind": "withdraw", "reason": "不办了"}
+	case "set-mode":
+		b = map[string]any{"unitCode": string(world.Issuer), "origin": "local", "reason": "本地制作", "basis": "闽政办〔2026〕1号"}
 	case "propose-type":
 		b["code"] = "11350102FJDEM0275F" + number
 		b["unit"] = string(world.Issuer)

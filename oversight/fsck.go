@@ -292,7 +292,7 @@ func (c *checker) rows(ctx context.Context) error {
 			each func(*store.Tx, func(id string, err error) error) error
 		}{
 			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
-			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck},
+			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck}, {"type mode", catalog.EachMode},
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each},
 		} {
 			err := room.each(tx, func(id string, err error) error {
