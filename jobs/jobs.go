@@ -37,7 +37,8 @@ const (
 
 // Enqueue adds a job in the transaction. When one of the same kind and key waits
 // already, there is still one, with the new payload, due at the earlier time;
-// when one is running, it will run once more; a dead one lives again.
+// when one is running, it will run once more, at that time; a dead one lives
+// again.
 func Enqueue(tx *store.Tx, j Job) error {
 	if j.Kind == "" {
 		return errors.New("job without a kind")
@@ -58,6 +59,7 @@ func Enqueue(tx *store.Tx, j Job) error {
 			due      = CASE WHEN job.state = 'running' OR job.due < excluded.due THEN job.due ELSE excluded.due END,
 			attempts = CASE job.state WHEN 'dead' THEN 0 ELSE job.attempts END,
 			again    = (job.state = 'running'),
+			next     = CASE WHEN job.state <> 'running' THEN NULL WHEN job.next < excluded.due THEN job.next ELSE excluded.due END,
 			payload  = excluded.payload`,
 		j.Kind, j.Key, j.RunAt, j.Most, tx.Encrypt("job", rowKey(j.Kind, j.Key), "payload", j.Payload), tx.Now())
 	if err != nil {
@@ -101,7 +103,7 @@ func Done(tx *store.Tx, c Claim) error {
 
 // finish deletes a job, or lets it run again when it was enqueued meanwhile.
 func finish(tx *store.Tx, c Claim) (int64, error) {
-	n, err := tx.Exec(`UPDATE job SET state = 'waiting', due = $1, attempts = 0, again = FALSE, reason = ''
+	n, err := tx.Exec(`UPDATE job SET state = 'waiting', due = CASE WHEN next > $1 THEN next ELSE CAST($1 AS BIGINT) END, next = NULL, attempts = 0, again = FALSE, reason = ''
 		WHERE kind = $2 AND key = $3 AND state = 'running' AND claims = $4 AND again`, tx.Now(), c.Kind, c.Key, c.number)
 	if err != nil {
 		return 0, err

@@ -325,11 +325,11 @@ func TestLeaseIsRenewed(t *testing.T) {
 	var ran atomic.Int32
 	for range 2 {
 		q := queue(db)
-		q.Lease = 60 * time.Millisecond
+		q.Lease = time.Second
 		q.Handle("a", func(ctx context.Context, _ []byte) error {
 			ran.Add(1)
 			select {
-			case <-time.After(300 * time.Millisecond):
+			case <-time.After(3 * time.Second):
 			case <-ctx.Done():
 				t.Error("the claim was lost")
 			}
@@ -344,6 +344,33 @@ func TestLeaseIsRenewed(t *testing.T) {
 }
 
 func realTime(cfg store.Config) store.Config { cfg.Now = time.Now; return cfg }
+
+// A job that enqueues itself for later runs again then, and not before.
+func TestAJobThatComesBackLater(t *testing.T) {
+	each(t, func(t *testing.T, db *store.DB, clock *storetest.Clock) {
+		var ran atomic.Int32
+		q := queue(db)
+		q.Handle("a", func(ctx context.Context, _ []byte) error {
+			ran.Add(1)
+			return db.Update(ctx, func(tx *store.Tx) error {
+				if err := jobs.Enqueue(tx, jobs.Job{Kind: "a", Key: "daily", RunAt: tx.Now().Add(24 * time.Hour)}); err != nil {
+					return err
+				}
+				return jobs.Done(tx, jobs.Current(ctx))
+			})
+		})
+		enqueue(t, db, jobs.Job{Kind: "a", Key: "daily"})
+		start(t, q)
+		eventually(t, "it ran", func() bool { return ran.Load() == 1 })
+		time.Sleep(200 * time.Millisecond)
+		if n := ran.Load(); n != 1 {
+			t.Fatalf("it ran %d times on the first day", n)
+		}
+		clock.Move(25 * time.Hour)
+		enqueue(t, db, jobs.Job{Kind: "b"}) // the queue looks again
+		eventually(t, "it ran on the second day", func() bool { return ran.Load() == 2 })
+	})
+}
 
 // Two processes never run one job at the same time, and each job runs once.
 func TestTwoQueues(t *testing.T) {

@@ -241,7 +241,8 @@ func hold(tx *store.Tx, c Claim, lease time.Duration) error {
 func bury(tx *store.Tx, c Claim, reason string) error {
 	_, err := tx.Exec(`UPDATE job SET
 			state    = CASE WHEN again THEN 'waiting' ELSE 'dead' END,
-			due      = CASE WHEN again THEN CAST($1 AS BIGINT) END,
+			due      = CASE WHEN again THEN CASE WHEN next > $1 THEN next ELSE CAST($1 AS BIGINT) END END,
+			next     = NULL,
 			attempts = CASE WHEN again THEN 0 ELSE attempts END,
 			again    = FALSE,
 			reason   = $2

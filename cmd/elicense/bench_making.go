@@ -55,7 +55,7 @@ const (
 type agreeing struct{}
 
 func (agreeing) Compare(context.Context, elicense.HolderRef, map[string]string) (issuance.Comparison, error) {
-	return issuance.Comparison{Outcome: issuance.Match, Registry: "测量", Request: "1"}, nil
+	return issuance.Comparison{Outcome: issuance.Match, Registry: "测量", Request: "1", At: time.Now()}, nil
 }
 
 // Run makes a lot of licenses on a platform with the demo and measures it.
