@@ -336,18 +336,23 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 	if t.State == catalog.Retired {
 		return nil, elicense.E(elicense.Conflict, "%s这一类别已经停用，不再制证", t.Name).At("type").Under("第十条")
 	}
-	if !t.Mode.Made() {
+	mode, err := catalog.ModeFor(tx, t, actor.Unit)
+	if err != nil {
+		return nil, err
+	}
+	if !mode.Made() {
 		return nil, elicense.E(elicense.Conflict, "%s按照国家规范制作，不在本平台制证", t.Name).At("type").Under("第七条第一款").
 			Then("请等国家系统回传后登记引用")
 	}
 	d := i.blank(tx, actor, id, t, c)
+	d.Mode = mode
 	if d.Closed.After(d.Generated.Add(5 * time.Minute)) {
 		return nil, elicense.E(elicense.Invalid, "办结时间晚于现在").At("closed")
 	}
 	if err := i.place(tx, d, c); err != nil {
 		return nil, err
 	}
-	if d.Due, err = due(tx, t.Mode, d.Closed); err != nil {
+	if d.Due, err = due(tx, mode, d.Closed); err != nil {
 		return nil, err
 	}
 	i.judge(t, d, comparison, elicense.DateOf(tx.Now()))
@@ -359,7 +364,7 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 func (i *Issuer) blank(tx *store.Tx, actor *elicense.Actor, id elicense.DraftID, t *catalog.Type, c Completion) *Draft {
 	d := &Draft{
 		ID: id, Unit: actor.Unit, Type: t.Code, TypeVersion: t.Version, TypeName: t.Name,
-		Kind: c.Kind, Drafter: actor.Person, Closed: c.Closed.UTC().Truncate(time.Microsecond), Generated: tx.Now(), Seq: 1, Mode: t.Mode,
+		Kind: c.Kind, Drafter: actor.Person, Closed: c.Closed.UTC().Truncate(time.Microsecond), Generated: tx.Now(), Seq: 1,
 		Content: Content{
 			Case: c.Case, Item: c.Item, DocNo: c.DocNo, Holders: c.Holders, Fields: c.Fields, IssuedOn: c.IssuedOn, ValidFrom: c.ValidFrom,
 			Code: elicense.NewCheckCode(), Drafters: []elicense.PersonID{actor.Person}, DrafterAcc: actor.Account,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/catalog"
 	"elicense/e2e/world"
 	"elicense/issuance"
 	"elicense/table"
@@ -306,4 +307,35 @@ func TestARowOfALotIsNotReviewedByItself(t *testing.T) {
 	if !elicense.IsKind(err, elicense.Conflict) {
 		t.Errorf("%v", err)
 	}
+}
+
+// TestWhatTheNationMakesIsNotMadeHere (Art. 7(1), last sentence): a type made by a
+// national system at one unit is neither drafted nor made in lots there, and comes
+// as references.
+func TestWhatTheNationMakesIsNotMadeHere(t *testing.T) {
+	w := world.OnSQLite(t)
+	ctx := t.Context()
+	refer := issuance.Reference{
+		Type: world.Type, Holders: []elicense.HolderRef{world.Firm}, Fields: w.Completion("7").Fields, IssuedOn: "2026-03-01", Source: "国家系统",
+	}
+	if _, err := w.Issuer.Refer(ctx, w.Drafter, refer); !elicense.IsKind(err, elicense.Conflict) {
+		t.Errorf("a reference of what is made here: %v", err)
+	}
+	must(t, w.Catalog.SetMode(ctx, w.Drafter, catalog.UnitMode{
+		Code: world.Type, Unit: world.Issuer, Origin: catalog.FromNation, Reason: "由国家系统统一制发", Basis: "国市监〔2026〕1号",
+	}))
+	if _, err := w.Issuer.Complete(ctx, w.Drafter, w.Completion("8")); !elicense.IsKind(err, elicense.Conflict) {
+		t.Errorf("a draft: %v", err)
+	}
+	if _, err := readLot(t, w, vehicles(20, nil), ""); !elicense.IsKind(err, elicense.Conflict) {
+		t.Errorf("a lot: %v", err)
+	}
+	id, err := w.Issuer.Refer(ctx, w.Drafter, refer)
+	must(t, err)
+	issued, err := w.Issuer.IssuedOf(ctx, w.Drafter, world.Type)
+	must(t, err)
+	if len(issued) != 1 || issued[0].ID != id || !issued[0].Reference {
+		t.Errorf("%+v", issued)
+	}
+	w.Fsck(t)
 }

@@ -119,7 +119,7 @@ func ofRole(t *catalog.Type, key string) elicense.HolderCodeType {
 func (i *Issuer) LotTemplate(ctx context.Context, code elicense.TypeCode, w io.Writer) error {
 	var t *catalog.Type
 	err := i.DB.View(ctx, func(tx *store.Tx) (err error) {
-		t, err = lotType(tx, code)
+		t, err = lotType(tx, code, "")
 		return err
 	})
 	if err != nil {
@@ -135,14 +135,18 @@ func (i *Issuer) LotTemplate(ctx context.Context, code elicense.TypeCode, w io.W
 	})
 }
 
-// lotType is the version of a type that lots are made of.
-func lotType(tx *store.Tx, code elicense.TypeCode) (*catalog.Type, error) {
+// lotType is the version of a type that lots are made of, at a unit or anywhere.
+func lotType(tx *store.Tx, code elicense.TypeCode, unit elicense.UnitCode) (*catalog.Type, error) {
 	t, err := catalog.Current(tx, code)
 	if err != nil {
 		return nil, err
 	}
+	mode, err := catalog.ModeFor(tx, t, unit)
+	if err != nil {
+		return nil, err
+	}
 	switch {
-	case t.State == catalog.Retired || !t.Mode.Made():
+	case t.State == catalog.Retired || !mode.Made():
 		return nil, elicense.E(elicense.Conflict, "%s不在本平台制证", t.Name).At("type").Under("第七条第一款")
 	case slices.ContainsFunc(t.Fields, func(f catalog.Field) bool { return f.Type == "image" && f.Required }):
 		return nil, elicense.E(elicense.Conflict, "%s要有照片，不能用表格批量制证", t.Name).At("type").Then("请逐件在线生成")
@@ -230,7 +234,7 @@ func (r *lotReader) begin(ctx context.Context, f LotFile) error {
 			r.columns = lotColumns(r.t)
 			return tx.Row(`SELECT COALESCE(MAX(place), 0) FROM draft WHERE lot = $1`, r.lot.ID).Scan(&r.undoAt)
 		}
-		if r.t, err = lotType(tx, f.Type); err != nil {
+		if r.t, err = lotType(tx, f.Type, r.actor.Unit); err != nil {
 			return err
 		}
 		r.columns = lotColumns(r.t)

@@ -78,7 +78,11 @@ func refer(tx *store.Tx, actor *elicense.Actor, r Reference) (*elicense.Event, e
 	if err != nil {
 		return nil, err
 	}
-	if t.Mode.Made() {
+	mode, err := catalog.ModeFor(tx, t, actor.Unit)
+	if err != nil {
+		return nil, err
+	}
+	if mode.Made() {
 		return nil, elicense.E(elicense.Conflict, "%s由本平台制证，不能登记引用", t.Name).At("type").Under("第七条第一款")
 	}
 	today := elicense.DateOf(tx.Now())
@@ -106,7 +110,7 @@ func refer(tx *store.Tx, actor *elicense.Actor, r Reference) (*elicense.Event, e
 		Effective: r.IssuedOn.Start(), First: lic,
 		New: &elicense.Version{
 			Holders: r.Holders, Fields: r.Fields, IssuedOn: r.IssuedOn, ValidFrom: r.ValidFrom, ValidTo: r.ValidTo,
-			FaceNumber: r.Fields[t.Roles.Number], Made: elicense.Making{Mode: string(t.Mode), Drafter: actor.Person},
+			FaceNumber: r.Fields[t.Roles.Number], Made: elicense.Making{Mode: string(mode), Drafter: actor.Person},
 		},
 	}, nil
 }
