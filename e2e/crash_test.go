@@ -117,7 +117,7 @@ func push(c *client, n int) (d draft, err error) {
 // settle repeats what the people do until the case's license is published.
 func settle(t *testing.T, c *client, n int) draft {
 	t.Helper()
-	for range 200 {
+	for range 1200 {
 		d, err := push(c, n)
 		if err != nil {
 			t.Fatal(err)
@@ -250,7 +250,7 @@ func letterOnce(t *testing.T, data, id string) {
 	var list []struct {
 		Kind, SealedAt string
 	}
-	for range 200 {
+	for range 1200 {
 		if _, err := c.do("window2-gl", http.MethodGet, "/api/v1/cases/"+id+"/letters", nil, &list); err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func TestThirdPartyNeedsItsQualification(t *testing.T) {
 		own.Fields["holder_name"], own.Fields["uscc"] = "泉州示例检验检测有限公司", string(body)
 		qualification := w.Publish(t, own)
 		ok(w.Issuer.Approve(ctx, reviewer, first.ID, first.Seq, ""))
-		for range 1000 {
+		for range 6000 {
 			r, err := w.Issuer.Get(ctx, reviewer, first.ID)
 			ok(err)
 			if first = r.Draft; first.State == issuance.Published {

@@ -50,7 +50,7 @@ func outage(t *testing.T, w *world.World) *issuance.Draft {
 // until moves the clock by minutes until a draft is as wanted.
 func until(t *testing.T, w *world.World, id elicense.DraftID, is func(*issuance.Draft) bool) *issuance.Draft {
 	t.Helper()
-	for range 500 {
+	for range 6000 {
 		r, err := w.Issuer.Get(t.Context(), w.Reviewer, id)
 		if err != nil {
 			t.Fatal(err)

@@ -30,7 +30,7 @@ func do(t *testing.T, w *world.World, k *cases.Case, m cases.Move, d cases.Doing
 // sealed waits until the notice is sealed and returns it with its file.
 func sealed(t *testing.T, w *world.World, k *cases.Case, kind letters.Kind) (*letters.Letter, []byte) {
 	t.Helper()
-	for range 200 {
+	for range 3000 {
 		l, file, err := w.Letters.Get(t.Context(), w.Window, k.ID, kind, false)
 		must(t, err)
 		if file != nil {
@@ -47,7 +47,7 @@ func sealed(t *testing.T, w *world.World, k *cases.Case, kind letters.Kind) (*le
 func waits(t *testing.T, w *world.World, k *cases.Case, why string) {
 	t.Helper()
 	var l *letters.Letter
-	for range 200 {
+	for range 3000 {
 		var err error
 		l, _, err = w.Letters.Get(t.Context(), w.Window, k.ID, letters.Accepted, false)
 		must(t, err)

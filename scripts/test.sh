@@ -45,7 +45,10 @@ run() {
 	name=$1
 	shift
 	if ! go test -json "$@" >"$out/$name.json"; then
-		sed -n 's/.*"Action":"output".*"Output":"\(.*\)"}$/\1/p' "$out/$name.json" | sed 's/\\n$//; s/\\t/\t/g; s/\\"/"/g' | tail -n 150
+		sed -n 's/.*"Action":"output".*"Output":"\(.*\)"}$/\1/p' "$out/$name.json" | sed 's/\\n$//; s/\\t/\t/g; s/\\"/"/g' >"$out/$name.txt"
+		tail -n 60 "$out/$name.txt"
+		# What failed stands last: packages run side by side.
+		grep -n -A 12 -e '--- FAIL' -e 'DATA RACE' -e '^panic:' "$out/$name.txt" | head -n 150
 		return 1
 	fi
 	printf '%s: ' "$name"

@@ -133,7 +133,7 @@ func TestDisclosureByTwoOfficers(t *testing.T) {
 
 func until(t *testing.T, is func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 6000 {
 		if is() {
 			return
 		}

@@ -345,7 +345,7 @@ func (w *World) PublishUncompared(t testing.TB, c issuance.Completion) elicense.
 // Published waits until a draft is published.
 func (w *World) Published(t testing.TB, id elicense.DraftID) *issuance.Draft {
 	t.Helper()
-	for range 1000 {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
 		r, err := w.Issuer.Get(t.Context(), w.Reviewer, id)
 		must(t, err)
 		if r.State == issuance.Published {
@@ -416,7 +416,7 @@ func (w *World) ReadLot(t testing.TB, tag string, n int) *issuance.Lot {
 // Told waits until a notice of the kind reached the actor.
 func (w *World) Told(t testing.TB, who *elicense.Actor, kind string) {
 	t.Helper()
-	for range 500 {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
 		list, err := notice.NewBox(w.DB).List(t.Context(), who, 100)
 		must(t, err)
 		if slices.ContainsFunc(list, func(n *notice.Notice) bool { return n.Kind == kind }) {
