@@ -245,6 +245,39 @@ func TestTablesThatAreNotTheTypes(t *testing.T) {
 	w.Fsck(t)
 }
 
+// TestNothingIsLostWhenMendedRowsAreBrokenOff: what was read into the lot stands, what
+// was not is still among its bad rows, and a bad row of another table takes no
+// other's place.
+func TestNothingIsLostWhenMendedRowsAreBrokenOff(t *testing.T) {
+	w := world.OnSQLite(t)
+	l, err := readLot(t, w, vehicles(600, func(i int, c map[string]string) { c["有效期至"] = "明年" }), "")
+	must(t, err)
+	if l.Rows != 0 || l.Bad != 600 {
+		t.Fatalf("%d rows, %d bad", l.Rows, l.Bad)
+	}
+	var file bytes.Buffer
+	must(t, w.Issuer.BadRows(t.Context(), w.Drafter, l.ID, true, &file))
+	mended := strings.ReplaceAll(file.String(), "明年", "2031-03-09")
+	_, err = w.Issuer.ReadLot(t.Context(), w.Drafter, issuance.LotFile{Lot: l.ID, Content: io.MultiReader(strings.NewReader(mended), broken{})})
+	if !errors.Is(err, errBroken) {
+		t.Fatalf("%v", err)
+	}
+	l, err = w.Issuer.Lot(t.Context(), w.Drafter, l.ID)
+	must(t, err)
+	if l.Rows == 0 || l.Rows == 600 || l.Rows+l.Bad != 600 || l.State != issuance.LotOpen {
+		t.Errorf("%s: %d rows, %d bad", l.State, l.Rows, l.Bad)
+	}
+	bad := l.Bad
+	l, err = readLot(t, w, vehicles(2, func(i int, c map[string]string) {
+		c["办件编号"], c["有效期至"] = fmt.Sprintf("另%d", i), "后年"
+	}), l.ID)
+	must(t, err)
+	if l.Bad != bad+2 {
+		t.Errorf("%d bad rows and two more are %d", bad, l.Bad)
+	}
+	w.Fsck(t)
+}
+
 var errBroken = errors.New("the line is dead")
 
 type broken struct{}

@@ -156,7 +156,8 @@ func lotType(tx *store.Tx, code elicense.TypeCode, unit elicense.UnitCode) (*cat
 
 // ReadLot reads a table of completed cases. Good rows become drafts of a lot; bad
 // ones are kept with what is wrong with them, and can be fetched, mended and read
-// again into the lot. What stands when reading is broken off is forgotten.
+// again into the lot. A new lot is forgotten when its reading is broken off; rows that
+// come back into a lot stand, batch by batch.
 //
 // Errors: Invalid naming the field for a table that is not the type's; TooLarge;
 // Forbidden; Conflict for a file that was read before, or a lot that is past it.
@@ -193,8 +194,9 @@ type lotReader struct {
 	at      []int          // place in columns of each cell; -1 for one that is passed over
 	numbers map[string]int // license numbers of this table, and their lines
 	place   int            // the last place taken in the lot
+	fresh   []string       // of them, those of the rows in hand
+	lines   int            // the last line a bad row of the lot came from
 	good    int
-	undoAt  int
 }
 
 func (r *lotReader) begin(ctx context.Context, f LotFile) error {
@@ -232,7 +234,10 @@ func (r *lotReader) begin(ctx context.Context, f LotFile) error {
 				return err
 			}
 			r.columns = lotColumns(r.t)
-			return tx.Row(`SELECT COALESCE(MAX(place), 0) FROM draft WHERE lot = $1`, r.lot.ID).Scan(&r.undoAt)
+			if err := tx.Row(`SELECT COALESCE(MAX(place), 0) FROM draft WHERE lot = $1`, r.lot.ID).Scan(&r.place); err != nil {
+				return err
+			}
+			return tx.Row(`SELECT COALESCE(MAX(place), 0) FROM lot_bad WHERE lot = $1`, r.lot.ID).Scan(&r.lines)
 		}
 		if r.t, err = lotType(tx, f.Type, r.actor.Unit); err != nil {
 			return err
@@ -361,20 +366,34 @@ func plainTitle(s string) string {
 // take checks rows and keeps them: the good ones as drafts, the bad ones as they
 // are.
 func (r *lotReader) take(ctx context.Context, rows []table.Row) error {
-	// A transaction may be run again.
-	good, place, numbers := r.good, r.place, r.numbers
+	good, place := r.good, r.place
+	r.fresh = r.fresh[:0]
 	return r.issuer.DB.Update(ctx, func(tx *store.Tx) error {
+		// The transaction may be run again.
 		r.good, r.place = good, place
-		r.numbers = numbers
-		if r.added && r.place == 0 {
-			r.place = r.undoAt
+		for _, number := range r.fresh {
+			delete(r.numbers, number)
 		}
+		r.fresh = r.fresh[:0]
 		for _, row := range rows {
 			if err := r.row(tx, row); err != nil {
 				return err
 			}
 		}
-		return nil
+		if !r.added {
+			return nil
+		}
+		// What comes back into a lot stands with its transaction, however the
+		// reading ends.
+		list, err := bareLots(tx, `WHERE id = $1`, r.lot.ID)
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 || list[0].State != LotOpen {
+			return elicense.E(elicense.Conflict, "这个批次刚刚有人办过").Then("请刷新，核对后再办")
+		}
+		list[0].Rows += r.good - good
+		return list[0].update(tx)
 	})
 }
 
@@ -395,7 +414,7 @@ func (r *lotReader) row(tx *store.Tx, row table.Row) error {
 		}
 		cells[r.at[n]] = text
 	}
-	line := row.Line
+	line := r.lines + row.Line
 	if k := slices.IndexFunc(r.columns, func(c lotColumn) bool { return c.key == colLine }); k >= 0 && r.added {
 		if n, err := strconv.Atoi(cells[k]); err == nil && n > 0 {
 			line = n
@@ -561,6 +580,7 @@ func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []str
 	}
 	if number := c.Fields[r.t.Roles.Number]; number != "" {
 		r.numbers[number] = line
+		r.fresh = append(r.fresh, number)
 	}
 	r.place++
 	d.Place = r.place
@@ -587,6 +607,9 @@ func (i *Issuer) lotDraft(tx *store.Tx, r *lotReader, c Completion) (*Draft, err
 
 // end makes the lot ready, unless it was read before.
 func (r *lotReader) end(ctx context.Context, digest []byte) error {
+	if r.added {
+		return nil
+	}
 	return r.issuer.DB.Update(ctx, func(tx *store.Tx) error {
 		l, err := lotOf(tx, r.lot.ID)
 		if err != nil {
@@ -602,34 +625,22 @@ func (r *lotReader) end(ctx context.Context, digest []byte) error {
 				return err
 			}
 		}
-		if !r.added {
-			l.FileDigest = digest
-		}
-		l.State, l.Rows = LotOpen, l.Rows+r.good
+		l.State, l.Rows, l.FileDigest = LotOpen, r.good, digest
 		return l.update(tx)
 	})
 }
 
-// undo forgets what was read of a table that was not read to its end.
+// undo forgets a new lot whose table was not read to its end. A stop of the
+// program leaves it as it is, to be voided.
 func (r *lotReader) undo(tx *store.Tx) error {
-	if r.lot == nil {
+	if r.lot == nil || r.added {
 		return nil
 	}
-	if !r.added {
-		if err := forget(tx, r.lot.ID); err != nil {
-			return err
-		}
-		_, err := tx.Exec(`DELETE FROM lot WHERE id = $1`, r.lot.ID)
+	if err := forget(tx, r.lot.ID); err != nil {
 		return err
 	}
-	for _, q := range []string{
-		`DELETE FROM completion WHERE draft IN (SELECT id FROM draft WHERE lot = $1 AND place > $2)`, `DELETE FROM draft WHERE lot = $1 AND place > $2`,
-	} {
-		if _, err := tx.Exec(q, r.lot.ID, r.undoAt); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := tx.Exec(`DELETE FROM lot WHERE id = $1`, r.lot.ID)
+	return err
 }
 
 // BadRows writes the bad rows of a lot as a workbook or, csv being set, as text:

@@ -123,7 +123,7 @@ func (i *Issuer) sealRows(ctx context.Context, l *Lot, t *catalog.Type, rows []*
 			m.d.Digest = bytes.Clone(digest[:])
 		}
 	})
-	// The files of a batch are one pack: a sync of the disk for each would take
+	// The files of a batch are one pack: making and syncing a file for each took
 	// longer than everything else.
 	pack := "lot-" + elicense.NewID[string](time.Now()) + ".pack"
 	if err := i.intendRows(ctx, list, t, s, pack); err != nil {
