@@ -53,6 +53,22 @@ var stateWords = map[State]string{
 // Chinese returns the word shown to people.
 func (s State) Chinese() string { return stateWords[s] }
 
+// Origin tells a license that is due with its case from those that catch up.
+type Origin string
+
+// The origins of licenses. Lateness is counted of Fresh and Late, by the day the
+// case was closed; Stock has a programme of its own.
+const (
+	Fresh Origin = ""      // 新办: due as Art. 7 says
+	Stock Origin = "stock" // 存量: issued before 2017-07-08 and still valid, Art. 8
+	Late  Origin = "late"  // 补生成: of later date and on paper only; always late
+)
+
+var originWords = map[Origin]string{Fresh: "新办", Stock: "存量", Late: "补生成"}
+
+// Chinese returns the word shown to people.
+func (o Origin) Chinese() string { return originWords[o] }
+
 // Completion says that a case was closed and a license is due (业务办结, Art. 7).
 type Completion struct {
 	Case      string // number of the case at the issuing unit
@@ -91,6 +107,7 @@ type Draft struct {
 	Due         time.Time // when Art. 7 asks it to be published; zero if the calendar does not say
 	Trouble     string    // why sealing waits, a sentence for people
 	Mode        catalog.Mode
+	Origin      Origin
 	Lot         string // the lot it is a row of; empty for one of its own
 	Place       int    // in the lot, from 1
 	Seq         int64
@@ -573,7 +590,7 @@ func Of(tx *store.Tx, id elicense.DraftID) (*Draft, error) {
 
 func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 	rows, err := tx.Query(`SELECT id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
-		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, lot, place, seq, mac FROM draft `+where, args...)
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, origin, lot, place, seq, mac FROM draft `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -583,7 +600,7 @@ func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 		var b, mac []byte
 		err := rows.Scan(&d.ID, &d.Unit, &d.Type, &d.TypeVersion, &d.TypeName, &d.Kind, &d.State, &b, &d.License, &d.Owner, &d.Version,
 			&d.Identifier, &d.Drafter, &d.Reviewer, &d.Closed, &d.Generated, &d.Submitted, &d.Reviewed, &d.Published, &d.Due, &d.Trouble,
-			&d.Mode, &d.Lot, &d.Place, &d.Seq, &mac)
+			&d.Mode, &d.Origin, &d.Lot, &d.Place, &d.Seq, &mac)
 		if err != nil {
 			return nil, err
 		}
@@ -610,6 +627,9 @@ func (d *Draft) parts() [][]byte {
 	if d.Mode != "" || d.Lot != "" { // rows from before there were lots have neither
 		parts = append(parts, []byte(d.Mode), []byte(d.Lot))
 	}
+	if d.Origin != Fresh {
+		parts = append(parts, []byte(d.Origin))
+	}
 	return parts
 }
 
@@ -627,10 +647,10 @@ func insertDraft(tx *store.Tx, d *Draft) error {
 		return err
 	}
 	_, err = tx.Exec(`INSERT INTO draft (id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
-		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, lot, place, seq, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)`,
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, origin, lot, place, seq, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)`,
 		d.ID, d.Unit, d.Type, d.TypeVersion, d.TypeName, d.Kind, d.State, content, d.License, d.Owner, d.Version, d.Identifier,
-		d.Drafter, d.Reviewer, d.Closed, d.Generated, d.Submitted, d.Reviewed, d.Published, d.Due, d.Trouble, d.Mode, d.Lot, d.Place, d.Seq,
+		d.Drafter, d.Reviewer, d.Closed, d.Generated, d.Submitted, d.Reviewed, d.Published, d.Due, d.Trouble, d.Mode, d.Origin, d.Lot, d.Place, d.Seq,
 		tx.MAC("draft", string(d.ID), d.parts()...))
 	if elicense.IsKind(err, elicense.Conflict) {
 		return elicense.E(elicense.Conflict, "这个证照已有一份变更在办").At("license").Under("第十条").Then("请先办完或作废在办的草稿").Because(err)
