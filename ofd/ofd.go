@@ -13,6 +13,8 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/flate"
+
+	"elicense/sheet"
 )
 
 // Namespace is the XML namespace of GB/T 33190-2016.
@@ -67,6 +69,8 @@ type Blob struct {
 	// way to make one than packing it; nil packs it.
 	Deflated func() []byte
 
+	codes *sheet.Codes // those of texts like this one, if they are known
+
 	pack   sync.Once
 	packed []byte
 	method uint16
@@ -90,6 +94,10 @@ const (
 	stored   = 0
 	deflated = 8
 )
+
+// smallText is the size up to which a file is packed with the fixed codes of
+// deflate: telling others takes a tenth of such a file.
+const smallText = 3000
 
 // worthPacking is the size from which packing a file saves more than it costs.
 const worthPacking = 160
@@ -122,8 +130,11 @@ func (b *Blob) compress() {
 			b.method, b.packed = stored, b.Data
 			return
 		}
-		if len(b.Data) <= smallText {
-			b.method, b.packed = deflated, packFixed(b.Data)
+		if codes := b.codes; codes != nil || len(b.Data) <= smallText {
+			if codes == nil || len(b.Data) <= smallText {
+				codes = sheet.FixedCodes
+			}
+			b.method, b.packed = deflated, codes.Pack(b.Data)
 			if len(b.packed) >= len(b.Data) {
 				b.method, b.packed = stored, b.Data
 			}

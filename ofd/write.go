@@ -1,11 +1,13 @@
 package ofd
 
 import (
+	_ "embed"
 	"encoding/hex"
 	"fmt"
 	"math"
 	"slices"
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -141,7 +143,7 @@ func Write(d *Document) (*Package, error) {
 		}
 	}
 	for i := range d.Pages {
-		w.pkg.Add(pageFile(i), w.page(i))
+		w.pkg.Entries = append(w.pkg.Entries, Entry{pageFile(i), &Blob{Data: w.page(i), codes: pageCodes()}})
 	}
 	if len(w.fonts) > 0 {
 		w.pkg.Add(filePublicRes, w.publicRes())
@@ -448,6 +450,13 @@ func appendNumbers(b []byte, values ...float64) []byte {
 	}
 	return b
 }
+
+//go:embed sample_page.xml
+var samplePage string
+
+// pageCodes are for packing pages, whose text is much alike, made from one of a
+// food license.
+var pageCodes = sync.OnceValue(func() *sheet.Codes { return sheet.CodesFor(samplePage) })
 
 func (w *writer) page(i int) []byte {
 	s := &w.doc.Pages[i]

@@ -16,9 +16,9 @@ func QR(text string, x, y, side float64) (*Path, error) {
 	if err != nil {
 		return nil, fmt.Errorf("QR code: %w", err)
 	}
-	module := side / float64(code.Size)
-	// In whole modules, which are short to write.
-	return &Path{Stroke: true, Width: 1 + overlap, Color: Black, Matrix: &Matrix{module, 0, 0, module, x, y}, Segments: rows(code.Size, code.Black)}, nil
+	half := side / float64(code.Size) / 2
+	// In halves of modules, of which all numbers are whole and short to write.
+	return &Path{Stroke: true, Width: 2 * (1 + overlap), Color: Black, Matrix: &Matrix{half, 0, 0, half, x, y}, Segments: rows(code.Size, code.Black)}, nil
 }
 
 // qrPlans are where each version of the code has its parts, by its number; made
@@ -55,8 +55,8 @@ func encodeQR(text string) (*coding.Code, error) {
 // light shines through between two rows.
 const overlap = 0.03
 
-// rows draws the dark modules of a square of n by n as strokes along each row: half
-// as long to write as the outlines of what they form.
+// rows draws the dark modules of a square of n by n as strokes along each row, in
+// halves of modules: half as long to write as the outlines of what they form.
 func rows(n int, black func(x, y int) bool) []Segment {
 	list := make([]Segment, 0, n*n/2)
 	for y := range n {
@@ -68,9 +68,9 @@ func rows(n int, black func(x, y int) bool) []Segment {
 			for x < n && black(x, y) {
 				x++
 			}
-			at := float64(y) + 0.5
+			at := float64(2*y + 1)
 			list = append(list,
-				Segment{Op: Move, P: [3]Point{{float64(from), at}}}, Segment{Op: Line, P: [3]Point{{float64(x), at}}})
+				Segment{Op: Move, P: [3]Point{{float64(2 * from), at}}}, Segment{Op: Line, P: [3]Point{{float64(2 * x), at}}})
 		}
 	}
 	return list

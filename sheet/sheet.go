@@ -253,8 +253,8 @@ func then(first *Matrix, next Matrix) *Matrix {
 // AppendNumber writes v with at most three decimals, which is a thousandth of a
 // millimetre, in the shortest form; what is no number is 0.
 func AppendNumber(dst []byte, v float64) []byte {
-	if i := int(v); float64(i) == v && i >= 0 && i < 1e6 { // most are whole
-		return strconv.AppendInt(dst, int64(i), 10)
+	if i := int(v); float64(i) == v && i > -1e6 && i < 1e6 { // most are whole
+		return appendInt(dst, i)
 	}
 	if math.IsNaN(v) || math.Abs(v) > 1e9 {
 		return append(dst, '0')
@@ -274,4 +274,20 @@ func AppendNumber(dst []byte, v float64) []byte {
 		}
 	}
 	return dst
+}
+
+// appendInt writes small numbers, of which drawings consist, faster than strconv.
+func appendInt(dst []byte, i int) []byte {
+	if i < 0 {
+		dst, i = append(dst, '-'), -i
+	}
+	switch {
+	case i < 10:
+		return append(dst, byte('0'+i))
+	case i < 100:
+		return append(dst, byte('0'+i/10), byte('0'+i%10))
+	case i < 1000:
+		return append(dst, byte('0'+i/100), byte('0'+i/10%10), byte('0'+i%10))
+	}
+	return strconv.AppendInt(dst, int64(i), 10)
 }
