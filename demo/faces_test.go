@@ -53,7 +53,7 @@ func TestFacesAreTheSameInkInPDFAndSVG(t *testing.T) {
 	if testing.Short() {
 		t.Skip("draws every face twice")
 	}
-	fonts := sheettest.Fonts(t)
+	fonts, ink := sheettest.Fonts(t), sheettest.OpenInk(t)
 	for _, x := range made(t) {
 		t.Run(x.Name, func(t *testing.T) {
 			forms := x.Face.Forms()
@@ -67,7 +67,7 @@ func TestFacesAreTheSameInkInPDFAndSVG(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				sheettest.SameInk(t, pages.Sheets)
+				ink.Same(t, pages.Sheets)
 			}
 		})
 	}

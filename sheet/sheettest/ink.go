@@ -17,6 +17,8 @@ import (
 
 	"elicense/sheet"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -35,16 +37,48 @@ const (
 // the test is skipped; in CI it fails.
 func SameInk(t testing.TB, pages []sheet.Sheet) {
 	t.Helper()
-	for _, d := range diffInk(t, pages, pages) {
+	OpenInk(t).Same(t, pages)
+}
+
+// Ink holds the two programs that draw, for tests of many pages: a browser takes
+// a second to start.
+type Ink struct {
+	pdftoppm string
+	browser  context.Context
+}
+
+// OpenInk starts them; they end with the test.
+func OpenInk(t testing.TB) *Ink {
+	t.Helper()
+	pdftoppm, chromium := program(t, "pdftoppm", "poppler-utils"), program(t, "chromium", "chromium")
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancelAll := chromedp.NewExecAllocator(ctx, options...)
+	ctx, cancelOne := chromedp.NewContext(ctx)
+	t.Cleanup(func() {
+		if err := chromedp.Cancel(ctx); err != nil { // waits until the browser has left its folder
+			t.Logf("chromium: %v", err)
+		}
+		cancelOne()
+		cancelAll()
+		cancel()
+	})
+	return &Ink{pdftoppm, ctx}
+}
+
+// Same is SameInk with programs that run.
+func (k *Ink) Same(t testing.TB, pages []sheet.Sheet) {
+	t.Helper()
+	for _, d := range k.diff(t, pages, pages) {
 		t.Error(d)
 	}
 }
 
-// diffInk lists how the first pages drawn as PDF differ from the others drawn as
+// diff lists how the first pages drawn as PDF differ from the others drawn as
 // SVG, which have the same objects.
-func diffInk(t testing.TB, forPDF, forSVG []sheet.Sheet) []string {
+func (k *Ink) diff(t testing.TB, forPDF, forSVG []sheet.Sheet) []string {
 	t.Helper()
-	pdftoppm, chromium := program(t, "pdftoppm", "poppler-utils"), program(t, "chromium", "chromium")
 	var layers []layer
 	var pdfSheets, svgSheets []sheet.Sheet
 	for i := range forPDF {
@@ -54,10 +88,10 @@ func diffInk(t testing.TB, forPDF, forSVG []sheet.Sheet) []string {
 			svgSheets = append(svgSheets, l.sheet(&forSVG[i]))
 		}
 	}
-	pdfImages, svgImages := drawPDF(t, pdftoppm, pdfSheets), drawSVG(t, chromium, svgSheets)
+	pdfImages, svgImages := drawPDF(t, k.pdftoppm, pdfSheets), k.drawSVG(t, svgSheets)
 	var list []string
-	for k, l := range layers {
-		list = append(list, l.compare(&forPDF[l.page], pdfImages[k], svgImages[k])...)
+	for i, l := range layers {
+		list = append(list, l.compare(&forPDF[l.page], pdfImages[i], svgImages[i])...)
 	}
 	return list
 }
@@ -300,21 +334,8 @@ func drawPDF(t testing.TB, pdftoppm string, sheets []sheet.Sheet) []*image.Gray 
 	return list
 }
 
-func drawSVG(t testing.TB, chromium string, sheets []sheet.Sheet) []*image.Gray {
+func (k *Ink) drawSVG(t testing.TB, sheets []sheet.Sheet) []*image.Gray {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()))
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	defer cancel()
-	ctx, cancel = chromedp.NewContext(ctx)
-	defer cancel()
-	defer func() { // waits until the browser has left its folder
-		if err := chromedp.Cancel(ctx); err != nil {
-			t.Logf("chromium: %v", err)
-		}
-	}()
 	file := filepath.Join(t.TempDir(), "a.html")
 	var list []*image.Gray
 	for i := range sheets {
@@ -324,10 +345,10 @@ func drawSVG(t testing.TB, chromium string, sheets []sheet.Sheet) []*image.Gray 
 			t.Fatal(err)
 		}
 		w, h := int64(math.Ceil(s.W/25.4*96)), int64(math.Ceil(s.H/25.4*96))
-		if err := chromedp.Do(ctx, chromedp.EmulateViewport(w, h, chromedp.EmulateScale(dpi/96.0)), chromedp.Navigate("file://"+file)); err != nil {
+		if err := chromedp.Do(k.browser, chromedp.EmulateViewport(w, h, chromedp.EmulateScale(dpi/96.0)), chromedp.Navigate("file://"+file)); err != nil {
 			t.Fatalf("chromium: %v", err)
 		}
-		shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+		shot, err := chromedp.Run(k.browser, screenshot)
 		if err != nil {
 			t.Fatalf("chromium: %v", err)
 		}
@@ -338,6 +359,16 @@ func drawSVG(t testing.TB, chromium string, sheets []sheet.Sheet) []*image.Gray 
 		list = append(list, gray(img))
 	}
 	return list
+}
+
+// screenshot is packed fast: a page is 17 million dots.
+func screenshot(ctx context.Context, t *chromedp.Target) ([]byte, error) {
+	yes := true
+	r, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{FromSurface: &yes, OptimizeForSpeed: &yes})
+	if err != nil {
+		return nil, err
+	}
+	return r.Data, nil
 }
 
 func gray(img image.Image) *image.Gray {

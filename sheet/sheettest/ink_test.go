@@ -57,6 +57,7 @@ func TestMovedInkIsFound(t *testing.T) {
 	page := inkPage(t)
 	moved := sheet.Sheet{W: page.W, H: page.H}
 	page.Items[0].(*sheet.Path).Matrix = nil
+	k := OpenInk(t)
 	var inked []int
 	for i, it := range page.Items {
 		var to sheet.Sheet
@@ -70,7 +71,7 @@ func TestMovedInkIsFound(t *testing.T) {
 			inked = append(inked, i)
 		}
 	}
-	diffs := diffInk(t, []sheet.Sheet{page}, []sheet.Sheet{moved})
+	diffs := k.diff(t, []sheet.Sheet{page}, []sheet.Sheet{moved})
 	for _, i := range inked {
 		if !slices.ContainsFunc(diffs, func(s string) bool { return strings.HasPrefix(s, "page 1: "+describe(i, page.Items[i])+":") }) {
 			t.Errorf("%s was moved by 0.3 mm and nothing said so", describe(i, page.Items[i]))
@@ -81,7 +82,7 @@ func TestMovedInkIsFound(t *testing.T) {
 		far.Items[5].(*sheet.Text).Y = 55
 		far.Items[6].(*sheet.Text).Glyphs = []sheet.GlyphID{0, 0}
 		far.Items[6].(*sheet.Text).Size = 0.001
-		diffs := diffInk(t, []sheet.Sheet{page}, []sheet.Sheet{far})
+		diffs := k.diff(t, []sheet.Sheet{page}, []sheet.Sheet{far})
 		if all := strings.Join(diffs, "\n"); !strings.Contains(all, "object 5,") || !strings.Contains(all, "object 6,") || !strings.Contains(all, "of the SVG are near no object") {
 			t.Errorf("differences found:\n%s", all)
 		}
