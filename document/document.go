@@ -8,8 +8,10 @@
 package document
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -172,6 +174,27 @@ func (m *Maker) Prepare(c Content) (*Prepared, error) {
 	}
 	h.Sum(p.digest[:0])
 	return p, nil
+}
+
+// Same tells whether a file says what was prepared, whatever program of ours and
+// whichever machine made it: its number, title and metadata, its data for machines
+// and its pictures.
+func (p *Prepared) Same(file []byte) bool {
+	f, err := ofd.Open(file)
+	if err != nil {
+		return false
+	}
+	for _, e := range p.pkg.Entries {
+		ext := strings.ToLower(path.Ext(e.Name))
+		said := e.Name == "OFD.xml" || strings.HasPrefix(path.Base(e.Name), "attachment_") || ext == ".png" || ext == ".jpg" || ext == ".jpeg"
+		if !said {
+			continue
+		}
+		if got := f.Find(e.Name); got == nil || !bytes.Equal(got.Data, e.Data) {
+			return false
+		}
+	}
+	return true
 }
 
 // SVG draws the pages exactly as they will be, without the seal.

@@ -121,6 +121,9 @@ type Print struct {
 	By         string    // the person or terminal that prints
 	Purpose    string    // what for; may be empty
 	QR         string    // the text of its QR code, as StatementURL gives it
+	// Waiting marks the print of a license that was made offline and is not on the
+	// platform yet (Art. 7(2)); its QR code leads to the check of its code.
+	Waiting bool
 }
 
 // printFoot is the height the foot of a print takes, in mm, and PrintCode the side
@@ -177,8 +180,12 @@ func (c *Copies) printed(i int, p *Print) (sheet.Sheet, error) {
 	if p.Purpose != "" {
 		lines = append(lines, "用途："+p.Purpose)
 	}
-	if err := line(2.5, 6, sheet.Hei, 11, fmt.Sprintf("电子证照打印件　第%d页/共%d页", i+1, len(c.pages))); err != nil {
+	heading, how := "电子证照打印件", "扫描左侧二维码核验打印时的状态和照面内容；没有网络时，可在核验页输入照面上的内容核对。与核验结果不一致的，以核验结果为准。"
+	if p.Waiting {
+		heading, how = "电子证照打印件（离线生成，待登记）", "本证照依法离线生成，由签发单位当日登记到平台。登记前扫描左侧二维码显示“离线生成，待登记”，登记后显示状态；与核验结果不一致的，以核验结果为准。"
+	}
+	if err := line(2.5, 6, sheet.Hei, 11, fmt.Sprintf("%s　第%d页/共%d页", heading, i+1, len(c.pages))); err != nil {
 		return out, err
 	}
-	return out, line(9.5, printFoot-11, sheet.Song, 8, strings.Join(lines, "\n")+"\n扫描左侧二维码核验打印时的状态和照面内容；没有网络时，可在核验页输入照面上的内容核对。与核验结果不一致的，以核验结果为准。")
+	return out, line(9.5, printFoot-11, sheet.Song, 8, strings.Join(lines, "\n")+"\n"+how)
 }

@@ -23,10 +23,13 @@ import (
 type Name struct {
 	Unit       string // O, the organization
 	CommonName string // CN
+	// Device is what the key is bound to, when it is not free: the attribute
+	// serialNumber of X.520, at most 64 printable characters.
+	Device string
 }
 
 func (n Name) pkix() pkix.Name {
-	p := pkix.Name{Country: []string{"CN"}, CommonName: n.CommonName}
+	p := pkix.Name{Country: []string{"CN"}, CommonName: n.CommonName, SerialNumber: n.Device}
 	if n.Unit != "" {
 		p.Organization = []string{n.Unit}
 	}

@@ -155,6 +155,15 @@ func (c *Certificate) Organization() string {
 	return strings.Join(c.x.Subject.Organization, "，")
 }
 
+// Device returns what the owner's key is bound to, "" for a key that is bound to
+// nothing.
+func (c *Certificate) Device() string {
+	if c.x == nil {
+		return ""
+	}
+	return c.x.Subject.SerialNumber
+}
+
 // Validity returns the first and last moment the certificate is valid; zero
 // times for a malformed one.
 func (c *Certificate) Validity() (from, to time.Time) {

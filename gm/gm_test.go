@@ -70,7 +70,7 @@ func newAuthority(t testing.TB) *Authority {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, err := NewRoot(key, Name{"示例机构", "示例根证书"}, day, day.AddDate(10, 0, 0))
+	root, err := NewRoot(key, Name{Unit: "示例机构", CommonName: "示例根证书"}, day, day.AddDate(10, 0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,9 +13,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-
-	"github.com/emmansun/gmsm/sm2"
-	"golang.org/x/crypto/argon2"
 )
 
 // KeyStore keeps SM2 private keys in a folder, each encrypted with SM4-GCM under
@@ -49,12 +46,9 @@ const (
 
 // keyStoreHead is the file that says how the passphrase becomes a key.
 type keyStoreHead struct {
-	Version int    `json:"version"`
-	Salt    []byte `json:"salt"`
-	Time    uint32 `json:"time"`   // argon2id passes
-	Memory  uint32 `json:"memory"` // KiB
-	Threads uint8  `json:"threads"`
-	Check   []byte `json:"check"` // 16 random bytes encrypted under the derived key
+	Version int `json:"version"`
+	Stretch
+	Check []byte `json:"check"` // 16 random bytes encrypted under the derived key
 }
 
 // OpenKeyStore opens the store in dir, or makes one if dir holds none. The
@@ -74,7 +68,7 @@ func OpenKeyStore(dir string, passphrase []byte) (*KeyStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open key store: %w", err)
 	}
-	aead, err := head.derive(passphrase)
+	aead, err := head.AEAD(passphrase)
 	if err != nil {
 		return nil, fmt.Errorf("open key store: %w", err)
 	}
@@ -93,10 +87,8 @@ func readHead(dir string) (*keyStoreHead, error) {
 	if err := json.Unmarshal(data, h); err != nil {
 		return nil, fmt.Errorf("%s: %w", headFile, err)
 	}
-	// The bounds keep a damaged file from asking for all memory.
-	if h.Version != 1 || len(h.Salt) != 16 || h.Time < 1 || h.Time > 20 ||
-		h.Memory < 8<<10 || h.Memory > 1<<20 || h.Threads < 1 {
-		return nil, fmt.Errorf("%s: unknown version or parameters", headFile)
+	if h.Version != 1 {
+		return nil, fmt.Errorf("%s: unknown version", headFile)
 	}
 	return h, nil
 }
@@ -108,10 +100,9 @@ func newKeyStore(dir string, passphrase []byte) (*KeyStore, error) {
 	} else if len(names) > 0 {
 		return nil, fmt.Errorf("open key store %s: %s is missing", dir, headFile)
 	}
-	h := &keyStoreHead{Version: 1, Salt: make([]byte, 16), Time: 3, Memory: 64 << 10, Threads: 4}
-	rand.Read(h.Salt)
+	h := &keyStoreHead{Version: 1, Stretch: NewStretch()}
 	var err error
-	if s.aead, err = h.derive(passphrase); err != nil {
+	if s.aead, err = h.AEAD(passphrase); err != nil {
 		return nil, fmt.Errorf("make key store: %w", err)
 	}
 	check := make([]byte, 16)
@@ -127,10 +118,6 @@ func newKeyStore(dir string, passphrase []byte) (*KeyStore, error) {
 	return s, nil
 }
 
-func (h *keyStoreHead) derive(passphrase []byte) (cipher.AEAD, error) {
-	return NewAEAD(argon2.IDKey(passphrase, h.Salt, h.Time, h.Memory, h.Threads, KeySize))
-}
-
 var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
 
 // Create makes a new random key and stores it under name before it returns. A
@@ -143,10 +130,7 @@ func (s *KeyStore) Create(name string) (Signer, error) {
 	if err != nil {
 		return nil, err
 	}
-	secret := k.key.D.FillBytes(make([]byte, 32))
-	sealed := Encrypt(s.aead, secret, []byte("key:"+name))
-	clear(secret)
-	if err := writeNew(s.dir, name+keySuffix, sealed); err != nil {
+	if err := writeNew(s.dir, name+keySuffix, k.Enclose(s.aead, []byte("key:"+name))); err != nil {
 		if errors.Is(err, fs.ErrExist) {
 			err = ErrKeyExists
 		}
@@ -176,16 +160,10 @@ func (s *KeyStore) Open(name string) (Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open key: %w", err)
 	}
-	secret, err := Decrypt(s.aead, sealed, []byte("key:"+name))
+	k, err := OpenKey(s.aead, sealed, []byte("key:"+name))
 	if err != nil {
 		return nil, fmt.Errorf("open key %q: %w", name, err)
 	}
-	defer clear(secret)
-	key, err := sm2.NewPrivateKey(secret)
-	if err != nil {
-		return nil, fmt.Errorf("open key %q: %w", name, err)
-	}
-	k := &SoftKey{key}
 	s.open[name] = k
 	return k, nil
 }

@@ -13,7 +13,7 @@ const testPolicy = "1.2.156.3005.9.1"
 func newTimeAuthority(t testing.TB, root *Authority, at time.Time) *TimeAuthority {
 	t.Helper()
 	k := newKey(t)
-	c := must(t)(root.IssueTimeAuthority(k.Public(), Name{"示例机构", "时间戳"}, day, day.AddDate(5, 0, 0)))
+	c := must(t)(root.IssueTimeAuthority(k.Public(), Name{Unit: "示例机构", CommonName: "时间戳"}, day, day.AddDate(5, 0, 0)))
 	a, err := NewTimeAuthority(k, c, testPolicy, func() time.Time { return at })
 	if err != nil {
 		t.Fatal(err)
@@ -123,7 +123,7 @@ func TestTimeStamp(t *testing.T) {
 	})
 	t.Run("an owner can't stamp", func(t *testing.T) {
 		k := newKey(t)
-		c := must(t)(root.Issue(k.Public(), Name{"", "x"}, day, day.AddDate(1, 0, 0)))
+		c := must(t)(root.Issue(k.Public(), Name{Unit: "", CommonName: "x"}, day, day.AddDate(1, 0, 0)))
 		if _, err := NewTimeAuthority(k, c, testPolicy, time.Now); !errors.Is(err, ErrUsage) {
 			t.Errorf("NewTimeAuthority = %v", err)
 		}

@@ -43,11 +43,11 @@ func must(t testing.TB) func(*Certificate, error) *Certificate {
 // under makes an authority under another.
 func under(t testing.TB, a *Authority, name string, below int) *Authority {
 	k := newKey(t)
-	return &Authority{must(t)(a.IssueCA(k.Public(), Name{"示例机构", name}, below, day, day.AddDate(8, 0, 0))), k}
+	return &Authority{must(t)(a.IssueCA(k.Public(), Name{Unit: "示例机构", CommonName: name}, below, day, day.AddDate(8, 0, 0))), k}
 }
 
 func owner(t testing.TB, a *Authority) *Certificate {
-	return must(t)(a.Issue(newKey(t).Public(), Name{"福州市鼓楼区市场监督管理局", "印章"}, day, day.AddDate(1, 0, 0)))
+	return must(t)(a.Issue(newKey(t).Public(), Name{Unit: "福州市鼓楼区市场监督管理局", CommonName: "印章"}, day, day.AddDate(1, 0, 0)))
 }
 
 func TestTrust(t *testing.T) {
@@ -56,9 +56,9 @@ func TestTrust(t *testing.T) {
 	sub := under(t, ca, "下级机构", 0)
 	tooDeep := under(t, sub, "越级机构", 0)
 	direct, indirect, deep := owner(t, root), owner(t, ca), owner(t, sub)
-	tsa := must(t)(ca.IssueTimeAuthority(newKey(t).Public(), Name{"示例机构", "时间戳"}, day, day.AddDate(1, 0, 0)))
+	tsa := must(t)(ca.IssueTimeAuthority(newKey(t).Public(), Name{Unit: "示例机构", CommonName: "时间戳"}, day, day.AddDate(1, 0, 0)))
 	ownerKey := newKey(t)
-	ownerCert := must(t)(root.Issue(ownerKey.Public(), Name{"", "所有者"}, day, day.AddDate(1, 0, 0)))
+	ownerCert := must(t)(root.Issue(ownerKey.Public(), Name{Unit: "", CommonName: "所有者"}, day, day.AddDate(1, 0, 0)))
 	byOwner := owner(t, &Authority{ownerCert, ownerKey})
 
 	roots := []*Certificate{root.Root}
@@ -108,7 +108,7 @@ func TestTrust(t *testing.T) {
 	}
 	t.Run("authorities of an authority that ended", func(t *testing.T) {
 		short := newKey(t)
-		c := must(t)(root.IssueCA(short.Public(), Name{"", "短期"}, 0, day, day.AddDate(0, 1, 0)))
+		c := must(t)(root.IssueCA(short.Public(), Name{Unit: "", CommonName: "短期"}, 0, day, day.AddDate(0, 1, 0)))
 		leaf := owner(t, &Authority{c, short})
 		tr := &Trust{Roots: roots, Intermediates: []*Certificate{c}}
 		if _, err := tr.Check(leaf, day.AddDate(0, 2, 0), UsageSign); !errors.Is(err, ErrExpired) {
@@ -117,7 +117,7 @@ func TestTrust(t *testing.T) {
 	})
 	t.Run("circles end", func(t *testing.T) {
 		k := newKey(t)
-		name := Name{"", "甲"}
+		name := Name{Unit: "", CommonName: "甲"}
 		a := must(t)(NewRoot(k, name, day, day.AddDate(1, 0, 0)))
 		b := must(t)((&Authority{a, k}).IssueCA(k.Public(), name, 3, day, day.AddDate(1, 0, 0)))
 		c := must(t)((&Authority{b, k}).IssueCA(k.Public(), name, 3, day, day.AddDate(1, 0, 0)))
@@ -127,7 +127,7 @@ func TestTrust(t *testing.T) {
 		}
 	})
 	t.Run("an authority with another's key issues nothing", func(t *testing.T) {
-		if _, err := (&Authority{root.Root, ownerKey}).Issue(ownerKey.Public(), Name{"", "x"}, day, day); !errors.Is(err, ErrWrongKey) {
+		if _, err := (&Authority{root.Root, ownerKey}).Issue(ownerKey.Public(), Name{Unit: "", CommonName: "x"}, day, day); !errors.Is(err, ErrWrongKey) {
 			t.Errorf("Issue = %v, want %v", err, ErrWrongKey)
 		}
 	})
@@ -332,7 +332,7 @@ func signList(a *Authority, entries func(*cryptobyte.Builder), ext []byte) ([]by
 
 func TestRequest(t *testing.T) {
 	root, key := newAuthority(t), newKey(t)
-	name := Name{"福州市鼓楼区市场监督管理局", "电子印章"}
+	name := Name{Unit: "福州市鼓楼区市场监督管理局", CommonName: "电子印章"}
 	der, err := NewRequest(key, name)
 	if err != nil {
 		t.Fatal(err)
@@ -403,7 +403,7 @@ func TestCertificatesOfOtherKeys(t *testing.T) {
 
 func TestCacheIsBounded(t *testing.T) {
 	c, k := NewCache(), newKey(t)
-	by := must(t)(NewRoot(k, Name{"", "甲"}, day, day))
+	by := must(t)(NewRoot(k, Name{Unit: "", CommonName: "甲"}, day, day))
 	other := newAuthority(t).Root
 	sig, err := k.SignSM2([]byte("message"))
 	if err != nil {
@@ -536,7 +536,7 @@ func FuzzRevocationList(f *testing.F) {
 }
 
 func FuzzRequest(f *testing.F) {
-	der, err := NewRequest(newKey(f), Name{"单位", "印章"})
+	der, err := NewRequest(newKey(f), Name{Unit: "单位", CommonName: "印章"})
 	if err != nil {
 		f.Fatal(err)
 	}

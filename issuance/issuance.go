@@ -137,7 +137,8 @@ type Content struct {
 	DrafterAcc elicense.AccountID   `json:"drafterAccount"`
 
 	ReviewerAcc elicense.AccountID `json:"reviewerAccount,omitempty"`
-	Handled     *Handling          `json:"handled,omitempty"` // of a mismatch found after approval
+	Handled     *Handling          `json:"handled,omitempty"`   // of a mismatch found after approval
+	Elsewhere   *Elsewhere         `json:"elsewhere,omitempty"` // how it was made where the platform could not be reached
 }
 
 // Blocked tells whether a finding or the comparison stops the draft.
@@ -363,7 +364,7 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 	}
 	d := i.blank(tx, actor, id, t, c)
 	d.Mode = mode
-	if d.Closed.After(d.Generated.Add(5 * time.Minute)) {
+	if d.Closed.After(d.Generated.Add(clockTolerance)) {
 		return nil, elicense.E(elicense.Invalid, "办结时间晚于现在").At("closed")
 	}
 	if err := i.place(tx, d, c); err != nil {
@@ -372,7 +373,7 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 	if d.Due, err = due(tx, mode, d.Closed); err != nil {
 		return nil, err
 	}
-	i.judge(t, d, comparison, elicense.DateOf(tx.Now()))
+	judge(t, d, comparison, elicense.DateOf(tx.Now()))
 	return d, insertDraft(tx, d)
 }
 
@@ -387,10 +388,12 @@ func (i *Issuer) blank(tx *store.Tx, actor *elicense.Actor, id elicense.DraftID,
 			Code: elicense.NewCheckCode(), Drafters: []elicense.PersonID{actor.Person}, DrafterAcc: actor.Account,
 		},
 	}
-	rand.Read(d.DocID[:])
+	fillDocID(&d.Content)
 	d.CheckURL = i.CheckURL + string(d.Code)
 	return d
 }
+
+func fillDocID(c *Content) { rand.Read(c.DocID[:]) }
 
 // place gives the draft its license, version and identifier.
 func (i *Issuer) place(tx *store.Tx, d *Draft, c Completion) (err error) {
@@ -437,7 +440,7 @@ func sameHolders(before, after []elicense.HolderRef) error {
 }
 
 // judge sets findings, comparison, validity and the state they lead to.
-func (i *Issuer) judge(t *catalog.Type, d *Draft, comparison Comparison, today elicense.Date) {
+func judge(t *catalog.Type, d *Draft, comparison Comparison, today elicense.Date) {
 	for k, v := range d.Fields {
 		d.Fields[k] = strings.TrimSpace(v)
 		if f := t.Field(k); f != nil && (f.Type == "idno" || f.Type == "uscc") {

@@ -601,7 +601,7 @@ func (i *Issuer) lotDraft(tx *store.Tx, r *lotReader, c Completion) (*Draft, err
 	if err := i.place(tx, d, c); err != nil {
 		return nil, err
 	}
-	i.judge(r.t, d, Comparison{}, elicense.DateOf(tx.Now()))
+	judge(r.t, d, Comparison{}, elicense.DateOf(tx.Now()))
 	return d, nil
 }
 

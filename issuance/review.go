@@ -167,9 +167,16 @@ func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*docum
 	if err != nil {
 		return nil, err
 	}
+	return Layout(i.Maker, t, d, issuer, i.Sample)
+}
+
+// Layout lays out a draft in the name of its issuer; sample prints 样本 across it.
+//
+// Errors: Invalid naming the field if the face can not be laid out.
+func Layout(maker *document.Maker, t *catalog.Type, d *Draft, issuer string, sample bool) (*document.Prepared, error) {
 	data := t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, d.CheckURL)
-	data.Sample = i.Sample
-	p, err := i.Maker.Prepare(document.Content{
+	data.Sample = sample
+	p, err := maker.Prepare(document.Content{
 		DocID: d.DocID, Title: t.Name, Date: d.IssuedOn.Start(), Metadata: metadata(t, d, issuer), Face: t.Face,
 		Data: data,
 	})
@@ -265,7 +272,7 @@ func (i *Issuer) Edit(ctx context.Context, actor *elicense.Actor, id elicense.Dr
 		if !slices.Contains(d.Drafters, actor.Person) {
 			d.Drafters = append(d.Drafters, actor.Person)
 		}
-		i.judge(t, d, comparison, elicense.DateOf(tx.Now()))
+		judge(t, d, comparison, elicense.DateOf(tx.Now()))
 		if d.State == InReview {
 			d.Submitted = tx.Now()
 		}

@@ -172,14 +172,18 @@ func (i *Issuer) publishIn(tx *store.Tx, d *Draft, t *catalog.Type, u *sealing.U
 			return err
 		}
 	}
-	if d.Lot == "" {
+	if d.Lot == "" && d.Elsewhere == nil {
 		if err := tellDrafter(tx, d, "published", "%s已发布", t.Name); err != nil {
 			return err
 		}
 	}
+	clause := "第七条第一款"
+	if d.Elsewhere != nil {
+		clause = "第七条第二款"
+	}
 	tx.Record(store.Record{
 		Actor: "platform", ActorName: "证照平台", Unit: string(d.Unit), Act: "license." + string(d.Kind), Outcome: "done",
-		Rule: "publish-approved", Clause: "第七条第一款", License: string(lic.ID), LicenseType: string(t.Code), Holder: string(lic.Owner),
+		Rule: "publish-approved", Clause: clause, License: string(lic.ID), LicenseType: string(t.Code), Holder: string(lic.Owner),
 		Detail: map[string]string{"draft": string(d.ID), "use": u.ID, "event": string(ev.ID), "version": fmt.Sprint(lic.Standing.Version)},
 	})
 	return nil

@@ -116,17 +116,24 @@ var systemFonts = []struct{ path, pkg string }{
 	{"/usr/share/fonts/truetype/babelstone/BabelStoneHan.ttf", "fonts-babelstone-han"},
 }
 
-// SystemFonts reads the fonts installed on this machine: AR PL UMing, WenQuanYi
-// Zen Hei, AR PL KaitiM and BabelStone Han. It is the only function here that touches files.
+// SystemFontFiles reads the font files installed on this machine: AR PL UMing,
+// WenQuanYi Zen Hei, AR PL KaitiM and BabelStone Han, in the order NewFontSet takes
+// them. It is the only function here that touches files.
 // A missing one gives an error that wraps ErrNoFonts and names its package.
-func SystemFonts() (*FontSet, error) {
-	var data [4][]byte
+func SystemFontFiles() (data [4][]byte, err error) {
 	for i, f := range systemFonts {
-		b, err := os.ReadFile(f.path)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %v (package %s)", ErrNoFonts, err, f.pkg)
+		if data[i], err = os.ReadFile(f.path); err != nil {
+			return data, fmt.Errorf("%w: %v (package %s)", ErrNoFonts, err, f.pkg)
 		}
-		data[i] = b
+	}
+	return data, nil
+}
+
+// SystemFonts parses the fonts installed on this machine. Errors wrap ErrNoFonts.
+func SystemFonts() (*FontSet, error) {
+	data, err := SystemFontFiles()
+	if err != nil {
+		return nil, err
 	}
 	s, err := NewFontSet(data[0], data[1], data[2], data[3])
 	if err != nil {

@@ -33,26 +33,69 @@ type Answer struct {
 
 	// Known tells whether the license is on this platform; what follows is empty
 	// if not.
-	Known      bool
-	SameFile   bool // the file is byte for byte the one that was sealed here
-	TypeName   string
-	Type       elicense.TypeCode
-	Issuer     string
-	Version    int
-	Current    bool // the checked version is the current one
-	Status     elicense.Status
-	Overlays   []string
-	ValidFrom  elicense.Date
-	ValidTo    elicense.Date
-	Published  time.Time // of the checked version
-	EndedBy    string    // document number of the event that ended or suspended it
-	AsOf       time.Time // when the status was read
-	Source     string    // where the status comes from
-	Contact    time.Time // when the source last confirmed it
-	Stale      bool      // the source has been silent too long to rely on
-	ReceiptOf  string    // number of the record of this check
+	Known     bool
+	SameFile  bool // the file is byte for byte the one that was sealed here, or offline
+	TypeName  string
+	Type      elicense.TypeCode
+	Issuer    string
+	Version   int
+	Current   bool // the checked version is the current one
+	Status    elicense.Status
+	Overlays  []string
+	ValidFrom elicense.Date
+	ValidTo   elicense.Date
+	Published time.Time // of the checked version
+	EndedBy   string    // document number of the event that ended or suspended it
+	AsOf      time.Time // when the status was read
+	Source    string    // where the status comes from
+	Contact   time.Time // when the source last confirmed it
+	Stale     bool      // the source has been silent too long to rely on
+	ReceiptOf string    // number of the record of this check
+	// Pending is what is known of a license that was made offline and is not on the
+	// platform (Art. 7(2)); nil for others. Such a license is not known to be in force.
+	Pending    *Pending
 	identifier elicense.Identifier
 }
+
+// PendingState is how a license that was made offline stands while it is not on the
+// platform.
+type PendingState string
+
+// The states of what is pending.
+const (
+	Awaited      PendingState = "awaited"   // 离线生成，待登记: its kit is good, and its unit has not brought it in yet
+	Overdue      PendingState = "overdue"   // its kit has run out, and nothing came
+	KitCancelled PendingState = "cancelled" // its kit was cancelled
+	NotTaken     PendingState = "not-taken" // it came, and was not taken in
+)
+
+// Pending says what is known of a license that is not on the platform, from the kit
+// its number belongs to.
+type Pending struct {
+	State       PendingState
+	Issuer      string
+	Types       []string // the kit can make
+	From, Until time.Time
+	Cancelled   time.Time // zero if it was not
+}
+
+// Offline knows the numbers of licenses made offline.
+type Offline interface {
+	// PendingCode and PendingIdentifier return what is known of a license not on the
+	// platform, nil if nothing is.
+	PendingCode(tx *store.Tx, code elicense.CheckCode) (*Pending, error)
+	PendingIdentifier(tx *store.Tx, id elicense.Identifier) (*Pending, error)
+	// Original tells whether a file is the license as it was made offline, before
+	// the platform put a time stamp into its copy.
+	Original(tx *store.Tx, license elicense.LicenseID, file []byte) (bool, error)
+}
+
+// noOffline is a platform that gives out no kits.
+type noOffline struct{}
+
+func (noOffline) PendingCode(*store.Tx, elicense.CheckCode) (*Pending, error)        { return nil, nil }
+func (noOffline) PendingIdentifier(*store.Tx, elicense.Identifier) (*Pending, error) { return nil, nil }
+func (noOffline) Original(*store.Tx, elicense.LicenseID, []byte) (bool, error)       { return false, nil }
 
 // staleAfter is how long a source of references may be silent.
 const staleAfter = 7 * 24 * time.Hour
@@ -67,6 +110,8 @@ type Verifier struct {
 	trust Trust
 	limit *org.Limiter
 	now   func() time.Time
+	// Offline is asked about what is not on the platform; set before the first check.
+	Offline Offline
 }
 
 // Trust tells what certificates are judged by at the moment.
@@ -74,7 +119,7 @@ type Trust func(context.Context) (document.Options, error)
 
 // New returns a verifier that judges by what trust tells.
 func New(db *store.DB, guard *access.Guard, trust Trust, now func() time.Time) *Verifier {
-	return &Verifier{db, guard, trust, org.NewLimiter(now, checksPerMinute, time.Minute), now}
+	return &Verifier{db, guard, trust, org.NewLimiter(now, checksPerMinute, time.Minute), now, noOffline{}}
 }
 
 // ByCode checks the license version whose QR carries the code. from is where the
@@ -93,7 +138,16 @@ func (v *Verifier) ByCode(ctx context.Context, actor *elicense.Actor, from strin
 		}
 		lic, n, err := tx.ByCode(code)
 		if elicense.IsKind(err, elicense.NotFound) {
-			return unknownCode()
+			a.Pending, err = v.Offline.PendingCode(tx, code)
+			switch {
+			case err != nil:
+				return unreadable(err)
+			case a.Pending == nil:
+				return unknownCode()
+			}
+			p.Note.Detail["pending"] = string(a.Pending.State)
+			a.AsOf = v.now()
+			return nil
 		}
 		if err != nil {
 			return unreadable(err)
@@ -158,6 +212,13 @@ func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from strin
 		}
 		lic, n, err := tx.ByIdentifier(a.identifier)
 		if elicense.IsKind(err, elicense.NotFound) {
+			if a.Pending, err = v.Offline.PendingIdentifier(tx, a.identifier); err != nil {
+				return unreadable(err)
+			}
+			if a.Pending != nil {
+				p.Note.Detail["pending"] = string(a.Pending.State)
+				a.AsOf = v.now()
+			}
 			return nil
 		}
 		if err != nil {
@@ -171,7 +232,11 @@ func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from strin
 		if err != nil {
 			return unreadable(err)
 		}
-		a.SameFile = bytes.Equal(ours, file)
+		if a.SameFile = bytes.Equal(ours, file); !a.SameFile {
+			if a.SameFile, err = v.Offline.Original(tx, lic.ID, file); err != nil {
+				return unreadable(err)
+			}
+		}
 		p.Note.License, p.Note.LicenseType, p.Note.Holder = lic.ID, lic.Type, lic.Owner
 		return a.fill(tx, lic, n, v.now())
 	})

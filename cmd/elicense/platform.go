@@ -24,6 +24,7 @@ import (
 	"elicense/jobs"
 	"elicense/letters"
 	"elicense/lifecycle"
+	"elicense/offline"
 	"elicense/org"
 	"elicense/registry"
 	"elicense/seal"
@@ -56,6 +57,7 @@ type platform struct {
 	catalog   *catalog.Catalog
 	cases     *cases.Cases
 	letters   *letters.Letters
+	kits      *offline.Kits
 	issuer    *issuance.Issuer
 	lifecycle *lifecycle.Lifecycle
 	sharing   *sharing.Sharing
@@ -216,6 +218,9 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	})
 	p.letters = &letters.Letters{DB: p.db, Cases: p.cases, Seals: p.seals, Maker: maker, Log: p.log, PublicURL: publicURL, Sample: true}
 	p.queue.Handle(cases.LetterJob, p.letters.Seal)
+	p.kits = offline.New(offline.Config{
+		DB: p.db, Guard: p.guard, Seals: p.seals, Issuer: p.issuer, Jobs: p.queue, Fonts: offline.SystemFonts, Trust: p.judgeBy, Now: now, Platform: platformName,
+	})
 	p.lifecycle = lifecycle.New(p.db, p.guard)
 	p.sharing = sharing.New(p.db, p.guard, now)
 	p.queue.Handle(sharing.DiscloseJob, p.sharing.TellDisclosure)
@@ -244,6 +249,7 @@ func (p *platform) trustRoots(ctx context.Context) (err error) {
 		return err
 	}
 	p.verifier = verification.New(p.db, p.guard, p.judgeBy, p.clock.Now)
+	p.verifier.Offline = p.kits
 	return nil
 }
 

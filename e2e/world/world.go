@@ -25,6 +25,7 @@ import (
 	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/notice"
+	"elicense/offline"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/registry"
@@ -63,6 +64,7 @@ type World struct {
 	Catalog   *catalog.Catalog
 	Cases     *cases.Cases
 	Letters   *letters.Letters
+	Kits      *offline.Kits
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing
@@ -178,6 +180,10 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	must(t, err)
 	w.trust.Trust = *trust
 	w.Verifier = verification.New(w.DB, w.Guard, w.Trust, clock.Now)
+	w.Kits = offline.New(offline.Config{
+		DB: w.DB, Guard: w.Guard, Seals: w.Seals, Issuer: w.Issuer, Jobs: queue, Fonts: systemFonts, Trust: w.Trust, Now: clock.Now, Platform: "演示平台",
+	})
+	w.Verifier.Offline = w.Kits
 	must(t, w.Catalog.Propose(ctx, w.Drafter, FoodType()))
 	must(t, w.Catalog.Decide(ctx, w.Admin, Type, 1, true, ""))
 	must(t, w.Cases.Install(ctx, []*cases.Matter{{
@@ -190,6 +196,9 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	run(t, queue)
 	return w
 }
+
+// systemFonts are read once: they are some 90 MB.
+var systemFonts = sync.OnceValues(offline.SystemFonts)
 
 func run(t testing.TB, queue *jobs.Queue) {
 	ctx, stop := context.WithCancel(context.Background())

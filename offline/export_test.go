@@ -1,0 +1,83 @@
+package offline
+
+import (
+	"archive/zip"
+	"bytes"
+	"testing"
+
+	"elicense/gm"
+)
+
+// Rewrite makes a package that says something else, signed by the officers as who
+// had both keys and both PINs could.
+func Rewrite(t testing.TB, pack []byte, officers map[Role]*Officer, edit func(*Entry), replace map[string][]byte) []byte {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(pack), int64(len(pack)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kit := officers[Drafts].station.kit
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, f := range z.File {
+		b, err := entry(z, f.Name, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Name == packJournal && edit != nil {
+			lines, _, err := readJournal(kit.Kit, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before := kit.ID
+			var again []*line
+			for _, l := range lines {
+				e := l.Entry
+				edit(&e)
+				if e.Act == "" {
+					continue
+				}
+				e.N, e.Before = len(again)+1, before
+				made, err := newLine(e, officers[e.By].key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				before = made.digest
+				again = append(again, made)
+			}
+			b = joinLines(again)
+		}
+		if r, ok := replace[f.Name]; ok {
+			b = r
+		}
+		e, err := w.Create(f.Name)
+		if err == nil {
+			_, err = e.Write(b)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// Enclose encrypts what stands in a package under a name of the kit.
+func (o *Officer) Enclose(name string, plain []byte) []byte {
+	return gm.Encrypt(o.data, plain, []byte(o.station.kit.ID+"/"+name))
+}
+
+// Digest is how a journal names contents.
+func Digest(b []byte) string { return digestOf(b) }
+
+// SetBack tells by how much each entry's clock was set back.
+func SetBack(list []Entry) []string {
+	var c clock
+	var out []string
+	for i := range list {
+		out = append(out, c.past(&list[i]).String())
+	}
+	return out
+}
