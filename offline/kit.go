@@ -214,6 +214,9 @@ func checkPIN(pin string) error {
 // dataKeySize is the length of the key of rows and files.
 const dataKeySize = gm.KeySize
 
+// newStretch is how slow a PIN is made; tests that ask nothing of it make it quick.
+var newStretch = gm.NewStretch
+
 // newHand makes an officer's key and puts it and the kit's data key behind his PIN.
 func newHand(kit string, role Role, person elicense.PersonID, name, pin string, data []byte) (*Hand, *gm.SoftKey, error) {
 	if err := checkPIN(pin); err != nil {
@@ -223,7 +226,7 @@ func newHand(kit string, role Role, person elicense.PersonID, name, pin string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &Hand{Role: role, Person: person, Name: name, Stretch: gm.NewStretch()}
+	h := &Hand{Role: role, Person: person, Name: name, Stretch: newStretch()}
 	aead, err := h.Stretch.AEAD([]byte(pin))
 	if err != nil {
 		return nil, nil, err
@@ -312,7 +315,7 @@ func badKit(cause error) error {
 // OpenKit reads a kit's file and sees that it is as the platform signed it. root is
 // the certificate its signature must lead to; nil takes the kit's own, which finds
 // damage and not a kit somebody made up. Fonts that did not come with it are looked
-// for with find, by their digest.
+// for with find, which compares their digest.
 //
 // Errors: Invalid for a file that is not a whole kit; Unavailable without its fonts.
 func OpenKit(file []byte, root *gm.Certificate, find func(FontMark) []byte) (*KitFile, error) {
@@ -331,16 +334,17 @@ func OpenKit(file []byte, root *gm.Certificate, find func(FontMark) []byte) (*Ki
 	data := map[string][]byte{}
 	for _, m := range k.Fonts {
 		b, err := entry(z, fontsName+m.Style, maxFont)
-		if errors.Is(err, errNoEntry) && find != nil {
-			b, err = find(m), nil
-		}
-		if err != nil && !errors.Is(err, errNoEntry) {
+		switch {
+		case errors.Is(err, errNoEntry):
+			if find != nil {
+				b = find(m)
+			}
+			if b == nil {
+				return nil, elicense.E(elicense.Unavailable, "工具包没有带字体，这台机器上也没有同一版本的字体").Then("请下载带字体的工具包")
+			}
+		case err != nil:
 			return nil, badKit(err)
-		}
-		if b == nil {
-			return nil, elicense.E(elicense.Unavailable, "工具包没有带字体，这台机器上也没有同一版本的字体").Then("请下载带字体的工具包")
-		}
-		if newFont(m.Style, b).FontMark != m {
+		case newFont(m.Style, b).FontMark != m:
 			return nil, badKit(fmt.Errorf("font %s is another", m.Style))
 		}
 		data[m.Style] = b
