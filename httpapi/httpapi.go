@@ -29,6 +29,7 @@ import (
 	"elicense/issuance"
 	"elicense/letters"
 	"elicense/lifecycle"
+	"elicense/offline"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/registry"
@@ -50,6 +51,7 @@ type Config struct {
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
 	Measures  *registry.Measures
+	Kits      *offline.Kits
 	Now       func() time.Time
 	Log       *slog.Logger
 	Version   string
@@ -136,6 +138,13 @@ func (s *server) routes() {
 	op(s, post, "/lots/{id}/moves", "move-lot", "提交、通过、退回、暂停、继续、作废", s.moveLot)
 	op(s, get, "/lots/{id}/sample", "lot-sample", "抽中要核对的行", s.lotSample)
 	op(s, post, "/lots/{id}/sample/{draft}", "judge-row", "抽中的行核对无误，或有错", s.judgeRow)
+	op(s, get, "/kits", "kits", "本单位的离线工具包", s.listKits)
+	op(s, post, "/kits", "order-kit", "申请离线工具包，制证人员设自己的口令", s.orderKit, created)
+	op(s, get, "/kits/{id}", "kit", "一个离线工具包和导入的离线包", s.getKit)
+	op(s, post, "/kits/{id}/confirm", "confirm-kit", "另一人确认，设审核签章的口令", s.confirmKit)
+	op(s, post, "/kits/{id}/cancel", "cancel-kit", "注销离线工具包", s.cancelKit)
+	op(s, get, "/kits/{id}/file", "kit-file", "离线工具包的文件", s.kitFile)
+	op(s, post, "/kits/packages", "import-package", "导入离线包，请求体就是文件", s.importPackage, kitPackage)
 	op(s, post, "/references", "refer", "登记国家系统回传的证照", s.refer, created)
 
 	op(s, get, "/licenses/{id}", "license", "本单位签发的一个证照", s.getLicense)

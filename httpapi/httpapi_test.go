@@ -53,7 +53,7 @@ func emptyHall(t testing.TB, cfg store.Config) *hall {
 	h := &hall{World: world.New(t, cfg, clock), t: t, tokens: map[*elicense.Actor]string{}, license: &issuance.Draft{}, draft: &issuance.Draft{}}
 	mux := http.NewServeMux()
 	h.api = httpapi.Mount(mux, httpapi.Config{
-		Org: h.Org, Guard: h.Guard, Catalog: h.Catalog, Cases: h.Cases, Letters: h.Letters, Issuer: h.Issuer, Lifecycle: h.Lifecycle, Sharing: h.Sharing, Receipts: h.Receipts, Measures: h.Measures,
+		Org: h.Org, Guard: h.Guard, Catalog: h.Catalog, Cases: h.Cases, Letters: h.Letters, Issuer: h.Issuer, Lifecycle: h.Lifecycle, Sharing: h.Sharing, Receipts: h.Receipts, Measures: h.Measures, Kits: h.Kits,
 		Verifier: h.Verifier, Oversight: h.Oversight, Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), Version: "test",
 	})
 	h.handler = mux

@@ -376,7 +376,18 @@ type checkOut struct {
 	Contact   *time.Time           `json:"lastContact,omitempty"`
 	Stale     bool                 `json:"stale"`
 	Record    string               `json:"record"`
+	Pending   *pendingOut          `json:"offline,omitempty" doc:"离线生成、还不在平台上的证照：不要当作有效，也不是查不到"`
 	Report    *verification.Report `json:"report,omitempty"`
+}
+
+// pendingOut is what is known of a license that was made offline.
+type pendingOut struct {
+	State  verification.PendingState `json:"state" enum:"awaited,overdue,cancelled,not-taken"`
+	Text   string                    `json:"text"`
+	Issuer string                    `json:"issuer"`
+	Types  []string                  `json:"licenseTypes"`
+	From   *time.Time                `json:"kitFrom"`
+	Until  *time.Time                `json:"kitUntil"`
 }
 
 func checkOf(a *verification.Answer) *body[checkOut] {
@@ -384,6 +395,9 @@ func checkOf(a *verification.Answer) *body[checkOut] {
 		Verdict: a.Verdict, Known: a.Known, SameFile: a.SameFile, TypeName: a.TypeName, Issuer: a.Issuer, Current: a.Current, Status: a.Status,
 		Overlays: nonNil(a.Overlays), ValidFrom: a.ValidFrom, ValidTo: a.ValidTo, AsOf: shanghai(a.AsOf), Source: a.Source,
 		Contact: shanghai(a.Contact), Stale: a.Stale, Record: a.ReceiptOf, Report: a.Report,
+	}
+	if p := a.Pending; p != nil {
+		out.Pending = &pendingOut{p.State, p.State.Chinese(), p.Issuer, p.Types, shanghai(p.From), shanghai(p.Until)}
 	}
 	if a.Status != "" {
 		out.Text = a.Status.Chinese()

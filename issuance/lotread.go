@@ -398,22 +398,7 @@ func (r *lotReader) take(ctx context.Context, rows []table.Row) error {
 }
 
 func (r *lotReader) row(tx *store.Tx, row table.Row) error {
-	cells := make([]string, len(r.columns))
-	var wrong []string
-	for n, c := range row.Cells {
-		if n >= len(r.at) || r.at[n] < 0 {
-			if c.Text != "" {
-				wrong = append(wrong, fmt.Sprintf("第%d列没有标题", n+1))
-			}
-			continue
-		}
-		col := r.columns[r.at[n]]
-		text, fault := col.value(c)
-		if fault != "" {
-			wrong = append(wrong, col.title+"："+fault)
-		}
-		cells[r.at[n]] = text
-	}
+	cells, wrong := r.cells(row)
 	line := r.lines + row.Line
 	if k := slices.IndexFunc(r.columns, func(c lotColumn) bool { return c.key == colLine }); k >= 0 && r.added {
 		if n, err := strconv.Atoi(cells[k]); err == nil && n > 0 {
@@ -437,6 +422,26 @@ func (r *lotReader) row(tx *store.Tx, row table.Row) error {
 	}
 	r.good++
 	return insertDraft(tx, d)
+}
+
+// cells reads the cells of a row by their columns, and says what is wrong with them.
+func (r *lotReader) cells(row table.Row) (cells, wrong []string) {
+	cells = make([]string, len(r.columns))
+	for n, c := range row.Cells {
+		if n >= len(r.at) || r.at[n] < 0 {
+			if c.Text != "" {
+				wrong = append(wrong, fmt.Sprintf("第%d列没有标题", n+1))
+			}
+			continue
+		}
+		col := r.columns[r.at[n]]
+		text, fault := col.value(c)
+		if fault != "" {
+			wrong = append(wrong, col.title+"："+fault)
+		}
+		cells[r.at[n]] = text
+	}
+	return cells, wrong
 }
 
 // value reads a cell: what it says, and what is wrong with it.
@@ -487,9 +492,9 @@ func dateTyped(s string) (string, bool) {
 	return "", false
 }
 
-// draft makes the draft of a row, or says what is wrong with it.
-func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []string, error) {
-	c := Completion{Type: r.t.Code, Closed: r.lot.Closed, Kind: elicense.EventPublish, Fields: map[string]string{}}
+// completion is the completed case a row says.
+func (r *lotReader) completion(cells []string, closed time.Time) Completion {
+	c := Completion{Type: r.t.Code, Closed: closed, Kind: elicense.EventPublish, Fields: map[string]string{}}
 	holder := elicense.HolderRef{CodeType: ofRole(r.t, r.t.Roles.HolderCode)}
 	for n, col := range r.columns {
 		v := cells[n]
@@ -531,6 +536,45 @@ func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []str
 	if v := c.Fields[r.t.Roles.ValidFrom]; v != "" {
 		c.ValidFrom = elicense.Date(v)
 	}
+	return c
+}
+
+// ReadCompletions reads a table of completed cases of a type, in the form of
+// LotTemplate, all closed at one time. f gets each row with its line and what is
+// wrong with its cells.
+//
+// Errors: Invalid for a table that is not the type's; those of f.
+func ReadCompletions(t *catalog.Type, closed time.Time, from io.Reader, f func(line int, c Completion, wrong []string) error) error {
+	rows, err := table.Open(from)
+	if err != nil {
+		return notATable(err)
+	}
+	r := &lotReader{t: t, columns: lotColumns(t)}
+	head, err := rows.Next()
+	if err != nil {
+		return notATable(err)
+	}
+	if err := r.head(head); err != nil {
+		return err
+	}
+	for {
+		row, err := rows.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return notATable(err)
+		}
+		cells, wrong := r.cells(row)
+		if err := f(row.Line, r.completion(cells, closed), wrong); err != nil {
+			return err
+		}
+	}
+}
+
+// draft makes the draft of a row, or says what is wrong with it.
+func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []string, error) {
+	c := r.completion(cells, r.lot.Closed)
 	if err := c.normalize(); err != nil {
 		return nil, said(err), nil
 	}

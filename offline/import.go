@@ -98,13 +98,22 @@ type outcomeContent struct {
 	Made   time.Time `json:"made"` // when it was sealed, by the machine's clock
 	Type   string    `json:"type"`
 	Holder string    `json:"holder"`
-	Reason string    `json:"reason"` // why it was not taken in
+	Text   string    `json:"text"` // why it was not taken in: a sentence with verbs for Args
+	Args   []any     `json:"args"`
 	Next   string    `json:"next"`
 	Late   bool      `json:"late"` // published after the day of closing
 }
 
 // Chinese returns the word for the outcome.
 func (o *Outcome) Chinese() string { return outcomeWords[o.State] }
+
+// Reason is why it was not taken in, as a Chinese sentence.
+func (o *Outcome) Reason() string {
+	if o.Text == "" {
+		return ""
+	}
+	return elicense.E(elicense.Invalid, o.Text, o.Args...).Message()
+}
 
 // Import takes a package in. Its journal must be whole; each row of it is then judged
 // by itself, by a job. A package that was taken in before changes nothing: what is
@@ -360,7 +369,7 @@ func (in *intake) row(ctx context.Context, s *story) error {
 		return fmt.Errorf("kit %s number %d: %w", in.kit.ID, s.number, err)
 	}
 	in.refused++
-	o.State, o.Reason, o.Next = RowRefused, e.Message(), e.Next
+	o.State, o.Text, o.Args, o.Next = RowRefused, e.Text, e.Args, e.Next
 	return in.note(ctx, o, g)
 }
 

@@ -292,8 +292,8 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 		6: "签章时间和日志不一致", 7: "没有先录入、再审核签章的完整记录", 9: "签章时间和日志不一致", 12: "编号12不在工具包的号段里",
 	}
 	for _, o := range p.Rows {
-		if say := want[o.Number]; say != "" && (o.State != offline.RowRefused || !strings.Contains(o.Reason, say)) || say == "" && o.State != offline.RowTaken {
-			t.Errorf("number %d: %s %q, want %q", o.Number, o.State, o.Reason, say)
+		if say := want[o.Number]; say != "" && (o.State != offline.RowRefused || !strings.Contains(o.Reason(), say)) || say == "" && o.State != offline.RowTaken {
+			t.Errorf("number %d: %s %q, want %q", o.Number, o.State, o.Reason(), say)
 		}
 		delete(want, o.Number)
 	}
@@ -309,8 +309,8 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 	// The true package: what was only altered on the way is taken in; its journal
 	// is not the one that came first.
 	p = imported(t, w, l.ID, pack)
-	if p.Known != 1 || p.Refused != 9 || !strings.Contains(p.Rows[0].Reason, "不相接") {
-		t.Errorf("after another journal: %+v, %q", p, p.Rows[0].Reason)
+	if p.Known != 1 || p.Refused != 9 || !strings.Contains(p.Rows[0].Reason(), "不相接") {
+		t.Errorf("after another journal: %+v, %q", p, p.Rows[0].Reason())
 	}
 	w.Fsck(t)
 }
@@ -376,8 +376,8 @@ func TestAKitThatIsEnded(t *testing.T) {
 		t.Errorf("a code of a cancelled kit: %v, %+v", err, a)
 	}
 	p := imported(t, w, l.ID, d.export(t))
-	if p.Fresh != 1 || p.Rows[0].State != offline.RowTaken || !strings.Contains(p.Rows[1].Reason, "晚于工具包的注销时间") {
-		t.Errorf("%+v: %q", p, p.Rows[1].Reason)
+	if p.Fresh != 1 || p.Rows[0].State != offline.RowTaken || !strings.Contains(p.Rows[1].Reason(), "晚于工具包的注销时间") {
+		t.Errorf("%+v: %q", p, p.Rows[1].Reason())
 	}
 	if kept, _, err := w.Sharing.File(ctx, w.Drafter, p.Rows[0].License, true); err != nil {
 		t.Error(err)
@@ -393,7 +393,7 @@ func TestAKitThatIsEnded(t *testing.T) {
 	d.make(t, w, "3")
 	pack := d.export(t)
 	must(t, w.Kits.Cancel(ctx, w.Reviewer, l.ID, true, "电脑被盗"))
-	if p = imported(t, w, l.ID, pack); p.Fresh != 0 || !strings.Contains(p.Rows[0].Reason, "报失注销") {
+	if p = imported(t, w, l.ID, pack); p.Fresh != 0 || !strings.Contains(p.Rows[0].Reason(), "报失注销") {
 		t.Errorf("a lost kit: %+v", p.Rows[0])
 	}
 	file, err := d.drafter.File(1)
@@ -523,8 +523,8 @@ func TestAClockSetBack(t *testing.T) {
 	w.Clock.Move(time.Hour)
 	d.make(t, w, "3")
 	p := imported(t, w, l.ID, d.export(t))
-	if p.Fresh != 2 || p.Refused != 1 || !strings.Contains(p.Rows[1].Reason, "时钟被拨回了") {
-		t.Errorf("%+v: %q", p, p.Rows[1].Reason)
+	if p.Fresh != 2 || p.Refused != 1 || !strings.Contains(p.Rows[1].Reason(), "时钟被拨回了") {
+		t.Errorf("%+v: %q", p, p.Rows[1].Reason())
 	}
 	w.Fsck(t)
 
@@ -603,11 +603,11 @@ func TestRegistriesAreAskedWhenItComes(t *testing.T) {
 	d.make(t, w, "1")
 	pack := d.export(t)
 	w.Registry.Answer(registry.Mismatch)
-	if p := imported(t, w, l.ID, pack); p.Refused != 1 || !strings.Contains(p.Rows[0].Reason, "不一致") {
+	if p := imported(t, w, l.ID, pack); p.Refused != 1 || !strings.Contains(p.Rows[0].Reason(), "不一致") {
 		t.Errorf("a mismatch: %+v", p.Rows[0])
 	}
 	w.Registry.Answer(registry.Unavailable)
-	if p := imported(t, w, l.ID, pack); p.Refused != 1 || !strings.Contains(p.Rows[0].Reason, "比对服务不可用") {
+	if p := imported(t, w, l.ID, pack); p.Refused != 1 || !strings.Contains(p.Rows[0].Reason(), "比对服务不可用") {
 		t.Errorf("silence: %+v", p.Rows[0])
 	}
 	p, err := w.Kits.Import(t.Context(), w.Drafter, pack, "已电话核对")

@@ -249,7 +249,15 @@ func outcomes(tx *store.Tx, pack string) ([]*Outcome, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &o, json.Unmarshal(content, &o.outcomeContent)
+		if err := json.Unmarshal(content, &o.outcomeContent); err != nil {
+			return nil, fmt.Errorf("row %d: %w", o.Number, err)
+		}
+		for i, a := range o.Args {
+			if n, ok := a.(float64); ok { // all our numbers are whole
+				o.Args[i] = int(n)
+			}
+		}
+		return &o, nil
 	}, `SELECT n, state, license, content_enc FROM kit_row WHERE package = $1 ORDER BY n`, pack)
 }
 

@@ -69,6 +69,13 @@ const (
 	NotTaken     PendingState = "not-taken" // it came, and was not taken in
 )
 
+var pendingWords = map[PendingState]string{
+	Awaited: "离线生成，待登记", Overdue: "离线生成，逾期没有登记", KitCancelled: "离线生成，工具包已注销", NotTaken: "离线生成，没有通过登记",
+}
+
+// Chinese returns the sentence shown to people.
+func (s PendingState) Chinese() string { return pendingWords[s] }
+
 // Pending says what is known of a license that is not on the platform, from the kit
 // its number belongs to.
 type Pending struct {
@@ -145,8 +152,7 @@ func (v *Verifier) ByCode(ctx context.Context, actor *elicense.Actor, from strin
 			case a.Pending == nil:
 				return unknownCode()
 			}
-			p.Note.Detail["pending"] = string(a.Pending.State)
-			a.AsOf = v.now()
+			a.waiting(p, v.now())
 			return nil
 		}
 		if err != nil {
@@ -216,8 +222,7 @@ func (v *Verifier) ByFile(ctx context.Context, actor *elicense.Actor, from strin
 				return unreadable(err)
 			}
 			if a.Pending != nil {
-				p.Note.Detail["pending"] = string(a.Pending.State)
-				a.AsOf = v.now()
+				a.waiting(p, v.now())
 			}
 			return nil
 		}
@@ -293,10 +298,19 @@ func (a *Answer) fill(tx *store.Tx, lic *elicense.License, n int, now time.Time)
 	return nil
 }
 
+// waiting notes what is known of a license that is not on the platform.
+func (a *Answer) waiting(p *access.Permit, now time.Time) {
+	p.Note.Detail["pending"] = string(a.Pending.State)
+	a.AsOf, a.Source = now, here
+}
+
+// here is where the platform's own statuses come from.
+const here = "福建省电子证照共享服务平台"
+
 // State sets the status of a license as of now, with where it is known from.
 func (a *Answer) State(lic *elicense.License, now time.Time) {
 	a.Status, a.Overlays, a.AsOf, a.Contact = lic.StatusAt(now), lic.Standing.Overlays.Words(), now, lic.Contact
-	a.Source = "福建省电子证照共享服务平台"
+	a.Source = here
 	if lic.Reference {
 		a.Source = lic.Source
 		a.Stale = now.Sub(lic.Contact) > staleAfter

@@ -150,6 +150,9 @@ func (v *visit) statusJSON(a *verification.Answer) error {
 		Status: v.t(a.Status.Chinese()), Overlays: tAll(v.t, a.Overlays), DocNo: a.EndedBy,
 		AsOf: stamp(a.AsOf, "2006-01-02 15:04:05"), Source: v.t(a.Source), Receipt: a.ReceiptOf,
 	}
+	if a.Pending != nil {
+		d.Status = v.t(a.Pending.State.Chinese())
+	}
 	if a.Stale {
 		d.Status = v.t(elicense.StatusUnknown.Chinese())
 	}

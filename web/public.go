@@ -107,6 +107,17 @@ func verdict(a *verification.Answer) (class, shape, title, why string) {
 		return "stop", "warn", "读不了这个文件", "文件不是完整的OFD证照文件。"
 	case a.Verdict == "genuine-untrusted":
 		return "care", "warn", "签章完好，但签章人不受信任", "文件没有改动，但签章人的证书不在本平台信任的范围内，不能当作有权单位签发。"
+	case a.Pending != nil:
+		why = map[verification.PendingState]string{
+			verification.Awaited:      "由签发单位依法离线生成，当日登记到平台。登记以前不能确认有效，请以登记后的查验结果为准。",
+			verification.Overdue:      "离线生成的期限已过，签发单位没有登记。不要当作有效，请向签发单位核实。",
+			verification.KitCancelled: "签发单位已经注销这个离线工具包。登记以前不要当作有效，请向签发单位核实。",
+			verification.NotTaken:     "签发单位导入时没有通过检查。不要当作有效，请向签发单位核实。",
+		}[a.Pending.State]
+		if a.Pending.State == verification.Awaited {
+			return "care", "soon", a.Pending.State.Chinese(), why
+		}
+		return "stop", "warn", a.Pending.State.Chinese(), why
 	case !a.Known && a.Verdict != "":
 		return "care", "future", "签章真实，状态无法确认", "文件没有改动，但不是本平台签发的，现在是否有效请向签发单位查询。"
 	case !a.Known:

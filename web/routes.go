@@ -30,7 +30,7 @@ var (
 		name: "issue", title: "签发台", path: "/issue", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister, elicense.DutyMatters},
 		nav: []link{
-			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/licenses", "本单位证照", ""},
+			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/licenses", "本单位证照", ""},
 			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""}, {"/issue/matters", "事项与材料", ""},
 		},
 	}
@@ -54,6 +54,7 @@ var (
 // others. Entries not named here are for everyone at the desk.
 var navFor = map[string][]elicense.Duty{
 	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft}, "/issue/lots": {elicense.DutyDraft, elicense.DutyReview},
+	"/issue/kits":     {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
 	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
 	"/issue/matters": {elicense.DutyMatters}, "/admin/use": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
@@ -170,6 +171,14 @@ func (s *server) routes() {
 	at(issue, "GET /issue/lots/{id}/bad/{form}", s.lotBad)
 	at(issue, "GET /issue/lots/{id}/rows/{draft}", s.lotRow)
 	at(issue, "POST /issue/lots/{id}/rows/{draft}", s.lotJudge)
+
+	at(issue, "GET /issue/kits", s.kits)
+	at(issue, "POST /issue/kits", s.kitOrder)
+	at(issue, packagePattern, s.kitImport)
+	at(issue, "GET /issue/kits/{id}", s.kit)
+	at(issue, "POST /issue/kits/{id}/confirm", s.kitConfirm)
+	at(issue, "POST /issue/kits/{id}/cancel", s.kitCancel)
+	at(issue, "GET /issue/kits/{id}/file", s.kitFile)
 
 	at(issue, "GET /issue/matters", s.unitMatters)
 	at(issue, "GET /issue/matters/new", s.matterForm)

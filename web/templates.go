@@ -186,6 +186,13 @@ func functions(lang string) template.FuncMap {
 		},
 		"list": func(items ...string) []string { return items },
 		"str":  func(v any) string { return fmt.Sprint(v) },
+		// sentence is a sentence with its arguments; a bare verb stands for one.
+		"sentence": func(text string, args []any) string {
+			if text == "%s" {
+				return t(fmt.Sprint(args...))
+			}
+			return t(text, args...)
+		},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/offline"
 	"elicense/workday"
 )
 
@@ -74,6 +75,9 @@ func (v *visit) readForm() error {
 	multi := strings.HasPrefix(v.r.Header.Get("Content-Type"), "multipart/form-data")
 	if multi {
 		limit = maxFile
+		if v.r.Pattern == packagePattern {
+			limit = offline.MaxPackage + maxForm // a package is cipher text, and may lie on the disk while it is read
+		}
 	}
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)
 	var err error

@@ -25,6 +25,7 @@ import (
 	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/notice"
+	"elicense/offline"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/registry"
@@ -52,6 +53,7 @@ type Config struct {
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
 	Measures  *registry.Measures
+	Kits      *offline.Kits
 	Notices   *notice.Box
 	Calendar  *calendar.Keeper
 	Now       func() time.Time

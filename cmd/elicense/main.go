@@ -25,6 +25,7 @@ type cli struct {
 	Verify  verifyCmd  `cmd:"" help:"Check license files offline: are they genuine, and by whom sealed?"`
 	Faces   facesCmd   `cmd:"" help:"Write one sealed sample of every license type the platform makes."`
 	Bench   benchCmd   `cmd:"" help:"Measure on this machine."`
+	Offline offlineCmd `cmd:"" help:"Make licenses on a machine without network, with a kit of the unit."`
 	Fsck    fsckCmd    `cmd:"" help:"Check everything that is stored: records, events, states, seals, files."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
