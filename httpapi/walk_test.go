@@ -72,6 +72,12 @@ func (k *walked) path(o operation) string {
 			return k.Drawn
 		case "add-rows":
 			return k.Mended
+		case "confirm-kit":
+			return k.Kit
+		case "cancel-kit":
+			return k.KitEnd
+		case "kit", "kit-file":
+			return k.KitOut
 		case "lot", "bad-rows", "move-lot":
 			return k.Lot
 		case "lot-template":
@@ -131,6 +137,8 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 	switch o.OperationID {
 	case "new-lot", "add-rows":
 		return k.send(w.Actor, o.method, k.path(o), world.LotTable("A"+o.OperationID[:1]+number, 20), "Content-Type", "application/octet-stream")
+	case "import-package":
+		return k.send(w.Actor, o.method, k.path(o), string(k.Package), "Content-Type", "application/octet-stream")
 	case "attach", "own-attach", "check-file":
 		return k.send(w.Actor, o.method, k.path(o), "%PDF-1.4\n", "Content-Type", "application/octet-stream")
 	case "check":

@@ -171,9 +171,6 @@ func (i *Issuer) Adopt(ctx context.Context, d *Draft, c Completion, t *catalog.T
 	if elicense.IsKind(err, elicense.Conflict) || elicense.IsKind(err, elicense.Invalid) {
 		return i.forsake(ctx, u, err)
 	}
-	if err == nil {
-		store.CrashPoint("offline.published")
-	}
 	return err
 }
 

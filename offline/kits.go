@@ -211,7 +211,7 @@ func (k *Kits) Order(ctx context.Context, actor *elicense.Actor, o Order) (*List
 			return wrong
 		}
 		if actor.Person == "" {
-			return elicense.E(elicense.Forbidden, "离线工具包要由本人办理").Under("第七条第二款")
+			return elicense.E(elicense.Conflict, "离线工具包要由本人办理").Under("第七条第二款").Then("请由制证岗位的人员登录后申请")
 		}
 		p.Note.Detail["kit"], p.Note.Detail["ground"] = l.ID, string(o.Ground)
 		l.Types = nil
@@ -327,9 +327,6 @@ func (k *Kits) Confirm(ctx context.Context, actor *elicense.Actor, id, pin strin
 		p.Note.Detail["state"] = string(l.State)
 		return l.update(tx, made.head)
 	})
-	if err == nil {
-		store.CrashPoint("offline.confirmed")
-	}
 	return l, err
 }
 

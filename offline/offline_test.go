@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	drafterPIN  = "wuyishan-37"
+	drafterPIN  = world.KitPIN
 	reviewerPIN = "gulangyu-52"
 )
 
@@ -36,11 +36,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func order() offline.Order {
-	return offline.Order{
-		Types: []elicense.TypeCode{world.Type}, Ground: offline.Outage, Reason: "窗口网络中断", Proof: "故障单FZ-0310，09:05起政务外网不通", Hours: 12, Size: 10, PIN: drafterPIN,
-	}
-}
+func order() offline.Order { return world.KitOrder() }
 
 // newKit orders and confirms a kit and opens its file.
 func newKit(t testing.TB, w *world.World) (*offline.Listed, *offline.KitFile) {

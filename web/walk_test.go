@@ -42,6 +42,9 @@ var bodies = map[string][]string{
 	"POST /window/cases/{id}/materials/{place}": {"act", "license"},
 	"POST /issue/lots/{id}":                     {"do", "submit"},
 	"POST /issue/lots/{id}/rows/{draft}":        {"do", "good"},
+	"POST /issue/kits":                          {"types", string(world.Type), "ground", "outage", "reason", "网络中断", "proof", "故障单1", "hours", "8", "size", "5", "pin", world.KitPIN, "pin2", world.KitPIN},
+	"POST /issue/kits/{id}/confirm":             {"pin", world.KitPIN + "2", "pin2", world.KitPIN + "2"},
+	"POST /issue/kits/{id}/cancel":              {"reason", "网络已恢复"},
 	"POST /admin/calendar/notice":               {"year", "2027", "doc", "国办发明电〔2026〕99号", "holidays", "元旦 2027-01-01 2027-01-03"},
 	"POST /admin/calendar/day":                  {"day", "2026-11-06", "free", "yes", "name", "防御台风", "docNo", "榕防指〔2026〕8号"},
 	"POST /admin/calendar/{id}/end":             {"reason", "台风没有来"},
@@ -124,6 +127,12 @@ func (k *walked) path(method, pattern string) string {
 			return k.Mended
 		case strings.HasPrefix(pattern, "/issue/lots/{id}"):
 			return k.Lot
+		case pattern == "/issue/kits/{id}/confirm":
+			return k.Kit
+		case pattern == "/issue/kits/{id}/cancel":
+			return k.KitEnd
+		case strings.HasPrefix(pattern, "/issue/kits/{id}"):
+			return k.KitOut
 		case strings.HasPrefix(pattern, "/issue/lots/template/"):
 			return string(world.Type)
 		case p == "{place}" && strings.HasSuffix(pattern, "/file"):
@@ -214,6 +223,9 @@ func (k *walked) ask(t *testing.T, p *person, pattern string, n int) int {
 			p.send(path, "file", []byte(world.LotTable(fmt.Sprintf("W%d-%d", len(path), n), 20)), "type", string(world.Type), "closed", "2026-03-10")
 			return p.last.StatusCode
 		}
+	case pattern == packagePattern:
+		p.send(path, "package", k.Package)
+		return p.last.StatusCode
 	case k.files[pattern] != nil:
 		p.send(path, "file", k.files[pattern], form...)
 		return p.last.StatusCode

@@ -1,6 +1,8 @@
 package world
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"os"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"elicense/gm"
 	"elicense/letters"
 	"elicense/lifecycle"
+	"elicense/offline"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/registry"
@@ -63,6 +66,9 @@ type Walk struct {
 	Framed         elicense.CaseID     // of the business system
 	Frame          string              // the token of its frame
 	Disclosed      [2]string           // proposed; approved
+	Kit, KitOut    string              // one that waits to be confirmed; one that is out
+	KitEnd         string              // one to cancel
+	Package        []byte              // of KitOut: it was opened, and nothing was made
 	key            gm.Signer
 	tickets        int
 }
@@ -255,9 +261,43 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 		must(t, err)
 	}
 	must(t, w.Sharing.DecideDisclosure(ctx, who("disclose2"), k.Disclosed[1], true))
+	for i, id := range []*string{&k.Kit, &k.KitOut, &k.KitEnd} {
+		kit, err := w.Kits.Order(ctx, w.Drafter, KitOrder())
+		must(t, err)
+		if *id = kit.ID; i == 1 {
+			_, err = w.Kits.Confirm(ctx, w.Reviewer, kit.ID, KitPIN+"2")
+			must(t, err)
+		}
+	}
+	k.Package = emptyPackage(t, k.KitOut)
 	list, err := w.Oversight.Records(ctx, w.Auditor, oversight.By{}, 1)
 	must(t, err)
 	k.Record = list[0].ID
+}
+
+// KitPIN is the PIN of who orders KitOrder.
+const KitPIN = "wuyishan-37"
+
+// KitOrder is the order of a kit for the world's type while the network is down.
+func KitOrder() offline.Order {
+	return offline.Order{
+		Types: []elicense.TypeCode{Type}, Ground: offline.Outage, Reason: "窗口网络中断", Proof: "故障单FZ-0310，09:05起政务外网不通", Hours: 12, Size: 10, PIN: KitPIN,
+	}
+}
+
+// emptyPackage is the package of a kit that was not used.
+func emptyPackage(t testing.TB, kit string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for name, content := range map[string]string{"kit": kit, "journal": ""} {
+		f, err := z.Create(name)
+		must(t, err)
+		_, err = f.Write([]byte(content))
+		must(t, err)
+	}
+	must(t, z.Close())
+	return b.Bytes()
 }
 
 // Ticket signs a ticket of the business system for a case of its own, good once.
