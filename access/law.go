@@ -142,6 +142,7 @@ const (
 	DraftMake       Act = "draft.make"
 	DraftRead       Act = "draft.read"
 	DraftReview     Act = "draft.review"
+	DraftEnter      Act = "draft.enter" // the second entry of a license on paper
 	ChangePropose   Act = "change.propose"
 	ChangeReview    Act = "change.review"
 	TypePropose     Act = "type.propose"

@@ -156,6 +156,9 @@ var lawCases = []lawCase{
 	{"another person reviews", reviewer, DraftReview, Attr{"unit": "u1", "drafters": []string{"p1"}}, nil, "draft-review", true},
 	{"the drafter under another account does not", both, DraftReview, Attr{"unit": "u1", "drafters": []string{"p1"}}, nil, "review-other-person", false},
 	{"who only drafts does not review", clerk, DraftReview, Attr{"unit": "u1", "drafters": []string{"p9"}}, nil, "review-post", false},
+	{"another person enters it again", reviewer, DraftEnter, Attr{"unit": "u1", "drafters": []string{"p1"}}, nil, "draft-enter", true},
+	{"who entered it first does not", clerk, DraftEnter, Attr{"unit": "u1", "drafters": []string{string(clerk.Person)}}, nil, "enter-other-person", false},
+	{"another unit does not enter it", stranger, DraftEnter, Attr{"unit": "u1", "drafters": []string{}}, nil, "enter-post", false},
 	{"another unit's reviewer does not", stranger, DraftReview, Attr{"unit": "u1", "drafters": []string{"p1"}}, nil, "review-post", false},
 
 	{"a clerk proposes a change", clerk, ChangePropose, Attr{"unit": "u1"}, nil, "change-propose", true},

@@ -416,6 +416,15 @@ func (c *Catalog) OfUnit(ctx context.Context, unit elicense.UnitCode) ([]*Type, 
 	return c.list(ctx, `WHERE unit = $1 ORDER BY code, version DESC`, unit)
 }
 
+// Current returns the version of a type that is in use. Errors: NotFound.
+func (c *Catalog) Current(ctx context.Context, code elicense.TypeCode) (t *Type, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		t, err = Current(tx, code)
+		return err
+	})
+	return t, err
+}
+
 // Version returns one version of a type. Errors: NotFound.
 func (c *Catalog) Version(ctx context.Context, code elicense.TypeCode, version int) (t *Type, err error) {
 	err = c.db.View(ctx, func(tx *store.Tx) error {

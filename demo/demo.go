@@ -28,6 +28,7 @@ import (
 	"elicense/org"
 	"elicense/sealing"
 	"elicense/sharing"
+	"elicense/stock"
 )
 
 //go:embed data/license_types.yaml
@@ -50,6 +51,7 @@ type Platform struct {
 	Cases     *cases.Cases
 	Sharing   *sharing.Sharing
 	Issuer    *issuance.Issuer
+	Stock     *stock.Stock
 	Lifecycle *lifecycle.Lifecycle
 	// Fonts tells whether licenses can be made; without, only types, people and
 	// references are loaded.

@@ -354,6 +354,11 @@ func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.
 		return err
 	}
 	clock.set(now.Add(-26 * time.Hour))
+	if p.Fonts {
+		if err := d.stock(ctx, p, actors); err != nil {
+			return fmt.Errorf("stock: %w", err)
+		}
+	}
 	return d.changes(ctx, p, actors)
 }
 
@@ -375,6 +380,11 @@ func (d *Data) makeDay(ctx context.Context, p Platform, a *actors, clock *Clock,
 			return fmt.Errorf("license %s of %s: %w", list[i].short, list[i].unit, err)
 		}
 	}
+	return waitPublished(ctx, p)
+}
+
+// waitPublished waits until all that was approved is published.
+func waitPublished(ctx context.Context, p Platform) error {
 	for range 20_000 {
 		waiting, err := p.Issuer.Waiting(ctx)
 		if err != nil || waiting == 0 {

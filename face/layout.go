@@ -447,6 +447,11 @@ func (l *layout) finish() error {
 				return err
 			}
 		}
+		if l.data.Note != "" {
+			if err := l.s.note(l.data.Note); err != nil {
+				return err
+			}
+		}
 		if l.data.Watermark != "" {
 			if err := l.s.watermark(l.data.Watermark); err != nil {
 				return err
@@ -475,6 +480,15 @@ func (s *setter) sample() error {
 		return err
 	}
 	return s.setText(chars, &Text{At: Rect{w - 33, 0.8, 30, 3.8}, Size: min(9, max(5, w/26)), Min: 4, Align: Right, Color: sheet.Red}, nil)
+}
+
+// note writes a line into the margin that no face uses.
+func (s *setter) note(text string) error {
+	chars, err := s.append(nil, text, sheet.Hei, 0, "", true)
+	if err != nil {
+		return err
+	}
+	return s.setText(chars, &Text{At: Rect{3, 0.8, s.out.W - 40, 3.8}, Size: 7, Min: 5, Color: sheet.Ink}, nil)
 }
 
 // watermark repeats a line across the page.

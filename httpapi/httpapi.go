@@ -34,6 +34,7 @@ import (
 	"elicense/oversight"
 	"elicense/registry"
 	"elicense/sharing"
+	"elicense/stock"
 	"elicense/verification"
 )
 
@@ -47,6 +48,7 @@ type Config struct {
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing
+	Stock     *stock.Stock
 	Receipts  *sharing.Receipts
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
@@ -145,6 +147,17 @@ func (s *server) routes() {
 	op(s, post, "/kits/{id}/cancel", "cancel-kit", "注销离线工具包", s.cancelKit)
 	op(s, get, "/kits/{id}/file", "kit-file", "离线工具包的文件", s.kitFile)
 	op(s, post, "/kits/packages", "import-package", "导入离线包，请求体就是文件", s.importPackage, kitPackage)
+
+	op(s, get, "/stock/programmes", "programmes", "存量补录的计划和进度", s.programmes)
+	op(s, post, "/stock/programmes/{code}", "plan", "登记一类证照的存量计划", s.plan)
+	op(s, get, "/stock/entries", "entries", "本单位的补录", s.entries)
+	op(s, post, "/stock/entries", "enter-paper", "第一次录入一份纸质证照，附扫描件", s.enterPaper, created, withScan)
+	op(s, get, "/stock/entries/{id}", "entry", "一份补录", s.paperEntry)
+	op(s, get, "/stock/entries/{id}/scan", "entry-scan", "扫描件", s.entryScan)
+	op(s, post, "/stock/entries/{id}/moves", "move-entry", "第二次录入、选定、不予补录", s.moveEntry)
+	op(s, get, "/stock/samples/{code}", "stock-sample", "抽中要对照扫描件的证照", s.stockSample)
+	op(s, post, "/stock/samples/{code}", "draw-stock", "抽取已发布的存量证照", s.drawStock)
+	op(s, post, "/stock/judgements/{draft}", "judge-stock", "抽中的证照无误，或有错", s.judgeStock)
 	op(s, post, "/references", "refer", "登记国家系统回传的证照", s.refer, created)
 
 	op(s, get, "/licenses/{id}", "license", "本单位签发的一个证照", s.getLicense)

@@ -25,6 +25,8 @@ var atDesks = map[string]string{
 	"license-print": "POST /issue/licenses/{id}/print", "propose-event": "POST /issue/licenses/{id}/change", "review-event": "POST /issue/changes/{id}",
 	"lots": "GET /issue/lots", "new-lot": "POST /issue/lots", "lot": "GET /issue/lots/{id}", "add-rows": "POST /issue/lots/{id}/rows",
 	"bad-rows": "GET /issue/lots/{id}/bad/{form}", "move-lot": "POST /issue/lots/{id}", "lot-sample": "GET /issue/lots/{id}", "judge-row": "POST /issue/lots/{id}/rows/{draft}",
+	"programmes": "GET /issue/stock", "plan": "POST /issue/stock", "entries": "GET /issue/stock", "enter-paper": "POST /issue/stock/new", "entry": "GET /issue/stock/{id}",
+	"entry-scan": "GET /issue/stock/{id}/scan", "move-entry": "POST /issue/stock/{id}", "stock-sample": "GET /issue/samples/{type}", "draw-stock": "POST /issue/samples/{type}", "judge-stock": "POST /issue/samples/{type}",
 	"propose-matter": "POST /issue/matters/new", "decide-matter": "POST /admin/matters/{code}/{version}", "add-basis": "POST /admin/bases",
 	"repeal-basis": "POST /admin/bases/{id}/repeal", "open-case": "POST /window/new", "case": "GET /window/cases/{id}", "materials": "GET /window/cases/{id}",
 	"use": "POST /window/cases/{id}", "use-receipt": "GET /window/cases/{id}/uses/{record}/receipt", "course": "GET /window/cases/{id}",
@@ -60,6 +62,8 @@ func (k *walked) path(o operation) string {
 			return "0"
 		case p == "{login}":
 			return "xbiz"
+		case o.OperationID == "judge-stock":
+			return string(k.Sampled)
 		case p == "{draft}":
 			return string(k.Row)
 		case p == "{kind}":
@@ -80,6 +84,10 @@ func (k *walked) path(o operation) string {
 			return k.KitOut
 		case "lot", "bad-rows", "move-lot":
 			return k.Lot
+		case "entry", "entry-scan", "move-entry":
+			return k.Entered
+		case "plan", "stock-sample", "draw-stock":
+			return string(world.Type)
 		case "lot-template":
 			return string(world.Type)
 		case "decide-type":
@@ -171,6 +179,17 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 		b["matterCode"] = "M" + number
 	case "decide-type", "decide-matter":
 		b = map[string]any{"approve": true}
+	case "plan":
+		b = map[string]any{"estimated": 120, "until": "2026-12-31", "basis": "发证台账"}
+	case "enter-paper":
+		p := world.OldPaper("JY2350102" + number)
+		b = map[string]any{"licenseTypeCode": string(world.Type), "origin": "stock", "scan": world.Paper, "paper": map[string]any{
+			"holders": p.Holders, "fields": p.Fields, "issuedOn": p.IssuedOn,
+		}}
+	case "move-entry":
+		b = map[string]any{"move": "refuse", "reason": "已经注销"}
+	case "judge-stock":
+		b = map[string]any{"good": true}
 	case "system-key":
 		b["key"], b["keyId"] = k.key, "k"+number
 	}

@@ -82,6 +82,8 @@ type Completion struct {
 	Fields    map[string]string
 	IssuedOn  elicense.Date // 发证日期; empty is the day of closing
 	ValidFrom elicense.Date // empty is the issue date
+	Origin    Origin        `json:",omitempty"`
+	Scan      string        `json:",omitempty"` // name of the stored picture of the paper, of Stock and Late
 }
 
 // Draft is a license in the making.
@@ -139,6 +141,9 @@ type Content struct {
 	ReviewerAcc elicense.AccountID `json:"reviewerAccount,omitempty"`
 	Handled     *Handling          `json:"handled,omitempty"`   // of a mismatch found after approval
 	Elsewhere   *Elsewhere         `json:"elsewhere,omitempty"` // how it was made where the platform could not be reached
+
+	Scan     string        `json:"scan,omitempty"`     // of the paper a license catches up with
+	SealedOn elicense.Date `json:"sealedOn,omitempty"` // the day its face says it is sealed on
 }
 
 // Blocked tells whether a finding or the comparison stops the draft.
@@ -211,6 +216,9 @@ const (
 // item was posted with other contents; NotFound if the license to change is not
 // the unit's.
 func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completion) (*Draft, error) {
+	if c.Origin != Fresh {
+		return nil, elicense.E(elicense.Invalid, "已有纸质证照的要按存量补录或补生成办理").At("origin").Under("第八条")
+	}
 	if err := c.normalize(); err != nil {
 		return nil, err
 	}
@@ -230,32 +238,37 @@ func (i *Issuer) Complete(ctx context.Context, actor *elicense.Actor, c Completi
 			Note: access.Note{LicenseType: c.Type, License: c.License},
 		}, nil
 	}
-	var comparison Comparison
-	var all []Comparison
+	var compared Compared
 	if i.may(ctx, build) {
-		comparison, all = i.compare(ctx, c.Holders, c.Fields)
+		compared = i.Compared(ctx, c.Holders, c.Fields)
 	}
 	err = i.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
-		id := elicense.NewID[elicense.DraftID](tx.Now())
-		known, err := completed(tx, actor.Unit, c, body, id)
-		if err != nil {
-			return err
-		}
-		if known != id {
-			draft, err = Of(tx, known)
-			p.Note.Detail = map[string]string{"draft": string(known), "repeated": "true"}
-			return err
-		}
-		p.Note.Detail = map[string]string{"draft": string(id)}
-		if draft, err = i.newDraft(tx, actor, id, c, comparison); err != nil {
-			return err
-		}
-		return keepComparisons(tx, draft, all)
+		draft, err = i.draft(tx, p, actor, c, body, compared)
+		return err
 	})
 	if err == nil {
 		store.CrashPoint("issuance.drafted")
 	}
 	return draft, err
+}
+
+// draft is Complete in a transaction the law has permitted.
+func (i *Issuer) draft(tx *store.Tx, p *access.Permit, actor *elicense.Actor, c Completion, body []byte, compared Compared) (*Draft, error) {
+	id := elicense.NewID[elicense.DraftID](tx.Now())
+	known, err := completed(tx, actor.Unit, c, body, id)
+	if err != nil {
+		return nil, err
+	}
+	if known != id {
+		p.Note.Detail = map[string]string{"draft": string(known), "repeated": "true"}
+		return Of(tx, known)
+	}
+	p.Note.Detail = map[string]string{"draft": string(id)}
+	d, err := i.newDraft(tx, actor, id, c, compared.worst)
+	if err != nil {
+		return nil, err
+	}
+	return d, keepComparisons(tx, d, compared.all)
 }
 
 func (c *Completion) normalize() error {
@@ -363,14 +376,14 @@ func (i *Issuer) newDraft(tx *store.Tx, actor *elicense.Actor, id elicense.Draft
 			Then("请等国家系统回传后登记引用")
 	}
 	d := i.blank(tx, actor, id, t, c)
-	d.Mode = mode
+	d.Mode, d.Origin, d.Scan = mode, c.Origin, c.Scan
 	if d.Closed.After(d.Generated.Add(clockTolerance)) {
 		return nil, elicense.E(elicense.Invalid, "办结时间晚于现在").At("closed")
 	}
 	if err := i.place(tx, d, c); err != nil {
 		return nil, err
 	}
-	if d.Due, err = due(tx, mode, d.Closed); err != nil {
+	if d.Due, err = d.due(tx); err != nil {
 		return nil, err
 	}
 	judge(t, d, comparison, elicense.DateOf(tx.Now()))
@@ -454,9 +467,9 @@ func judge(t *catalog.Type, d *Draft, comparison Comparison, today elicense.Date
 	if k := t.Roles.ValidTo; k != "" && d.Fields[k] == "" && d.ValidTo != "" {
 		d.Fields[k] = string(d.ValidTo)
 	}
-	d.Findings = append(t.CheckFields(d.Fields, today), checkHolders(t, d, today)...)
+	d.Findings = append(d.paperForms(t, t.CheckFields(d.Fields, today)), checkHolders(t, d, today)...)
 	d.Comparison = comparison
-	if d.Due.IsZero() {
+	if d.Due.IsZero() && d.Origin != Stock {
 		d.Findings = append(d.Findings, catalog.Finding{Warning: true, Label: "期限", Text: "工作日历没有办结日所在的年份，不能算发布期限"})
 	}
 	d.State = InReview
@@ -484,7 +497,7 @@ func checkHolders(t *catalog.Type, d *Draft, today elicense.Date) []catalog.Find
 	if v := d.Fields[t.Roles.HolderName]; v != "" && t.Field(t.Roles.HolderName).Type == "string" && v != first.Name {
 		found = append(found, catalog.Finding{Field: t.Roles.HolderName, Label: t.Field(t.Roles.HolderName).Label, Text: "和持证主体的名称不一致"})
 	}
-	if k := t.Roles.HolderCode; k != "" && d.Fields[k] != "" && t.Field(k).Type != "list" && d.Fields[k] != first.Code {
+	if k := t.Roles.HolderCode; k != "" && d.Fields[k] != "" && t.Field(k).Type != "list" && d.Fields[k] != first.Code && !d.shortForm(d.Fields[k], first.Code) {
 		found = append(found, catalog.Finding{Field: k, Label: t.Field(k).Label, Text: "和持证主体的代码不一致"})
 	}
 	return found
@@ -522,6 +535,19 @@ func (i *Issuer) compare(ctx context.Context, holders []elicense.HolderRef, fiel
 	return worst, all
 }
 
+// Compared is what the registries said of a license's holders.
+type Compared struct {
+	worst Comparison
+	all   []Comparison
+}
+
+// Compared asks the registries about every holder. It is asked when the law would
+// let the actor make the license, and before the transaction in which he does.
+func (i *Issuer) Compared(ctx context.Context, holders []elicense.HolderRef, fields map[string]string) Compared {
+	worst, all := i.compare(ctx, holders, fields)
+	return Compared{worst, all}
+}
+
 // due is when Art. 7 asks a license to be published: made online or offline, on
 // the day of closing; in bulk, within five working days, the day of closing not
 // counted. The zero time while the calendar does not know: the work lists say so,
@@ -546,15 +572,14 @@ func (i *Issuer) Recount(ctx context.Context, _ []byte) error {
 			return err
 		}
 		for _, d := range open {
-			mode := d.Mode
-			if mode == "" {
+			if d.Mode == "" {
 				t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
 				if err != nil {
 					return err
 				}
-				mode = t.Mode
+				d.Mode = t.Mode
 			}
-			at, err := due(tx, mode, d.Closed)
+			at, err := d.due(tx)
 			if err != nil {
 				return err
 			}

@@ -167,6 +167,11 @@ func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*docum
 	if err != nil {
 		return nil, err
 	}
+	if d.Origin != Fresh && d.SealedOn == "" { // as it would be sealed today
+		today := *d
+		today.SealedOn = elicense.DateOf(i.DB.Now())
+		d = &today
+	}
 	return Layout(i.Maker, t, d, issuer, i.Sample)
 }
 
@@ -175,7 +180,7 @@ func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*docum
 // Errors: Invalid naming the field if the face can not be laid out.
 func Layout(maker *document.Maker, t *catalog.Type, d *Draft, issuer string, sample bool) (*document.Prepared, error) {
 	data := t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, d.CheckURL)
-	data.Sample = sample
+	data.Sample, data.Note = sample, d.note()
 	p, err := maker.Prepare(document.Content{
 		DocID: d.DocID, Title: t.Name, Date: d.IssuedOn.Start(), Metadata: metadata(t, d, issuer), Face: t.Face,
 		Data: data,
@@ -402,6 +407,9 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 	if err != nil {
 		return err
 	}
+	if r.Origin != Fresh {
+		r.SealedOn = elicense.DateOf(i.DB.Now())
+	}
 	p, err := i.prepare(ctx, r.Draft, r.TypeEntry)
 	if err != nil {
 		return err
@@ -447,7 +455,7 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 				return err
 			}
 		}
-		d.ReviewerAcc = actor.Account
+		d.ReviewerAcc, d.SealedOn = actor.Account, r.SealedOn
 		d.State, d.Reviewer, d.Reviewed, d.Reason, d.Digest, d.Trouble = Sealing, actor.Person, tx.Now(), reason, digest[:], ""
 		permit.Note.Detail["comparison"] = string(comparison.Outcome)
 		if err := jobs.Enqueue(tx, jobs.Job{Kind: sealJob, Key: string(d.ID), Payload: []byte(d.ID)}); err != nil {

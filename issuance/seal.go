@@ -32,6 +32,9 @@ func (i *Issuer) seal(ctx context.Context, payload []byte) error {
 		return nil // published by an earlier run, or voided
 	}
 	if used == nil || !i.stored(ctx, used) {
+		if d.stale(elicense.DateOf(i.DB.Now())) {
+			return i.reviewAgain(ctx, id)
+		}
 		if used, err = i.make(ctx, d, t, used); err != nil {
 			i.wait(ctx, d, err)
 			return err
@@ -213,7 +216,7 @@ func event(d *Draft, t *catalog.Type, u *sealing.Use) *elicense.Event {
 			Identifier: d.Identifier, Code: d.Code, Holders: d.Holders, Fields: d.Fields, ValidFrom: d.ValidFrom, ValidTo: d.ValidTo,
 			IssuedOn: d.IssuedOn, Serial: d.Serial, FaceNumber: d.Fields[t.Roles.Number], File: u.File, Digest: u.FileDigest,
 			Made: elicense.Making{
-				Mode: string(d.mode(t)), Case: d.Case, Closed: d.Closed, Generated: d.Generated, Reviewed: d.Reviewed,
+				Mode: d.way(t), Case: d.Case, Closed: d.Closed, Generated: d.Generated, Reviewed: d.Reviewed,
 				Drafter: d.Drafter, Reviewer: d.Reviewer,
 			},
 		},

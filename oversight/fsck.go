@@ -22,6 +22,7 @@ import (
 	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
+	"elicense/stock"
 	"elicense/store"
 	"elicense/verification"
 )
@@ -294,7 +295,7 @@ func (c *checker) rows(ctx context.Context) error {
 		}{
 			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck}, {"type mode", catalog.EachMode},
-			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"kit", offline.Each}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each},
+			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"kit", offline.Each}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each}, {"stock", stock.EachRow},
 		} {
 			err := room.each(tx, func(id string, err error) error {
 				c.sum.Rows++
@@ -325,20 +326,20 @@ func (c *checker) given(ctx context.Context) error {
 			}
 			return ctx.Err()
 		}
-		return errors.Join(cases.EachFile(tx, check), letters.Each(tx, check), offline.EachFile(tx, check))
+		return errors.Join(cases.EachFile(tx, check), letters.Each(tx, check), offline.EachFile(tx, check), stock.Each(tx, check))
 	})
 }
 
-// strayFiles names stored files no row knows. What was given in a case is stored
-// before its row, and so is a package, and a crash between leaves a file that nothing
-// leads to.
+// strayFiles names stored files no row knows. What was given in a case, the picture
+// of a paper and a package are stored before their rows, and a crash between leaves a
+// file that nothing leads to.
 func (c *checker) strayFiles(ctx context.Context) error {
 	names, err := c.db.Files().List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if !c.files[n] && !strings.HasPrefix(n, cases.FilePrefix) && !strings.HasPrefix(n, offline.FilePrefix) {
+		if !c.files[n] && !strings.HasPrefix(n, cases.FilePrefix) && !strings.HasPrefix(n, offline.FilePrefix) && !strings.HasPrefix(n, stock.FilePrefix) {
 			c.report(Finding{"file", n, "没有记录的文件"})
 		}
 	}

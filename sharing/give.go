@@ -417,3 +417,11 @@ func (s *Sharing) Accept(ctx context.Context, c *cases.Cases, actor *elicense.Ac
 	})
 	return k, err
 }
+
+// ReportedMissing counts the open reports that a holder's license of a type at the issuing
+// unit was not to be found (缺证): who catches up with paper begins there (Art. 8).
+func ReportedMissing(tx *store.Tx, issuer elicense.UnitCode, t elicense.TypeCode, holder elicense.HolderKey) (n int, err error) {
+	err = tx.Row(`SELECT COUNT(*) FROM quality_ticket WHERE issuer = $1 AND type = $2 AND holder_key = $3 AND kind = $4 AND state = 'open'`,
+		issuer, t, holder, LicenseMissing).Scan(&n)
+	return n, err
+}

@@ -81,7 +81,7 @@ func (db *DB) Checkpoint(ctx context.Context) (tlog.Signed, error) {
 	if last.Note != nil && last.Size == h.tree.Size() {
 		return last, nil
 	}
-	next, err := tlog.Sign(tlog.Checkpoint{Origin: tlog.ShardOrigin(shard), Size: h.tree.Size(), Root: h.tree.Root(), Time: db.now()},
+	next, err := tlog.Sign(tlog.Checkpoint{Origin: tlog.ShardOrigin(shard), Size: h.tree.Size(), Root: h.tree.Root(), Time: db.Now()},
 		db.cfg.LogSigner)
 	if err != nil {
 		return tlog.Signed{}, err
@@ -186,7 +186,7 @@ func (db *DB) top(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s, err := tlog.Sign(tlog.Checkpoint{Origin: tlog.TopOrigin, Size: tree.Size(), Root: tree.Root(), Time: db.now()}, db.cfg.LogSigner)
+	s, err := tlog.Sign(tlog.Checkpoint{Origin: tlog.TopOrigin, Size: tree.Size(), Root: tree.Root(), Time: db.Now()}, db.cfg.LogSigner)
 	if err != nil {
 		return err
 	}

@@ -190,7 +190,7 @@ func (db *DB) Record(ctx context.Context, records ...Record) ([]Receipt, error) 
 	if err := db.mayWrite(ctx); err != nil {
 		return nil, err
 	}
-	now := db.now()
+	now := db.Now()
 	r := &request{records: make([]*pending, len(records))}
 	for i := range records {
 		p, err := db.pend(records[i], now)

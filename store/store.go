@@ -210,8 +210,8 @@ func (db *DB) Epoch() uint64 {
 // Files returns the store of sealed files.
 func (db *DB) Files() *Files { return db.files }
 
-// now is the time of a transaction, as exact as the database keeps it.
-func (db *DB) now() time.Time { return db.cfg.Now().UTC().Truncate(time.Microsecond) }
+// Now is the time of a transaction, as exact as the database keeps it.
+func (db *DB) Now() time.Time { return db.cfg.Now().UTC().Truncate(time.Microsecond) }
 
 // stop marks the store as not to be trusted: every later call is refused.
 func (db *DB) stopFor(err error) error {

@@ -45,7 +45,7 @@ type session interface {
 type txKey struct{}
 
 func newTx(ctx context.Context, db *DB, s session, writable bool) *Tx {
-	tx := &Tx{db: db, session: s, writable: writable, now: db.now()}
+	tx := &Tx{db: db, session: s, writable: writable, now: db.Now()}
 	tx.ctx = context.WithValue(ctx, txKey{}, tx)
 	return tx
 }

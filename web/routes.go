@@ -30,7 +30,7 @@ var (
 		name: "issue", title: "签发台", path: "/issue", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister, elicense.DutyMatters},
 		nav: []link{
-			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/licenses", "本单位证照", ""},
+			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/stock", "存量补录", ""}, {"/issue/licenses", "本单位证照", ""},
 			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""}, {"/issue/matters", "事项与材料", ""},
 		},
 	}
@@ -42,7 +42,7 @@ var (
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
 		nav: []link{
-			{"/admin", "总览", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
+			{"/admin", "总览", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/stock", "存量补录进度", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
 			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
@@ -54,7 +54,8 @@ var (
 // others. Entries not named here are for everyone at the desk.
 var navFor = map[string][]elicense.Duty{
 	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft}, "/issue/lots": {elicense.DutyDraft, elicense.DutyReview},
-	"/issue/kits":     {elicense.DutyDraft, elicense.DutyReview},
+	"/issue/kits":  {elicense.DutyDraft, elicense.DutyReview},
+	"/issue/stock": {elicense.DutyDraft, elicense.DutyReview}, "/admin/stock": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
 	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
 	"/issue/matters": {elicense.DutyMatters}, "/admin/use": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
@@ -180,6 +181,16 @@ func (s *server) routes() {
 	at(issue, "POST /issue/kits/{id}/cancel", s.kitCancel)
 	at(issue, "GET /issue/kits/{id}/file", s.kitFile)
 
+	at(issue, "GET /issue/stock", s.stock)
+	at(issue, "POST /issue/stock", s.stockPlan)
+	at(issue, "GET /issue/stock/new", s.stockForm)
+	at(issue, "POST /issue/stock/new", s.stockEnter)
+	at(issue, "GET /issue/stock/{id}", s.stockEntry)
+	at(issue, "POST /issue/stock/{id}", s.stockMove)
+	at(issue, "GET /issue/stock/{id}/scan", s.stockScan)
+	at(issue, "GET /issue/samples/{type}", s.stockSample)
+	at(issue, "POST /issue/samples/{type}", s.stockSampleDo)
+
 	at(issue, "GET /issue/matters", s.unitMatters)
 	at(issue, "GET /issue/matters/new", s.matterForm)
 	at(issue, "POST /issue/matters/new", s.matterPropose)
@@ -232,6 +243,7 @@ func (s *server) routes() {
 	at(admin, "POST /admin/calendar/{id}/end", s.calendarEnd)
 	at(admin, "GET /admin/withdrawn", s.withdrawn)
 	at(admin, "GET /admin/use", s.useFigures)
+	at(admin, "GET /admin/stock", s.stockAll)
 	at(admin, "GET /admin/use/{list}", s.useCSV)
 	at(admin, "GET /admin/registries", s.registries)
 	at(admin, "GET /admin/registries.csv", s.registriesCSV)

@@ -82,7 +82,7 @@ func (v *visit) readForm() error {
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)
 	var err error
 	if multi {
-		err = v.r.ParseMultipartForm(1 << 20)
+		err = v.r.ParseMultipartForm(limit) // all of it in memory: nothing is laid down in the clear
 	} else {
 		err = v.r.ParseForm()
 	}

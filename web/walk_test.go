@@ -45,6 +45,9 @@ var bodies = map[string][]string{
 	"POST /issue/kits":                          {"types", string(world.Type), "ground", "outage", "reason", "网络中断", "proof", "故障单1", "hours", "8", "size", "5", "pin", world.KitPIN, "pin2", world.KitPIN},
 	"POST /issue/kits/{id}/confirm":             {"pin", world.KitPIN + "2", "pin2", world.KitPIN + "2"},
 	"POST /issue/kits/{id}/cancel":              {"reason", "网络已恢复"},
+	"POST /issue/stock":                         {"type", string(world.Type), "estimated", "120", "until", "2026-12-31", "basis", "发证台账"},
+	"POST /issue/stock/{id}":                    {"do", "refuse", "reason", "已经注销"},
+	"POST /issue/samples/{type}":                {"do", "draw"},
 	"POST /admin/calendar/notice":               {"year", "2027", "doc", "国办发明电〔2026〕99号", "holidays", "元旦 2027-01-01 2027-01-03"},
 	"POST /admin/calendar/day":                  {"day", "2026-11-06", "free", "yes", "name", "防御台风", "docNo", "榕防指〔2026〕8号"},
 	"POST /admin/calendar/{id}/end":             {"reason", "台风没有来"},
@@ -104,6 +107,7 @@ func walk(t *testing.T) *walked {
 		t.Fatal(err)
 	}
 	k.files["POST /admin/seals/trust"] = root
+	k.bodies["POST /issue/stock/new"] = append([]string{"type", string(world.Type), "origin", "stock", "issuedOn", "2017-06-01"}, firm...)
 	k.files["POST /issue/types/import"] = []byte("证照类型名称,证照类型代码\r\n小餐饮登记证,11350102FJDEM0275F099\r\n")
 	k.bodies["POST /admin/seals/trust"] = []string{"kind", sealing.TrustRoot}
 	return k
@@ -121,6 +125,10 @@ func (k *walked) path(method, pattern string) string {
 			return "csv"
 		case p == "{draft}":
 			return string(k.Row)
+		case strings.HasPrefix(pattern, "/issue/stock/{id}"):
+			return k.Entered
+		case strings.HasPrefix(pattern, "/issue/samples/"):
+			return string(world.Type)
 		case strings.HasPrefix(pattern, "/issue/lots/{id}/rows/{draft}"):
 			return k.Drawn
 		case pattern == "/issue/lots/{id}/rows":
@@ -225,6 +233,9 @@ func (k *walked) ask(t *testing.T, p *person, pattern string, n int) int {
 		}
 	case pattern == packagePattern:
 		p.send(path, "package", k.Package)
+		return p.last.StatusCode
+	case pattern == "POST /issue/stock/new":
+		p.send(path, "scan", world.Paper, form...)
 		return p.last.StatusCode
 	case k.files[pattern] != nil:
 		p.send(path, "file", k.files[pattern], form...)

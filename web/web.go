@@ -31,6 +31,7 @@ import (
 	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
+	"elicense/stock"
 	"elicense/verification"
 )
 
@@ -49,6 +50,7 @@ type Config struct {
 	Issuer    *issuance.Issuer
 	Lifecycle *lifecycle.Lifecycle
 	Sharing   *sharing.Sharing
+	Stock     *stock.Stock
 	Receipts  *sharing.Receipts
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight

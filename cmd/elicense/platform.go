@@ -31,6 +31,7 @@ import (
 	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/sheet"
+	"elicense/stock"
 	"elicense/store"
 	"elicense/verification"
 )
@@ -58,6 +59,7 @@ type platform struct {
 	cases     *cases.Cases
 	letters   *letters.Letters
 	kits      *offline.Kits
+	stock     *stock.Stock
 	issuer    *issuance.Issuer
 	lifecycle *lifecycle.Lifecycle
 	sharing   *sharing.Sharing
@@ -216,6 +218,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 		// Keys in this process's own store seal nothing but training data.
 		Sample: true,
 	})
+	p.stock = stock.New(stock.Config{DB: p.db, Guard: p.guard, Issuer: p.issuer, Missing: sharing.ReportedMissing})
 	p.letters = &letters.Letters{DB: p.db, Cases: p.cases, Seals: p.seals, Maker: maker, Log: p.log, PublicURL: publicURL, Sample: true}
 	p.queue.Handle(cases.LetterJob, p.letters.Seal)
 	p.kits = offline.New(offline.Config{
@@ -267,7 +270,7 @@ func (p *platform) close() error { return p.db.Close() }
 // demoPlatform is what the demo is loaded into.
 func (p *platform) demoPlatform() demo.Platform {
 	return demo.Platform{
-		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Lifecycle: p.lifecycle, Fonts: p.fonts != nil,
+		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, Fonts: p.fonts != nil,
 	}
 }
 

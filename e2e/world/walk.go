@@ -59,6 +59,8 @@ type Walk struct {
 	Drawn          string              // one that waits for review
 	Row            elicense.DraftID    // of the latter, drawn
 	Day            string              // an entry of the calendar
+	Entered        string              // a license on paper that waits for its second entry
+	Sampled        elicense.DraftID    // of the stock, published and drawn
 	Type           elicense.TypeCode   // a version 1 that waits
 	Matter         elicense.MatterCode // a version 1 that waits
 	Applied        elicense.SealID     // waits to be made
@@ -197,6 +199,17 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	drawn, err := w.Issuer.LotSample(ctx, w.Reviewer, k.Drawn)
 	must(t, err)
 	k.Row = drawn[0].Draft
+
+	k.Entered = w.Enter(t, "JY23501020000091").ID
+	again := w.Enter(t, "JY23501020000092")
+	again, err = w.Stock.Again(ctx, w.Reviewer, again.ID, OldPaper("JY23501020000092"))
+	must(t, err)
+	r, err := w.Issuer.Get(ctx, w.Reviewer, again.Draft)
+	must(t, err)
+	must(t, w.Issuer.Approve(ctx, w.Reviewer, r.ID, r.Seq, ""))
+	k.Sampled = w.Published(t, again.Draft).ID
+	_, err = w.Stock.Draw(ctx, w.Reviewer, Type)
+	must(t, err)
 
 	keeper := &calendar.Keeper{DB: w.DB, Guard: w.Guard}
 	must(t, keeper.Declare(ctx, w.Admin, workday.Special{Day: "2026-11-05", Free: true, Name: "防御台风停工停业", Doc: "榕防指〔2026〕7号"}))

@@ -33,6 +33,7 @@ import (
 	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/sheet/sheettest"
+	"elicense/stock"
 	"elicense/store"
 	"elicense/store/storetest"
 	"elicense/verification"
@@ -72,6 +73,7 @@ type World struct {
 	Verifier  *verification.Verifier
 	Oversight *oversight.Oversight
 	Measures  *registry.Measures
+	Stock     *stock.Stock
 	Registry  *Registry
 
 	// Drafter, Reviewer and Window have accounts of their own; Both is Drafter's
@@ -87,6 +89,8 @@ type Registry struct {
 	mu  sync.Mutex
 	out issuance.Outcome
 	n   int
+
+	Meanwhile func() // what happens while it is asked
 }
 
 // Asked is how often the registry was asked.
@@ -110,6 +114,9 @@ func (r *Registry) Compare(context.Context, elicense.HolderRef, map[string]strin
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.n++
+	if r.Meanwhile != nil {
+		r.Meanwhile()
+	}
 	if r.out == issuance.Unavailable {
 		return issuance.Comparison{Registry: "法人库", Asked: registry.Market, At: r.now()}, errSilent
 	}
@@ -167,6 +174,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 		DB: w.DB, Guard: w.Guard, Catalog: w.Catalog, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Compare: w.Registry,
 		CheckURL: "http://localhost/check/",
 	})
+	w.Stock = stock.New(stock.Config{DB: w.DB, Guard: w.Guard, Issuer: w.Issuer, Missing: sharing.ReportedMissing})
 	queue.Handle(cases.DeemJob, w.Cases.Deem)
 	w.Catalog.Handle(queue)
 	w.Letters = &letters.Letters{DB: w.DB, Cases: w.Cases, Seals: w.Seals, Maker: document.NewMaker(set), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost"}
@@ -434,4 +442,25 @@ func (w *World) Told(t testing.TB, who *elicense.Actor, kind string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Errorf("%s was not told %s", who.Name, kind)
+}
+
+// Paper is a picture of a paper.
+var Paper = []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
+
+// OldPaper is what a food license of 2017 with that number says.
+func OldPaper(number string) stock.Typed {
+	return stock.Typed{
+		Holders: []elicense.HolderRef{Firm}, IssuedOn: "2017-06-01",
+		Fields: map[string]string{
+			"holder_name": Firm.Name, "uscc": Firm.Code, "legal_rep": "陈示例", "items": "热食类食品制售", "license_no": number, "valid_to": "2027-05-31",
+		},
+	}
+}
+
+// Enter makes the first entry of a license on paper.
+func (w *World) Enter(t testing.TB, number string) *stock.Entry {
+	t.Helper()
+	e, err := w.Stock.Enter(t.Context(), w.Drafter, Type, issuance.Stock, OldPaper(number), "旧证.png", Paper)
+	must(t, err)
+	return e
 }
