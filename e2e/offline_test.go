@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"elicense/demo"
+
+	"github.com/chromedp/chromedp"
 )
 
 // The PINs of a kit's officers.
@@ -117,11 +120,12 @@ type machine struct {
 	t        *testing.T
 	kit, dir string
 	apart    *syscall.SysProcAttr // nil where the kernel gives no namespace
+	page     *exec.Cmd            // that serves its page
 }
 
 func newMachine(t *testing.T, kit string) *machine {
 	t.Helper()
-	return &machine{t, kit, filepath.Join(t.TempDir(), "station"), noNetwork(t)}
+	return &machine{t: t, kit: kit, dir: filepath.Join(t.TempDir(), "station"), apart: noNetwork(t)}
 }
 
 // noNetwork is how a process is started in a network namespace of its own, in which
@@ -423,4 +427,145 @@ func offlineGold(t *testing.T) gold {
 		t.Fatal(fmt.Errorf("the kit was not made"))
 	}
 	return goldKit
+}
+
+// TestBrowserKit (Art. 7(2)): an officer orders a kit and another confirms it; at the
+// machine one enters and the other seals, each with his PIN; the check says that the
+// license waits; the package is imported, and it is a license.
+func TestBrowserKit(t *testing.T) {
+	b := browse(t)
+	c := &client{url: b.url, token: map[string]string{}}
+	d, err := demo.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := string(d.TypeCode("T14"))
+	b.login("make-wj-gl")
+	b.open("/issue/kits")
+	b.must(chromedp.Click(chromedp.CSS(`input[name="types"][value="` + code + `"]`)))
+	b.fill("hours", "8", "size", "12", "pin", drafterPIN, "pin2", drafterPIN)
+	b.must(chromedp.SetValue(chromedp.CSS(`form[action="/issue/kits"] [name="reason"]`), "窗口网络中断，申请人在等"))
+	b.click(`form[action="/issue/kits"] .btn.go`)
+	b.sees("系统故障要写明故障单号、时间和现象")
+	b.fill("proof", "故障单FZ-1123，09:05起政务外网不通", "pin", drafterPIN, "pin2", drafterPIN)
+	b.click(`form[action="/issue/kits"] .btn.go`)
+	b.sees("已申请，等另一位审核签章人员确认", "由本单位另一位审核签章人员确认")
+	kit := strings.Split(b.at(), "?")[0]
+	b.login("check-wj-gl")
+	b.open(kit)
+	b.fill("pin", drafterPIN, "pin2", drafterPIN)
+	b.click(`form[action$="/confirm"] .btn.go`)
+	b.sees("口令不能和制证人员的一样")
+	b.fill("pin", reviewerPIN, "pin2", reviewerPIN)
+	b.click(`form[action$="/confirm"] .btn.go`)
+	b.sees("已确认，可以下载工具包", "下载（带字体，约90 MB）", "12个编号，已登记0个")
+	t.Run(kit, func(t *testing.T) { b.inspect(t, kit) })
+
+	id := strings.TrimPrefix(kit, "/issue/kits/")
+	file := filepath.Join(t.TempDir(), "kit.zip")
+	if err := os.WriteFile(file, c.fetch(t, "make-wj-gl", "/api/v1/kits/"+id+"/file"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := &machine{t: t, kit: file, dir: filepath.Join(t.TempDir(), "station")}
+	platform := b.url
+	b.url, err = m.serve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.open("/")
+	b.sees("打开工具包", "没有在线条件：系统故障")
+	b.fill("pin", "not the PIN")
+	b.click(`form[action="/open"] .btn.go`)
+	b.sees("口令不对，还可以输9次")
+	t.Run("station", func(t *testing.T) { b.inspect(t, "/") })
+	b.enter("drafter", drafterPIN)
+	b.click(`a[href^="/new"]`)
+	x := hygiene(1)["fields"].(map[string]string)
+	b.fill("case", "鼓卫许〔2026〕0001", "h0.type", "001", "h0.code", "91350102FJDEM90180", "h0.name", "福州示例餐饮有限公司")
+	for k, v := range x {
+		if k != "issue_date" && k != "legal_rep" {
+			b.fill("f."+k, v)
+		}
+	}
+	b.click(`form[action="/new"] .btn.go`)
+	b.sees("必填")
+	b.fill("f.legal_rep", "陈示例")
+	b.click(`form[action="/new"] .btn.go`)
+	b.sees("待审核签章", "请换另一人打开工具包", "陈示例")
+	b.misses("核对无误")
+	t.Run("station new", func(t *testing.T) { b.inspect(t, "/new?type="+code) })
+	b.open("/")
+	b.click(`form[action="/close"] .btn`)
+	b.enter("reviewer", reviewerPIN)
+	b.open("/rows/1")
+	b.moment("station-review")
+	b.click(`button[value="seal"]`)
+	b.sees("已签章，待登记", "打印件（PDF）")
+	t.Run("station row", func(t *testing.T) { b.inspect(t, "/rows/1") })
+	t.Run("station rows", func(t *testing.T) { b.inspect(t, "/") })
+	m.stop()
+	one := m.rows()
+	pack := filepath.Join(t.TempDir(), "package.zip")
+	if err := os.WriteFile(pack, m.export(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	b.url = platform
+	b.open("/check/" + one[0].Code)
+	b.sees("离线生成，待登记", "福州市鼓楼区卫生健康局", "登记以前不能确认有效")
+	t.Run("/check", func(t *testing.T) { b.inspect(t, "/check/"+one[0].Code) })
+	b.login("make-wj-gl")
+	b.open("/issue/kits")
+	b.must(chromedp.SetUploadFiles(chromedp.CSS(`input[name="package"]`), []string{pack}))
+	b.click(`form[action="/issue/kits/packages"] .btn.go`)
+	b.sees("离线包已收下")
+	b.open(kit)
+	b.until("已登记发布")
+	b.sees("新登记1份", "使用中")
+	t.Run("imported", func(t *testing.T) { b.inspect(t, kit) })
+	t.Run("/issue/kits", func(t *testing.T) { b.inspect(t, "/issue/kits") })
+	b.open("/check/" + one[0].Code)
+	b.sees("真实，现行有效")
+}
+
+// enter opens the kit at a station's page.
+func (b *browser) enter(role, pin string) {
+	b.t.Helper()
+	b.open("/")
+	b.must(chromedp.Click(chromedp.CSS(`input[name="role"][value="` + role + `"]`)))
+	b.fill("pin", pin)
+	b.click(`form[action="/open"] .btn.go`)
+}
+
+// serve serves the machine's page and returns its address.
+func (m *machine) serve() (string, error) {
+	m.t.Helper()
+	m.page = exec.Command(binary, "offline", "--kit", m.kit, "--dir", m.dir, "--listen", "127.0.0.1:0")
+	out, err := m.page.StdoutPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := m.page.Start(); err != nil {
+		return "", err
+	}
+	m.t.Cleanup(m.stop)
+	said := make([]byte, 500)
+	n, err := out.Read(said)
+	if err != nil {
+		return "", err
+	}
+	at := regexp.MustCompile(`http://[0-9.]+:[0-9]+`).FindString(string(said[:n]))
+	if at == "" {
+		return "", fmt.Errorf("the tool said %q", said[:n])
+	}
+	return at, nil
+}
+
+// stop ends the machine's page.
+func (m *machine) stop() {
+	if m.page != nil {
+		m.page.Process.Signal(os.Interrupt)
+		m.page.Wait()
+		m.page = nil
+	}
 }

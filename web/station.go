@@ -193,7 +193,7 @@ func (s *stationServer) end(v *visit, _ *offline.Officer) error {
 
 func (s *stationServer) prefer(v *visit, _ *offline.Officer) error {
 	name, value := v.r.PathValue("what"), v.r.PathValue("value")
-	if name != cookieLang || s.pages[value] == nil {
+	if !(name == cookieLang && s.pages[value] != nil || name == cookieElder && (value == "on" || value == "off")) {
 		return errNoPage()
 	}
 	http.SetCookie(v.w, &http.Cookie{Name: name, Value: value, Path: "/", SameSite: http.SameSiteLaxMode, HttpOnly: true})
