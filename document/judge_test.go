@@ -21,6 +21,7 @@ import (
 var stampedFood = sync.OnceValue(func() (out struct {
 	file []byte
 	root *gm.Certificate
+	tsa  *gm.TimeAuthority // stamps a second after noon
 	err  error
 }) {
 	key, err := gm.GenerateKey()
@@ -46,6 +47,7 @@ var stampedFood = sync.OnceValue(func() (out struct {
 		out.err = err
 		return out
 	}
+	out.tsa = tsa
 	p, err := NewMaker(sheettest.Fonts(new(testing.T))).Prepare(foodContent())
 	if err != nil {
 		out.err = err

@@ -218,3 +218,46 @@ func BenchmarkSM2Sign(b *testing.B) {
 		k.SignSM2(msg)
 	}
 }
+
+// got is a result that comes without an error.
+func got[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+// TestAKeyIsTakenElsewhere: a key enclosed under a passphrase opens under it, in its
+// place, and nowhere else; its certificate says what it is bound to.
+func TestAKeyIsTakenElsewhere(t *testing.T) {
+	k := got(GenerateKey())
+	stretch := NewStretch()
+	stretch.Time, stretch.Memory = 1, 8<<10
+	right := got(stretch.AEAD([]byte("right")))
+	sealed := k.Enclose(right, []byte("kit 1"))
+	again := got(OpenKey(got(stretch.AEAD([]byte("right"))), sealed, []byte("kit 1")))
+	if !again.Public().Equal(k.Public()) {
+		t.Error("another key came out")
+	}
+	for name, open := range map[string]func() (*SoftKey, error){
+		"wrong": func() (*SoftKey, error) { return OpenKey(got(stretch.AEAD([]byte("wrong"))), sealed, []byte("kit 1")) },
+		"place": func() (*SoftKey, error) { return OpenKey(right, sealed, []byte("kit 2")) },
+		"altered": func() (*SoftKey, error) {
+			return OpenKey(right, append(sealed[:20:20], sealed[21:]...), []byte("kit 1"))
+		},
+	} {
+		if _, err := open(); !errors.Is(err, ErrDecrypt) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	stretch.Memory = 4 << 20
+	if _, err := stretch.AEAD([]byte("right")); err == nil {
+		t.Error("4 GB of memory are taken")
+	}
+	day := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	root := must(t)(NewRoot(k, Name{CommonName: "示例根证书"}, day, day.AddDate(10, 0, 0)))
+	c := must(t)((&Authority{root, k}).Issue(again.Public(), Name{CommonName: "示例", Device: "kit 1"}, day, day.AddDate(0, 0, 1)))
+	if c.Device() != "kit 1" || root.Device() != "" {
+		t.Errorf("bound to %q and %q", c.Device(), root.Device())
+	}
+}
