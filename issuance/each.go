@@ -12,9 +12,12 @@ import (
 )
 
 // PublishedBy tells whether the draft a sealing key was used for has been
-// published.
+// published. One made offline is there only from then on.
 func PublishedBy(tx *store.Tx, u *sealing.Use) (bool, error) {
 	d, err := Of(tx, elicense.DraftID(u.Subject))
+	if elicense.IsKind(err, elicense.NotFound) {
+		return false, nil
+	}
 	return err == nil && d.State == Published, err
 }
 

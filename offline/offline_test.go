@@ -36,7 +36,11 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func order() offline.Order { return world.KitOrder() }
+func order() offline.Order {
+	o := world.KitOrder()
+	o.Size = 12
+	return o
+}
 
 // newKit orders and confirms a kit and opens its file.
 func newKit(t testing.TB, w *world.World) (*offline.Listed, *offline.KitFile) {
@@ -241,10 +245,20 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 	w := world.OnSQLite(t)
 	l, k := newKit(t, w)
 	d := open(t, w, k, t.TempDir())
-	for n := range 10 {
+	for n := range 9 {
 		d.make(t, w, fmt.Sprint(n+1))
 	}
+	wrong := w.Completion("10")
+	wrong.Fields["uscc"] = world.Other.Code // which is not the holder's
+	must(t, d.drafter.Force(wrong))
+	must(t, d.reviewer.Seal(10))
+	w.Clock.Move(time.Minute)
+	d.make(t, w, "11")
 	pack := d.export(t)
+	// A genuine license, sealed with the unit's own seal.
+	online := w.Publish(t, w.Completion("12"))
+	sealed, _, err := w.Sharing.File(t.Context(), w.Drafter, online.License, true)
+	must(t, err)
 	file := func(n int) []byte {
 		b, err := d.drafter.File(n)
 		must(t, err)
@@ -272,20 +286,22 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 		case e.Number == 7 && e.Act == offline.ActEnter:
 			e.Act = ""
 		case e.Number == 8:
-			e.Number = 12
+			e.Number = 13
 		case e.Number == 9 && e.Act == offline.ActSeal:
 			e.Digest = offline.Digest(foreign)
+		case e.Number == 2 && e.Act == offline.ActSeal:
+			e.Digest = offline.Digest(sealed)
 		}
 	}, map[string][]byte{
-		"files/0002": append(d.drafter.Enclose("files/0002", file(2)), 0),
+		"files/0002": d.drafter.Enclose("files/0002", sealed),
 		"files/0003": d.drafter.Enclose("files/0003", changed),
 		"rows/0004":  d.drafter.Enclose("rows/0004", text),
 		"files/0009": d.drafter.Enclose("files/0009", foreign),
 	})
 	p := imported(t, w, l.ID, forged)
 	want := map[int]string{
-		1: "不在工具包的有效期内", 2: "证照文件缺失、损坏或被改动过", 3: "签章核验没有通过", 4: "证照文件的内容和录入的不一致", 5: "时钟被拨回",
-		6: "签章时间和日志不一致", 7: "没有先录入、再审核签章的完整记录", 9: "签章时间和日志不一致", 12: "编号12不在工具包的号段里",
+		1: "不在工具包的有效期内", 2: "不是用这个工具包的印章签的", 3: "签章核验没有通过", 4: "证照文件的内容和录入的不一致", 5: "时钟被拨回",
+		6: "签章时间和日志不一致", 7: "没有先录入、再审核签章的完整记录", 9: "签章时间和日志不一致", 10: "统一社会信用代码：和持证主体的代码不一致", 13: "编号13不在工具包的号段里",
 	}
 	for _, o := range p.Rows {
 		if say := want[o.Number]; say != "" && (o.State != offline.RowRefused || !strings.Contains(o.Reason(), say)) || say == "" && o.State != offline.RowTaken {
@@ -305,7 +321,7 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 	// The true package: what was only altered on the way is taken in; its journal
 	// is not the one that came first.
 	p = imported(t, w, l.ID, pack)
-	if p.Known != 1 || p.Refused != 9 || !strings.Contains(p.Rows[0].Reason(), "不相接") {
+	if p.Known != 1 || p.Refused != 10 || !strings.Contains(p.Rows[0].Reason(), "不相接") {
 		t.Errorf("after another journal: %+v, %q", p, p.Rows[0].Reason())
 	}
 	w.Fsck(t)
@@ -346,7 +362,7 @@ func TestPackagesThatAreNotWhole(t *testing.T) {
 	at := bytes.Index(pack, []byte("files/0002")) + 100
 	hurt := bytes.Clone(pack)
 	hurt[at] ^= 1
-	if p := imported(t, w, l.ID, hurt); p.Fresh != 1 || p.Refused != 1 || p.Rows[1].State != offline.RowRefused {
+	if p := imported(t, w, l.ID, hurt); p.Fresh != 1 || p.Refused != 1 || !strings.Contains(p.Rows[1].Reason(), "证照文件缺失、损坏或被改动过") {
 		t.Errorf("a byte changed in a file: %+v", p)
 	}
 	if p := imported(t, w, l.ID, pack); p.Fresh != 1 || p.Known != 1 {
@@ -398,9 +414,11 @@ func TestAKitThatIsEnded(t *testing.T) {
 		t.Errorf("a file of a lost kit: %v, %s", err, a.Verdict)
 	}
 
+	must(t, w.Catalog.Propose(ctx, w.Drafter, world.FoodType())) // a type may change while a kit of it is out
 	l, k = newKit(t, w)
 	d = open(t, w, k, t.TempDir())
 	d.make(t, w, "4")
+	must(t, w.Catalog.Decide(ctx, w.Admin, world.Type, 2, true, ""))
 	w.Clock.Move(26 * time.Hour)
 	if _, err := d.drafter.Enter(w.Completion("5")); elicense.KindOf(err) != elicense.Expired {
 		t.Errorf("a kit after its day makes: %v", err)
@@ -412,6 +430,15 @@ func TestAKitThatIsEnded(t *testing.T) {
 	}
 	if p = imported(t, w, l.ID, d.export(t)); p.Fresh != 1 || !p.Rows[0].Late {
 		t.Errorf("a day late: %+v", p.Rows[0])
+	}
+
+	l, k = newKit(t, w)
+	d = open(t, w, k, t.TempDir())
+	must(t, w.Catalog.Retire(ctx, w.Admin, world.Type, "不再实施"))
+	w.Clock.Move(time.Minute)
+	d.make(t, w, "6")
+	if p = imported(t, w, l.ID, d.export(t)); p.Fresh != 0 || !strings.Contains(p.Rows[0].Reason(), "在制证前已经停用") {
+		t.Errorf("of a type that was retired: %+v", p.Rows[0])
 	}
 	w.Fsck(t)
 }
@@ -437,6 +464,17 @@ func TestWhoTakesAKit(t *testing.T) {
 		c.edit(&o)
 		if _, err := w.Kits.Order(ctx, w.Drafter, o); elicense.KindOf(err) != c.kind {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	field := world.FoodType()
+	field.Code, field.Name, field.Mode, field.Reason = "11350102FJDEM0275F050", "集市食品摊点证", catalog.Offline, "集市上没有网络"
+	must(t, w.Catalog.Propose(ctx, w.Drafter, field))
+	must(t, w.Catalog.Decide(ctx, w.Admin, field.Code, 1, true, ""))
+	for _, g := range []offline.Ground{offline.NoOnline, offline.Unsuited} {
+		o := order()
+		o.Types, o.Ground, o.Proof = []elicense.TypeCode{field.Code}, g, ""
+		if _, err := w.Kits.Order(ctx, w.Drafter, o); err != nil {
+			t.Errorf("a type made offline, %s: %v", g, err)
 		}
 	}
 	if _, err := w.Kits.Order(ctx, w.Window, order()); elicense.KindOf(err) != elicense.Forbidden {
@@ -586,6 +624,24 @@ func TestAStationStoppedAnywhere(t *testing.T) {
 	p := imported(t, w, l.ID, d.export(t))
 	if p.Fresh != 1 || p.Refused != 1 {
 		t.Errorf("%+v", p)
+	}
+	w.Fsck(t)
+}
+
+// TestWhatTheUnitMadeMeanwhile: a case or a number that has its license at the platform
+// already gets no second one, and nothing is left of the attempt.
+func TestWhatTheUnitMadeMeanwhile(t *testing.T) {
+	w := world.OnSQLite(t)
+	l, k := newKit(t, w)
+	d := open(t, w, k, t.TempDir())
+	d.make(t, w, "1", "2")
+	w.Publish(t, w.Completion("1"))
+	case2 := w.Completion("2")
+	case2.Fields["license_no"] = "JY-other"
+	w.Publish(t, case2)
+	p := imported(t, w, l.ID, d.export(t))
+	if p.Refused != 2 || !strings.Contains(p.Rows[0].Reason(), "证照编号已经用在") || !strings.Contains(p.Rows[1].Reason(), "已经在平台上制过证") {
+		t.Errorf("%q, %q", p.Rows[0].Reason(), p.Rows[1].Reason())
 	}
 	w.Fsck(t)
 }
