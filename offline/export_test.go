@@ -75,6 +75,39 @@ func Rewrite(t testing.TB, pack []byte, officers map[Role]*Officer, edit func(*E
 	return out.Bytes()
 }
 
+// Forge changes what a kit's file says under the signature it has.
+func Forge(t testing.TB, file []byte, edit func(*Kit)) []byte {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(file), int64(len(file)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := entry(z, headName, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s signedHead
+	var k Kit
+	if err := json.Unmarshal(b, &s); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(s.Head, &k); err != nil {
+		t.Fatal(err)
+	}
+	edit(&k)
+	if s.Head, err = json.Marshal(k); err != nil {
+		t.Fatal(err)
+	}
+	if b, err = json.Marshal(s); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := write(&out, b, nil); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
 // Force enters a row as a tool would that asks nothing.
 func (o *Officer) Force(c issuance.Completion) error {
 	s := o.station

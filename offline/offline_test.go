@@ -253,7 +253,7 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 	must(t, d.drafter.Force(wrong))
 	must(t, d.reviewer.Seal(10))
 	w.Clock.Move(time.Minute)
-	d.make(t, w, "11")
+	d.make(t, w, "11", "13")
 	pack := d.export(t)
 	// A genuine license, sealed with the unit's own seal.
 	online := w.Publish(t, w.Completion("12"))
@@ -286,7 +286,9 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 		case e.Number == 7 && e.Act == offline.ActEnter:
 			e.Act = ""
 		case e.Number == 8:
-			e.Number = 13
+			e.Number = 14
+		case e.Number == 11 && e.Act == offline.ActEnter: // by who seals it
+			e.By = offline.Reviews
 		case e.Number == 9 && e.Act == offline.ActSeal:
 			e.Digest = offline.Digest(foreign)
 		case e.Number == 2 && e.Act == offline.ActSeal:
@@ -301,7 +303,7 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 	p := imported(t, w, l.ID, forged)
 	want := map[int]string{
 		1: "不在工具包的有效期内", 2: "不是用这个工具包的印章签的", 3: "签章核验没有通过", 4: "证照文件的内容和录入的不一致", 5: "时钟被拨回",
-		6: "签章时间和日志不一致", 7: "没有先录入、再审核签章的完整记录", 9: "签章时间和日志不一致", 10: "统一社会信用代码：和持证主体的代码不一致", 13: "编号13不在工具包的号段里",
+		6: "签章时间和日志不一致", 7: "没有先录入、再审核签章的完整记录", 9: "签章时间和日志不一致", 10: "统一社会信用代码：和持证主体的代码不一致", 11: "没有先录入、再审核签章的完整记录", 14: "编号14不在工具包的号段里",
 	}
 	for _, o := range p.Rows {
 		if say := want[o.Number]; say != "" && (o.State != offline.RowRefused || !strings.Contains(o.Reason(), say)) || say == "" && o.State != offline.RowTaken {
@@ -321,7 +323,7 @@ func TestEachRowIsJudgedByItself(t *testing.T) {
 	// The true package: what was only altered on the way is taken in; its journal
 	// is not the one that came first.
 	p = imported(t, w, l.ID, pack)
-	if p.Known != 1 || p.Refused != 10 || !strings.Contains(p.Rows[0].Reason(), "不相接") {
+	if p.Known != 1 || p.Refused != 11 || !strings.Contains(p.Rows[0].Reason(), "不相接") {
 		t.Errorf("after another journal: %+v, %q", p, p.Rows[0].Reason())
 	}
 	w.Fsck(t)
@@ -337,14 +339,19 @@ func TestPackagesThatAreNotWhole(t *testing.T) {
 	d := open(t, w, k, t.TempDir())
 	d.make(t, w, "1", "2")
 	pack := d.export(t)
-	journal := func(edit func(lines []string) []string) []byte {
+	linesOf := func(pack []byte) []string {
 		z, err := zip.NewReader(bytes.NewReader(pack), int64(len(pack)))
 		must(t, err)
 		f, err := z.Open("journal")
 		must(t, err)
 		b, err := io.ReadAll(f)
 		must(t, err)
-		lines := edit(strings.Split(strings.TrimSpace(string(b)), "\n"))
+		return strings.Split(strings.TrimSpace(string(b)), "\n")
+	}
+	// What the officer could have signed instead.
+	instead := linesOf(offline.Rewrite(t, pack, d.hands(), func(e *offline.Entry) { e.Note = "x" }, nil))
+	journal := func(edit func(lines []string) []string) []byte {
+		lines := edit(linesOf(pack))
 		return offline.Rewrite(t, pack, d.hands(), nil, map[string][]byte{"journal": []byte(strings.Join(lines, "\n") + "\n")})
 	}
 	for name, b := range map[string][]byte{
@@ -353,6 +360,8 @@ func TestPackagesThatAreNotWhole(t *testing.T) {
 		"an entry out":   journal(func(l []string) []string { return append(l[:1:1], l[2:]...) }),
 		"two exchanged":  journal(func(l []string) []string { l[1], l[2] = l[2], l[1]; return l }),
 		"a word changed": journal(func(l []string) []string { l[0] = strings.Replace(l[0], "enter", "Enter", 1); return l }),
+		"another signed": journal(func(l []string) []string { l[0] = instead[0]; return l }),
+		"the last word":  journal(func(l []string) []string { l[len(l)-1] = strings.Replace(l[len(l)-1], "export", "Export", 1); return l }),
 		"cut":            journal(func(l []string) []string { l[len(l)-1] = l[len(l)-1][:20]; return l }),
 	} {
 		if _, err := w.Kits.Import(ctx, w.Drafter, b, ""); elicense.KindOf(err) != elicense.Invalid && elicense.KindOf(err) != elicense.Forbidden {
@@ -513,6 +522,15 @@ func TestWhoTakesAKit(t *testing.T) {
 			t.Errorf("byte %d of a kit changed: %v", at, err)
 		}
 	}
+	for name, edit := range map[string]func(*offline.Kit){
+		"another unit":     func(k *offline.Kit) { k.UnitName = "别的单位" },
+		"a longer term":    func(k *offline.Kit) { k.To = k.To.Add(24 * time.Hour) },
+		"one number twice": func(k *offline.Kit) { k.Numbers[1] = k.Numbers[0] },
+	} {
+		if _, err := offline.OpenKit(offline.Forge(t, b.Bytes(), edit), nil, offline.FindFont); elicense.KindOf(err) != elicense.Invalid {
+			t.Errorf("a kit with %s: %v", name, err)
+		}
+	}
 	if _, err := offline.OpenKit(b.Bytes(), nil, nil); elicense.KindOf(err) != elicense.Unavailable {
 		t.Errorf("a kit without fonts on a machine without them: %v", err)
 	}
@@ -556,8 +574,15 @@ func TestAClockSetBack(t *testing.T) {
 	d.make(t, w, "2")
 	w.Clock.Move(time.Hour)
 	d.make(t, w, "3")
-	p := imported(t, w, l.ID, d.export(t))
-	if p.Fresh != 2 || p.Refused != 1 || !strings.Contains(p.Rows[1].Reason(), "时钟被拨回了") {
+	pack := d.export(t)
+	w.Clock.Move(-30 * time.Minute) // the platform's: the machine's is fast again
+	p := imported(t, w, l.ID, pack)
+	if p.Fresh != 1 || p.Refused != 2 || !strings.Contains(p.Rows[2].Reason(), "机器的时钟走快了") {
+		t.Errorf("%+v: %q", p, p.Rows[2].Reason())
+	}
+	w.Clock.Move(time.Hour)
+	p = imported(t, w, l.ID, pack)
+	if p.Fresh+p.Known != 2 || p.Refused != 1 || !strings.Contains(p.Rows[1].Reason(), "时钟被拨回了") {
 		t.Errorf("%+v: %q", p, p.Rows[1].Reason())
 	}
 	w.Fsck(t)
@@ -626,6 +651,26 @@ func TestAStationStoppedAnywhere(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	w.Fsck(t)
+}
+
+// TestFsckMissesTheLicense: a number that led to a license whose draft is gone is
+// named.
+func TestFsckMissesTheLicense(t *testing.T) {
+	w := world.OnSQLite(t)
+	l, k := newKit(t, w)
+	d := open(t, w, k, t.TempDir())
+	d.make(t, w, "1")
+	imported(t, w, l.ID, d.export(t))
+	must(t, w.DB.Update(t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`DELETE FROM draft`)
+		return err
+	}))
+	for _, f := range w.Findings(t) {
+		if f.Kind == "kit" && f.Where == l.ID {
+			return
+		}
+	}
+	t.Error("the check does not name the kit")
 }
 
 // TestWhatTheUnitMadeMeanwhile: a case or a number that has its license at the platform
