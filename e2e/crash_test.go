@@ -216,6 +216,11 @@ func TestCrashPoints(t *testing.T) {
 					letterOnce(t, data, id)
 					return
 				}
+				if strings.HasPrefix(name, "stock.") {
+					crashAt(t, data, name+":1", func(c *client) { marriage(t, c) })
+					marriageOnce(t, data)
+					return
+				}
 				if strings.HasPrefix(name, "lot.") {
 					var id string
 					crashAt(t, data, name+":2", func(c *client) { id = fleet(t, c) })
@@ -234,6 +239,56 @@ func TestCrashPoints(t *testing.T) {
 			})
 		}
 	}
+}
+
+// marriage enters a certificate of 2011 from its paper, and again by another; the
+// platform may end before it answers.
+func marriage(t *testing.T, c *client) {
+	t.Helper()
+	d, err := demo.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	paper := map[string]any{
+		"issuedOn": "2011-11-11", "holders": []map[string]string{
+			{"codeType": "111", "code": "350100198506120117", "name": "陈示例"}, {"codeType": "111", "code": "350100199003070028", "name": "林样本"},
+		},
+		"fields": map[string]string{
+			"cert_no": "J350102-2011-000077", "name_a": "陈示例", "id_a": "350100198506120117", "name_b": "林样本", "id_b": "350100199003070028", "reg_date": "2011-11-11",
+			"authority": "福州市鼓楼区民政局婚姻登记处", "holder": "陈示例", "sex_a": "男", "sex_b": "女", "nation_a": "中国", "nation_b": "中国", "birth_a": "1985-06-12", "birth_b": "1990-03-07",
+		},
+	}
+	var e struct{ ID string }
+	c.do("make-mz-gl", http.MethodPost, "/api/v1/stock/entries", map[string]any{
+		"licenseTypeCode": d.TypeCode("T06"), "origin": "stock", "paper": paper, "scan": []byte("%PDF-1.4\n"), "scanName": "77.pdf",
+	}, &e)
+	c.do("check-mz-gl", http.MethodPost, "/api/v1/stock/entries/"+e.ID+"/moves", map[string]any{"move": "again", "paper": paper}, nil)
+}
+
+// marriageOnce starts the platform that was stopped in between: what was entered is
+// there once, what was not is entered again.
+func marriageOnce(t *testing.T, data string) {
+	t.Helper()
+	again, c := platformIn(t, binary, data)
+	made := func() (n int) {
+		var list []struct{ LicenseType string }
+		if status, err := c.do("make-mz-gl", http.MethodGet, "/api/v1/stock/entries?state=made", nil, &list); err != nil || status != http.StatusOK {
+			t.Fatalf("entries: %d, %v", status, err)
+		}
+		return len(list)
+	}
+	const before = 3 // of the demo
+	if made() == before {
+		marriage(t, c)
+	}
+	if n := made(); n != before+1 {
+		t.Errorf("%d entries became drafts, want %d", n, before+1)
+	}
+	if err := again.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again.done <- nil
+	fsckClean(t, data)
 }
 
 // correct opens a case and tells the applicant what is missing; the notice of it is
