@@ -3,7 +3,6 @@ package sheet
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"sync/atomic"
 	"unicode"
@@ -122,7 +121,7 @@ var systemFonts = []struct{ path, pkg string }{
 // A missing one gives an error that wraps ErrNoFonts and names its package.
 func SystemFontFiles() (data [4][]byte, err error) {
 	for i, f := range systemFonts {
-		if data[i], err = os.ReadFile(f.path); err != nil {
+		if data[i], err = readFont(f.path); err != nil {
 			return data, fmt.Errorf("%w: %v (package %s)", ErrNoFonts, err, f.pkg)
 		}
 	}
@@ -138,6 +137,9 @@ func SystemFonts() (*FontSet, error) {
 	s, err := NewFontSet(data[0], data[1], data[2], data[3])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoFonts, err)
+	}
+	for _, b := range data {
+		letGo(b)
 	}
 	return s, nil
 }

@@ -62,8 +62,11 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, err := r.exec(ctx, "PRAGMA query_only = 1", nil); err != nil {
-			return nil, translate(err)
+		// A commit makes a reader's cache void: much of one would be memory for nothing.
+		for _, pragma := range []string{"PRAGMA query_only = 1", "PRAGMA cache_size = -8192"} {
+			if _, err := r.exec(ctx, pragma, nil); err != nil {
+				return nil, translate(err)
+			}
 		}
 		e.readers <- r
 	}

@@ -114,12 +114,12 @@ func openPlatform(ctx context.Context, at place, publicURL string, log *slog.Log
 	return p, p.wire(ctx, publicURL)
 }
 
-// letGarbageGrow has the collector run when the heap is five times what lives,
-// unless GOGC says otherwise. What lives is some tens of MB; collecting it
+// letGarbageGrow has the collector run when the heap is three and a half times what
+// lives, unless GOGC says otherwise. What lives is some tens of MB; collecting it
 // whenever it has doubled takes some 5% of the processor under load.
 func letGarbageGrow() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(250)
 	}
 }
 
