@@ -310,7 +310,6 @@ func (k *Kits) take(ctx context.Context, payload []byte) error {
 		if err := in.row(ctx, s); err != nil {
 			return err
 		}
-		store.CrashPoint("offline.row")
 	}
 	return k.DB.Update(ctx, func(tx *store.Tx) error { return in.finish(ctx, tx) })
 }

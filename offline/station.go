@@ -371,7 +371,6 @@ func (o *Officer) Enter(c issuance.Completion) (*Made, error) {
 	if err := writeFile(s.path("rows", name(r.Number)), gm.Encrypt(o.data, text, rowBound(s.kit.ID, r.Number))); err != nil {
 		return nil, err
 	}
-	store.CrashPoint("station.row")
 	if err := s.write(o, ActEnter, r.Number, digestOf(text), ""); err != nil {
 		return nil, err
 	}
