@@ -38,11 +38,12 @@ var law = map[string]string{
 	"issuance":     "calendar catalog cases document registry sealing verification table gm " + domain,
 	"offline":      "catalog document gm issuance seal sealing sheet verification " + domain,
 	"stock":        "catalog issuance " + domain,
+	"ontime":       "calendar cases catalog issuance table " + domain,
 	"letters":      "cases catalog document face sealing sheet " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
 	"sharing":      "calendar catalog cases verification document gm " + domain,
 	"archive":      "cases sharing verification document " + domain,
-	"oversight":    "calendar catalog cases issuance letters lifecycle offline registry sealing sharing stock verification tlog " + domain,
+	"oversight":    "calendar catalog cases issuance letters lifecycle offline ontime registry sealing sharing stock verification tlog " + domain,
 	"httpapi":      edge,
 	"web":          edge,
 	"demo":         edge,
@@ -50,7 +51,7 @@ var law = map[string]string{
 
 const (
 	domain = "access notice jobs store workday org elicense"
-	edge   = "calendar catalog cases issuance letters lifecycle offline registry sealing sharing stock verification archive oversight org access notice workday elicense"
+	edge   = "calendar catalog cases issuance letters lifecycle offline ontime table registry sealing sharing stock verification archive oversight org access notice workday elicense"
 )
 
 func TestImportLaw(t *testing.T) {

@@ -156,6 +156,13 @@ const (
 	DiscloseRead    Act = "disclose.read"
 	FiguresRead     Act = "figures.read"
 	RegistriesRead  Act = "registries.read"
+	OnTimeReport    Act = "ontime.report"  // results of closed cases of the unit
+	OnTimeOwn       Act = "ontime.own"     // what the unit owes, with whom it is for
+	OnTimeRead      Act = "ontime.read"    // figures, and what is late, without contents
+	OnTimeHandle    Act = "ontime.handle"  // hand on, say that no license comes of it
+	OnTimeConfirm   Act = "ontime.confirm" // that no license comes of it
+	OnTimeSet       Act = "ontime.set"     // within how many minutes the unit makes licenses
+	OnTimeExcuse    Act = "ontime.excuse"
 	RecordRead      Act = "record.read"
 	ReceiptRead     Act = "receipt.read"
 	Check           Act = "check"

@@ -33,12 +33,14 @@ const (
 
 // RecountJobs are the kinds of the jobs by which rooms count running terms anew
 // after the calendar has changed.
-var RecountJobs = []string{DraftsJob, TypesJob}
+var RecountJobs = []string{DraftsJob, TypesJob, ResultsJob}
 
-// The jobs that count the terms of drafts, and of checks of proposed types, anew.
+// The jobs that count the terms of drafts, of checks of proposed types, and of
+// results of closed cases anew.
 const (
-	DraftsJob = "recount-drafts"
-	TypesJob  = "recount-types"
+	DraftsJob  = "recount-drafts"
+	TypesJob   = "recount-types"
+	ResultsJob = "recount-results"
 )
 
 // Entry is a notice or a special day as it was entered.

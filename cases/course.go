@@ -385,7 +385,83 @@ func (c *Cases) ApplyMove(tx *store.Tx, actor *elicense.Actor, k *Case, m Move, 
 			return err
 		}
 	}
+	if m == Finish {
+		if err := awaitLicense(tx, k); err != nil {
+			return err
+		}
+	}
 	return k.tellParties(tx, m)
+}
+
+// ResultJob is the kind of the jobs that tell of a closed case a license is due
+// for (Art. 7(1)); the payload is its identifier.
+const ResultJob = "case-result"
+
+// awaitLicense lets it be known that the case has come to its end, if its matter
+// ends with a license.
+func awaitLicense(tx *store.Tx, k *Case) error {
+	if k.Kind == Enforcement {
+		return nil
+	}
+	m, err := matterAt(tx, k.Matter, k.MatterVersion)
+	if err != nil || m.Result == "" {
+		return err
+	}
+	return jobs.Enqueue(tx, jobs.Job{Kind: ResultJob, Key: string(k.ID), Payload: []byte(k.ID)})
+}
+
+// Outcome is what came of a closed case: the license it ends with, for whom, and
+// whether it was granted.
+type Outcome struct {
+	*Case
+	Type    elicense.TypeCode // empty if none comes of the matter
+	Granted bool
+	DocNo   string // of the decision
+	// Wholly tells that its materials were met by licenses of the platform and
+	// forms alone (Art. 4: such cases come first).
+	Wholly bool
+}
+
+// OutcomeOf returns what came of a case. A case closed without a decision of its
+// own was decided on the spot, in favor. Errors: NotFound.
+func OutcomeOf(tx *store.Tx, id elicense.CaseID) (*Outcome, error) {
+	k, err := Of(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	m, err := matterAt(tx, k.Matter, k.MatterVersion)
+	if err != nil {
+		return nil, err
+	}
+	o := &Outcome{Case: k, Granted: k.Stage == Closed && k.Kind != Enforcement}
+	if o.Granted {
+		o.Type = m.Result
+	}
+	course, err := CourseOf(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range course {
+		if s.Kind == Decide {
+			o.Granted, o.DocNo = o.Granted && s.Granted, s.DocNo
+		}
+	}
+	given, err := GivenOf(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	other := 0
+	for _, g := range given {
+		switch g.Way {
+		case ByLicense:
+			o.Wholly = true
+		case ByForm:
+		default:
+			other++
+		}
+	}
+	o.Wholly = o.Wholly && other == 0
+	return o, nil
 }
 
 // promise sets the end of the promised term, counted from the day of acceptance.

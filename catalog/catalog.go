@@ -373,6 +373,17 @@ func Current(tx *store.Tx, code elicense.TypeCode) (*Type, error) {
 	return keptOne(tx, "current type "+string(code), `WHERE code = $1 AND state IN ($2, $3) ORDER BY version DESC LIMIT 1`, code, Published, Retired)
 }
 
+// Issuing lists the types a unit issues, as they are in force.
+func Issuing(tx *store.Tx, unit elicense.UnitCode) (list []*Type, err error) {
+	all, err := types(tx, `WHERE state = $1 ORDER BY code`, Published)
+	for _, t := range all {
+		if t.Issued(unit) {
+			list = append(list, t)
+		}
+	}
+	return list, err
+}
+
 // VersionOf returns one version of a type. Errors: NotFound.
 func VersionOf(tx *store.Tx, code elicense.TypeCode, version int) (*Type, error) {
 	return keptOne(tx, "type "+string(code)+" "+strconv.Itoa(version), `WHERE code = $1 AND version = $2`, code, version)

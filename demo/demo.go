@@ -25,6 +25,7 @@ import (
 	"elicense/catalog"
 	"elicense/issuance"
 	"elicense/lifecycle"
+	"elicense/ontime"
 	"elicense/org"
 	"elicense/sealing"
 	"elicense/sharing"
@@ -53,6 +54,7 @@ type Platform struct {
 	Issuer    *issuance.Issuer
 	Stock     *stock.Stock
 	Lifecycle *lifecycle.Lifecycle
+	OnTime    *ontime.Ledger
 	// Fonts tells whether licenses can be made; without, only types, people and
 	// references are loaded.
 	Fonts bool
@@ -309,8 +311,9 @@ func (d *Data) Matters() []*cases.Matter {
 			Code: elicense.MatterCode(m.Code), Item: d.item(m.Unit, i+1), Name: m.Name, Unit: d.Unit(m.Unit), Days: m.Days,
 			Presence: m.Presence, Online: m.Presence == "", Effects: m.Effects,
 		}
-		if typeMark.MatchString(m.Result) {
-			c.Result = d.TypeCode(typeMark.FindString(m.Result))
+		// Some only note something on a license there is.
+		if typeMark.FindString(m.Result) == m.Result && m.Result != "" {
+			c.Result = d.TypeCode(m.Result)
 		}
 		for _, s := range m.Materials {
 			mat := cases.Material{Name: s.Name, Way: cases.Shared, When: s.When, Later: s.Later, Promise: s.Promise, Fields: map[elicense.TypeCode][]string{}}

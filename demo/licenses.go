@@ -350,6 +350,11 @@ func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.
 		}
 		plan = plan[n:]
 	}
+	if p.Fonts {
+		if err := d.terms(ctx, p, actors, clock, now); err != nil {
+			return fmt.Errorf("what is due and late: %w", err)
+		}
+	}
 	if err := d.days(ctx, p, actors, clock, now); err != nil {
 		return err
 	}
@@ -359,7 +364,11 @@ func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.
 			return fmt.Errorf("stock: %w", err)
 		}
 	}
-	return d.changes(ctx, p, actors)
+	if err := d.changes(ctx, p, actors); err != nil || !p.Fonts {
+		return err
+	}
+	clock.set(now.Add(-20 * time.Minute))
+	return d.today(ctx, p, actors, clock)
 }
 
 // makeDay makes the licenses of one day side by side and waits until they are

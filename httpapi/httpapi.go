@@ -30,6 +30,7 @@ import (
 	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/offline"
+	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/registry"
@@ -54,6 +55,7 @@ type Config struct {
 	Oversight *oversight.Oversight
 	Measures  *registry.Measures
 	Kits      *offline.Kits
+	OnTime    *ontime.Ledger
 	Now       func() time.Time
 	Log       *slog.Logger
 	Version   string
@@ -131,6 +133,23 @@ func (s *server) routes() {
 	op(s, get, "/drafts/{id}", "draft", "一份草稿：检查、比对、内容", s.getDraft)
 	op(s, get, "/drafts/{id}/face", "draft-face", "将要签章的照面，SVG", s.draftFace)
 	op(s, post, "/drafts/{id}/review", "review-draft", "审核通过或退回", s.reviewDraft)
+	op(s, post, "/drafts/reviews", "review-drafts", "一起审核几份：每份按看过的照面各自通过，没有通过的写明原因", s.reviewDrafts)
+	op(s, get, "/work", "work", "本单位的待办：已逾期、今天到期、退回、等待比对、批次、应生成未生成", s.work)
+	op(s, get, "/results", "results", "本单位办结了、证照还没有发布的", s.listResults)
+	op(s, post, "/results", "report-results", "报送办结的办件（按办件和结果序号幂等），好的收下，错的逐件说明", s.reportResults)
+	op(s, post, "/results/file", "report-file", "上传当日办结的表格，请求体就是文件（CSV或XLSX）", s.reportFile, created, resultFile)
+	op(s, get, "/results/template", "results-template", "当日办结的表格，XLSX", s.resultsTemplate)
+	op(s, get, "/results/files/{id}/bad-rows", "results-bad-rows", "没有收下的行和原因，CSV", s.resultsBad)
+	op(s, get, "/results/unreported", "unreported", "制了证、没有报送办结的", s.unreported)
+	op(s, get, "/results/{id}", "result", "一件办结和它的证照", s.getResult)
+	op(s, post, "/results/{id}/moves", "move-result", "转办、提出不生成、另一人确认", s.moveResult)
+	op(s, get, "/on-time", "on-time", "按时率：按方式、单位、类别，豁免前后", s.onTime)
+	op(s, get, "/on-time/late", "late", "迟的和应生成未生成的", s.late)
+	op(s, get, "/on-time/late/{kind}/{id}", "late-one", "一件迟的和记录的豁免", s.lateOne)
+	op(s, post, "/on-time/excuses", "excuse", "记录豁免；证照仍记为迟", s.excuse, created)
+	op(s, post, "/on-time/excuses/{id}/lifting", "lift-excuse", "撤销豁免", s.liftExcuse)
+	op(s, get, "/on-time/setting", "on-time-setting", "一个单位说办结后多少分钟内生成", s.syncSetting, public)
+	op(s, post, "/on-time/setting", "set-on-time", "设置本单位办结后多少分钟内生成", s.setSync)
 	op(s, get, "/license-types/{code}/lot-template", "lot-template", "批量制证的表格，XLSX", s.lotTemplate, public)
 	op(s, get, "/lots", "lots", "本单位的批次", s.listLots)
 	op(s, post, "/lots", "new-lot", "上传一批办结的表格，请求体就是文件（CSV或XLSX）", s.newLot, created, lotTable)

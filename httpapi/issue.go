@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/hex"
 	"net/url"
 	"strings"
 	"time"
@@ -179,12 +180,13 @@ type draftOut struct {
 	Reviewed   *time.Time           `json:"reviewedAt,omitempty"`
 	Published  *time.Time           `json:"publishedAt,omitempty"`
 	Due        *time.Time           `json:"dueAt,omitempty"`
+	Digest     string               `json:"faceDigest,omitempty" doc:"待审核的照面的摘要；一起审核几份时要带回"`
 }
 
 func draftOf(d *issuance.Draft) draftOut {
 	out := draftOut{
 		d.ID, d.Seq, d.State, d.Type, d.TypeName, d.Kind, d.License, d.Version, d.Identifier, d.Case, d.Holders, d.Fields, d.Findings, d.Comparison,
-		d.Remark, d.Trouble, shanghai(d.Closed), shanghai(d.Generated), shanghai(d.Reviewed), shanghai(d.Published), shanghai(d.Due),
+		d.Remark, d.Trouble, shanghai(d.Closed), shanghai(d.Generated), shanghai(d.Reviewed), shanghai(d.Published), shanghai(d.Due), "",
 	}
 	if out.Findings == nil {
 		out.Findings = []catalog.Finding{}
@@ -222,7 +224,7 @@ func (s *server) listDrafts(ctx context.Context, who *elicense.Actor, in *struct
 	list, err := s.Issuer.Queue(ctx, who, in.Limit, in.State)
 	out := &body[[]draftLine]{Body: []draftLine{}}
 	for _, d := range list {
-		out.Body = append(out.Body, draftLine{d.ID, d.Seq, d.State, d.TypeName, d.Holder, shanghai(d.Due), d.Trouble})
+		out.Body = append(out.Body, lineOf(d.Draft))
 	}
 	return out, err
 }
@@ -232,11 +234,15 @@ type draftID struct {
 }
 
 func (s *server) getDraft(ctx context.Context, who *elicense.Actor, in *draftID) (*body[draftOut], error) {
-	r, err := s.Issuer.Get(ctx, who, in.ID)
+	r, err := s.Issuer.Show(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &body[draftOut]{draftOf(r.Draft)}, nil
+	out := draftOf(r.Draft)
+	if r.State == issuance.InReview {
+		out.Digest = hex.EncodeToString(r.Digest)
+	}
+	return &body[draftOut]{out}, nil
 }
 
 func (s *server) draftFace(ctx context.Context, who *elicense.Actor, in *struct {

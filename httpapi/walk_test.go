@@ -27,6 +27,9 @@ var atDesks = map[string]string{
 	"bad-rows": "GET /issue/lots/{id}/bad/{form}", "move-lot": "POST /issue/lots/{id}", "lot-sample": "GET /issue/lots/{id}", "judge-row": "POST /issue/lots/{id}/rows/{draft}",
 	"programmes": "GET /issue/stock", "plan": "POST /issue/stock", "entries": "GET /issue/stock", "enter-paper": "POST /issue/stock/new", "entry": "GET /issue/stock/{id}",
 	"entry-scan": "GET /issue/stock/{id}/scan", "move-entry": "POST /issue/stock/{id}", "stock-sample": "GET /issue/samples/{type}", "draw-stock": "POST /issue/samples/{type}", "judge-stock": "POST /issue/samples/{type}",
+	"review-drafts": "POST /issue/review", "work": "GET /issue", "results": "GET /issue/results", "report-results": "POST /issue/results", "report-file": "POST /issue/results", "results-template": "GET /issue/results/template",
+	"results-bad-rows": "GET /issue/results/files/{id}/{form}", "unreported": "GET /issue/results", "result": "GET /issue/results/{id}", "move-result": "POST /issue/results/{id}",
+	"excuse": "POST /admin/ontime/late/{kind}/{id}", "lift-excuse": "POST /admin/ontime/late/{kind}/{id}", "set-on-time": "POST /issue/ontime",
 	"propose-matter": "POST /issue/matters/new", "decide-matter": "POST /admin/matters/{code}/{version}", "add-basis": "POST /admin/bases",
 	"repeal-basis": "POST /admin/bases/{id}/repeal", "open-case": "POST /window/new", "case": "GET /window/cases/{id}", "materials": "GET /window/cases/{id}",
 	"use": "POST /window/cases/{id}", "use-receipt": "GET /window/cases/{id}/uses/{record}/receipt", "course": "GET /window/cases/{id}",
@@ -66,12 +69,24 @@ func (k *walked) path(o operation) string {
 			return string(k.Sampled)
 		case p == "{draft}":
 			return string(k.Row)
+		case p == "{kind}" && o.OperationID == "late-one":
+			return "draft"
 		case p == "{kind}":
 			return "received"
 		case p == "{record}":
 			return string(k.Used)
 		}
 		switch o.OperationID {
+		case "result":
+			return k.Owed
+		case "move-result":
+			return k.Refusing
+		case "results-bad-rows":
+			return k.Bad
+		case "late-one":
+			return k.Late
+		case "lift-excuse":
+			return k.Excuse
 		case "lot-sample", "judge-row":
 			return k.Drawn
 		case "add-rows":
@@ -133,7 +148,9 @@ func (k *walked) path(o operation) string {
 		at += "?licenseTypeCode=" + string(world.Type) + "&closed=2026-03-10&name=a.csv"
 	case "license-print", "own-print":
 		at += "?purpose=x"
-	case "figures", "registries":
+	case "on-time-setting":
+		at += "?unitCode=" + string(world.Issuer)
+	case "figures", "registries", "on-time", "late", "unreported":
 		at += "?from=2026-03-01&to=2026-03-10"
 	}
 	return at
@@ -147,6 +164,20 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 		return k.send(w.Actor, o.method, k.path(o), world.LotTable("A"+o.OperationID[:1]+number, 20), "Content-Type", "application/octet-stream")
 	case "import-package":
 		return k.send(w.Actor, o.method, k.path(o), string(k.Package), "Content-Type", "application/octet-stream")
+	case "report-file":
+		return k.send(w.Actor, o.method, k.path(o), "办件编号,证照类别,办结时间\r\n欠"+number+",食品经营许可证,2026-03-10\r\n", "Content-Type", "application/octet-stream")
+	case "report-results":
+		b = map[string]any{"results": []map[string]any{{"case": "报" + number, "licenseTypeCode": string(world.Type), "closedAt": "2026-03-10T09:00:00+08:00"}}}
+	case "review-drafts":
+		b = map[string]any{"drafts": []map[string]any{{"id": string(k.Edited.ID), "seq": k.Edited.Seq, "digest": "00"}}}
+	case "move-result":
+		b = map[string]any{"move": "disagree"}
+	case "excuse":
+		b = map[string]any{"kind": "draft", "subject": k.Late, "ground": "outage", "document": "工单2", "reason": "停机"}
+	case "lift-excuse":
+		b = map[string]any{"reason": "证明不对"}
+	case "set-on-time":
+		b = map[string]any{"minutes": 10}
 	case "attach", "own-attach", "check-file":
 		return k.send(w.Actor, o.method, k.path(o), "%PDF-1.4\n", "Content-Type", "application/octet-stream")
 	case "check":

@@ -68,6 +68,23 @@ func (d *Draft) keptComparison(tx *store.Tx) error {
 	return err
 }
 
+// Uncompared lists the drafts of a unit that wait for a base registry to answer, the
+// longest waiting first; published ones too, which are compared again by themselves.
+func Uncompared(tx *store.Tx, unit elicense.UnitCode, limit int) (list []*Draft, err error) {
+	ids, err := registry.WaitingOf(tx, unit, limit)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		d, err := Of(tx, elicense.DraftID(id))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
 // Waiting returns how many approved drafts are not published yet.
 func (i *Issuer) Waiting(ctx context.Context) (n int, err error) {
 	err = i.DB.View(ctx, func(tx *store.Tx) error {

@@ -113,6 +113,7 @@ type Draft struct {
 	Lot         string // the lot it is a row of; empty for one of its own
 	Place       int    // in the lot, from 1
 	Seq         int64
+	form        int // of its code: see parts
 	Content
 }
 
@@ -321,12 +322,35 @@ func completed(tx *store.Tx, unit elicense.UnitCode, c Completion, body []byte, 
 	if err == nil || !elicense.IsKind(err, elicense.NotFound) {
 		return known, err
 	}
+	index, err := CaseIndex(tx, unit, c.Case)
+	if err != nil {
+		return "", err
+	}
 	n, err := tx.Exec(`INSERT INTO completion (unit, case_index, item, draft, mac) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (unit, case_index, item) DO NOTHING`, unit, tx.Index("completion", c.Case), c.Item, id, completionMAC(tx, unit, c, id, body))
+		ON CONFLICT (unit, case_index, item) DO NOTHING`, unit, index, c.Item, id, completionMAC(tx, unit, c, id, body))
 	if err != nil || n == 1 {
 		return id, err
 	}
 	return postedAs(tx, unit, c, body)
+}
+
+// CaseIndex is what a unit's case is known by in indexes. A case that was written
+// of under an older key of the index keeps its code, so that what is reported of it
+// and what is made of it meet.
+func CaseIndex(tx *store.Tx, unit elicense.UnitCode, number string) ([]byte, error) {
+	all := tx.Indexes("completion", number)
+	for _, old := range all[1:] {
+		for _, table := range []string{"completion", "case_result"} {
+			var n int
+			if err := tx.Row(`SELECT COUNT(*) FROM `+table+` WHERE unit = $1 AND case_index = $2`, unit, old).Scan(&n); err != nil {
+				return nil, err
+			}
+			if n > 0 {
+				return old, nil
+			}
+		}
+	}
+	return all[0], nil
 }
 
 // postedAs returns the draft of a case's result that was posted before with the
@@ -548,11 +572,11 @@ func (i *Issuer) Compared(ctx context.Context, holders []elicense.HolderRef, fie
 	return Compared{worst, all}
 }
 
-// due is when Art. 7 asks a license to be published: made online or offline, on
+// Due is when Art. 7 asks a license to be published: made online or offline, on
 // the day of closing; in bulk, within five working days, the day of closing not
 // counted. The zero time while the calendar does not know: the work lists say so,
 // and it is counted when the notice of the year is entered.
-func due(tx *store.Tx, m catalog.Mode, closed time.Time) (time.Time, error) {
+func Due(tx *store.Tx, m catalog.Mode, closed time.Time) (time.Time, error) {
 	if m != catalog.Bulk {
 		return workday.SameDay(closed), nil
 	}
@@ -572,6 +596,7 @@ func (i *Issuer) Recount(ctx context.Context, _ []byte) error {
 			return err
 		}
 		for _, d := range open {
+			kept := d.Mode // of drafts from before it was kept, which follow their type
 			if d.Mode == "" {
 				t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
 				if err != nil {
@@ -583,11 +608,18 @@ func (i *Issuer) Recount(ctx context.Context, _ []byte) error {
 			if err != nil {
 				return err
 			}
+			d.Mode = kept
 			if at.Equal(d.Due) {
 				continue
 			}
 			// What a reviewer has before him stays as it is: no new number.
-			if _, err := tx.Exec(`UPDATE draft SET due = $1 WHERE id = $2`, at, d.ID); err != nil {
+			d.Due, d.form = at, macTimes
+			n, err := tx.Exec(`UPDATE draft SET due = $1, mac_form = $2, mac = $3 WHERE id = $4 AND seq = $5`,
+				d.Due, d.form, tx.MAC("draft", string(d.ID), d.parts()...), d.ID, d.Seq)
+			if err == nil && n == 0 {
+				err = changedMeanwhile() // the job runs again
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -618,7 +650,7 @@ func Of(tx *store.Tx, id elicense.DraftID) (*Draft, error) {
 
 func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 	rows, err := tx.Query(`SELECT id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
-		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, origin, lot, place, seq, mac FROM draft `+where, args...)
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, origin, lot, place, seq, mac_form, mac FROM draft `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -628,7 +660,7 @@ func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 		var b, mac []byte
 		err := rows.Scan(&d.ID, &d.Unit, &d.Type, &d.TypeVersion, &d.TypeName, &d.Kind, &d.State, &b, &d.License, &d.Owner, &d.Version,
 			&d.Identifier, &d.Drafter, &d.Reviewer, &d.Closed, &d.Generated, &d.Submitted, &d.Reviewed, &d.Published, &d.Due, &d.Trouble,
-			&d.Mode, &d.Origin, &d.Lot, &d.Place, &d.Seq, &mac)
+			&d.Mode, &d.Origin, &d.Lot, &d.Place, &d.Seq, &d.form, &mac)
 		if err != nil {
 			return nil, err
 		}
@@ -646,6 +678,10 @@ func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 	return list, nil
 }
 
+// macTimes is the form of a draft's code that holds its times, which decide whether
+// a license was late; those of before hold form 1 until they are written again.
+const macTimes = 2
+
 func (d *Draft) parts() [][]byte {
 	parts := [][]byte{
 		[]byte(d.Unit), []byte(d.Type), []byte(strconv.Itoa(d.TypeVersion)), []byte(d.Kind), []byte(d.State), []byte(d.License),
@@ -657,6 +693,16 @@ func (d *Draft) parts() [][]byte {
 	}
 	if d.Origin != Fresh {
 		parts = append(parts, []byte(d.Origin))
+	}
+	if d.form == macTimes {
+		parts = append(parts, []byte("times"))
+		for _, t := range []time.Time{d.Closed, d.Generated, d.Reviewed, d.Published, d.Due} {
+			micros := int64(0)
+			if !t.IsZero() {
+				micros = t.UnixMicro()
+			}
+			parts = append(parts, []byte(strconv.FormatInt(micros, 10)))
+		}
 	}
 	return parts
 }
@@ -674,12 +720,13 @@ func insertDraft(tx *store.Tx, d *Draft) error {
 	if err != nil {
 		return err
 	}
+	d.form = macTimes
 	_, err = tx.Exec(`INSERT INTO draft (id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
-		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, origin, lot, place, seq, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)`,
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, origin, lot, place, seq, mac_form, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28)`,
 		d.ID, d.Unit, d.Type, d.TypeVersion, d.TypeName, d.Kind, d.State, content, d.License, d.Owner, d.Version, d.Identifier,
 		d.Drafter, d.Reviewer, d.Closed, d.Generated, d.Submitted, d.Reviewed, d.Published, d.Due, d.Trouble, d.Mode, d.Origin, d.Lot, d.Place, d.Seq,
-		tx.MAC("draft", string(d.ID), d.parts()...))
+		d.form, tx.MAC("draft", string(d.ID), d.parts()...))
 	if elicense.IsKind(err, elicense.Conflict) {
 		return elicense.E(elicense.Conflict, "这个证照已有一份变更在办").At("license").Under("第十条").Then("请先办完或作废在办的草稿").Because(err)
 	}
@@ -693,10 +740,11 @@ func update(tx *store.Tx, d *Draft) error {
 	if err != nil {
 		return err
 	}
+	d.form = macTimes
 	n, err := tx.Exec(`UPDATE draft SET state = $1, content_enc = $2, owner = $3, drafter = $4, reviewer = $5, submitted = $6, reviewed = $7,
-		published = $8, trouble = $9, lot = $10, seq = $11, mac = $12 WHERE id = $13 AND seq = $14`,
-		d.State, content, d.Owner, d.Drafter, d.Reviewer, d.Submitted, d.Reviewed, d.Published, d.Trouble, d.Lot, d.Seq,
-		tx.MAC("draft", string(d.ID), d.parts()...), d.ID, d.Seq-1)
+		published = $8, trouble = $9, lot = $10, seq = $11, mac_form = $12, mac = $13 WHERE id = $14 AND seq = $15 AND due IS NOT DISTINCT FROM $16`,
+		d.State, content, d.Owner, d.Drafter, d.Reviewer, d.Submitted, d.Reviewed, d.Published, d.Trouble, d.Lot, d.Seq, d.form,
+		tx.MAC("draft", string(d.ID), d.parts()...), d.ID, d.Seq-1, d.Due)
 	if err == nil && n == 0 {
 		return changedMeanwhile()
 	}

@@ -213,6 +213,12 @@ func (i *Issuer) Lots(ctx context.Context, actor *elicense.Actor, limit int) ([]
 	return list, err
 }
 
+// LotsUnderway lists the lots of a unit that are not at their end, the earliest due
+// first.
+func LotsUnderway(tx *store.Tx, unit elicense.UnitCode, limit int) ([]*Lot, error) {
+	return lots(tx, `WHERE unit = $1 AND state NOT IN ($2, $3) ORDER BY due, id LIMIT $4`, unit, LotDone, LotVoid, limit)
+}
+
 // Lot returns a lot to its unit. Errors: Forbidden, also if there is no such lot.
 func (i *Issuer) Lot(ctx context.Context, actor *elicense.Actor, id string) (*Lot, error) {
 	l, _, err := access.Get(ctx, i.Guard, lotRequest(actor, access.DraftRead, id), func(tx *store.Tx, _ *access.Permit) (*Lot, error) {

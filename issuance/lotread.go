@@ -256,7 +256,7 @@ func (r *lotReader) begin(ctx context.Context, f LotFile) error {
 			ID: elicense.NewID[string](now), Unit: r.actor.Unit, Type: r.t.Code, TypeVersion: r.t.Version, TypeName: r.t.Name, State: LotReading, Name: f.Name,
 			FileDigest: []byte{}, Closed: at, Drafter: r.actor.Person, Account: r.actor.Account, DrafterName: r.actor.Name, Created: now, Seq: 1,
 		}
-		if r.lot.Due, err = due(tx, catalog.Bulk, at); err != nil {
+		if r.lot.Due, err = Due(tx, catalog.Bulk, at); err != nil {
 			return err
 		}
 		p.Note.Detail["lot"] = r.lot.ID

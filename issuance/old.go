@@ -92,7 +92,7 @@ func (d *Draft) due(tx *store.Tx) (time.Time, error) {
 	if d.Origin == Stock {
 		return time.Time{}, nil
 	}
-	return due(tx, d.Mode, d.Closed)
+	return Due(tx, d.Mode, d.Closed)
 }
 
 // stale tells whether the face names another day than the one it would be sealed

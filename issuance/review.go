@@ -1,6 +1,7 @@
 package issuance
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -402,6 +403,45 @@ func qualified(tx *store.Tx, unit elicense.UnitCode, t *catalog.Type) error {
 // Errors: Forbidden; Conflict if the draft changed; Invalid if it has findings;
 // Unavailable without fonts or without an enabled seal.
 func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, reason string) error {
+	return i.approve(ctx, actor, id, seq, nil, reason)
+}
+
+// Shown is a draft with its face, for a reviewer to judge beside others.
+type Shown struct {
+	*Review
+	Digest  []byte // SM3 of face and metadata, to be given back to ApproveShown
+	Trouble error  // why the face can't be shown
+}
+
+// Show returns a draft with the digest of its face as it would be sealed now.
+// Errors: as of Get.
+func (i *Issuer) Show(ctx context.Context, actor *elicense.Actor, id elicense.DraftID) (*Shown, error) {
+	r, err := i.Get(ctx, actor, id)
+	if err != nil {
+		return nil, err
+	}
+	s := &Shown{Review: r}
+	p, err := i.prepare(ctx, r.Draft, r.TypeEntry)
+	if err != nil {
+		s.Trouble = err
+		return s, nil
+	}
+	digest := p.Digest()
+	s.Digest = digest[:]
+	return s, nil
+}
+
+// ApproveShown is Approve of the very face the reviewer was shown, by its digest.
+//
+// Errors: as of Approve; Conflict if the face is another by now.
+func (i *Issuer) ApproveShown(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, shown []byte, reason string) error {
+	if len(shown) == 0 {
+		return elicense.E(elicense.Invalid, "没有说明看的是哪一份照面").At("digest").Then("请打开照面核对后再通过")
+	}
+	return i.approve(ctx, actor, id, seq, shown, reason)
+}
+
+func (i *Issuer) approve(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, shown []byte, reason string) error {
 	reason = strings.TrimSpace(reason)
 	r, err := i.Get(ctx, actor, id)
 	if err != nil {
@@ -424,6 +464,9 @@ func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense
 		comparison, all = i.compare(ctx, r.Holders, r.Fields)
 	}
 	digest := p.Digest()
+	if shown != nil && !bytes.Equal(shown, digest[:]) {
+		return elicense.E(elicense.Conflict, "照面和您看过的不同了").Under("第七条第一款").Then("请重新打开照面，核对后再通过")
+	}
 	err = i.Guard.Write(ctx, build, func(tx *store.Tx, permit *access.Permit) error {
 		d, err := editable(tx, id, seq, InReview)
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/offline"
+	"elicense/ontime"
 	"elicense/org"
 	"elicense/registry"
 	"elicense/sealing"
@@ -296,6 +297,7 @@ func (c *checker) rows(ctx context.Context) error {
 			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck}, {"type mode", catalog.EachMode},
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"kit", offline.Each}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each}, {"stock", stock.EachRow},
+			{"result", ontime.Each}, {"result file", ontime.EachUpload}, {"excuse", ontime.EachExcuse}, {"setting", ontime.EachSetting},
 		} {
 			err := room.each(tx, func(id string, err error) error {
 				c.sum.Rows++

@@ -93,8 +93,18 @@ func Settle(tx *store.Tx, subject string) error {
 
 // OpenOf lists the subjects of a unit whose holders a registry says are not as
 // they say, the longest open first, at most limit.
-func OpenOf(tx *store.Tx, unit elicense.UnitCode, limit int) (list []string, err error) {
-	found, err := rows(tx, `WHERE unit = $1 AND stands AND outcome IN ('mismatch', 'not-found') ORDER BY at, id LIMIT $2`, unit, limit)
+func OpenOf(tx *store.Tx, unit elicense.UnitCode, limit int) ([]string, error) {
+	return subjects(tx, `WHERE unit = $1 AND stands AND outcome IN ('mismatch', 'not-found') ORDER BY at, id LIMIT $2`, unit, limit)
+}
+
+// WaitingOf lists the subjects of a unit no registry has answered about, the longest
+// waiting first, at most limit.
+func WaitingOf(tx *store.Tx, unit elicense.UnitCode, limit int) ([]string, error) {
+	return subjects(tx, `WHERE unit = $1 AND stands AND outcome = 'unavailable' ORDER BY at, id LIMIT $2`, unit, limit)
+}
+
+func subjects(tx *store.Tx, where string, args ...any) (list []string, err error) {
+	found, err := rows(tx, where, args...)
 	for _, r := range found {
 		if !slices.Contains(list, r.Subject.ID) {
 			list = append(list, r.Subject.ID)

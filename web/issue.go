@@ -1,7 +1,10 @@
 package web
 
 import (
+	"encoding/hex"
+	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"elicense"
 	"elicense/catalog"
 	"elicense/issuance"
+	"elicense/ontime"
 	"elicense/workday"
 )
 
@@ -68,65 +72,173 @@ func (v *visit) left(end time.Time) due {
 	return due{"ok", "clock", v.t("还有%d个工作日", n)}
 }
 
-type queueRow struct {
-	issuance.Summary
-	Due due
-}
-
-type queuePage struct {
-	Groups []queueGroup
-	Total  int
-}
-
-type queueGroup struct {
-	Title, Empty, Next string
-	Rows               []queueRow
-}
-
 // toHandle stands, among the groups of the queue, for what was published and a base
 // registry said later is not so.
 const toHandle issuance.State = "to-handle"
 
+type queueRow struct {
+	issuance.Summary
+	Due    due
+	Wholly bool // its case was met by e-licenses alone
+	Tick   bool // can be taken into a batch by who looks
+}
+
+type queueGroup struct {
+	ID, Title, Empty, Next string
+	Rows                   []queueRow
+	N                      int
+}
+
+type queuePage struct {
+	*ontime.Work
+	Groups []queueGroup
+	Lots   []lotRowOf
+	Tick   bool // some row can be taken into a batch
+	Most   int  // in a batch
+}
+
+type lotRowOf struct {
+	*issuance.Lot
+	DueOf due
+}
+
+// issueQueue is the morning list of clerk and reviewer (Art. 7): what is late, due
+// today and later, cases met by e-licenses first (Art. 4).
 func (s *server) issueQueue(v *visit) error {
-	groups := []queueGroup{
-		{Title: "待审核", Empty: "待审核的都办完了", Next: "新的办结会自动排到这里，按期限先后。"},
-		{Title: "草稿和退回", Empty: "没有要更正的草稿", Next: "检查没有通过和被退回的会排到这里。"},
-		{Title: "签章发布中"},    // shown only if there are any
-		{Title: "比对不一致待处理"}, // likewise
-		{Title: "最近发布", Empty: "还没有发布过证照", Next: "发布后进入持证人的卡包。"},
+	w, err := s.OnTime.Work(v.r.Context(), v.who, queueLimit)
+	if elicense.IsKind(err, elicense.Forbidden) {
+		return v.goTo(s.issueStart(v))
 	}
-	d := queuePage{}
-	for i, state := range []issuance.State{issuance.InReview, issuance.Open, issuance.Sealing, toHandle, issuance.Published} {
-		limit := queueLimit
-		if state == issuance.Published {
-			limit = 10
+	if err != nil {
+		return err
+	}
+	d := queuePage{Work: w, Most: maxBatch}
+	group := func(id, title, empty, next string, n int, tasks []ontime.Task) *queueGroup {
+		g := queueGroup{ID: id, Title: title, Empty: empty, Next: next, N: n}
+		for _, t := range tasks {
+			g.Rows = append(g.Rows, queueRow{issuance.Summary{Draft: t.Draft, Holder: t.Holder}, v.dueOf(t.Draft), t.Wholly, false})
 		}
-		var list []issuance.Summary
-		var err error
-		if state == toHandle {
-			list, err = s.Issuer.Mismatches(v.r.Context(), v.who, limit)
-		} else {
-			list, err = s.Issuer.Queue(v.r.Context(), v.who, limit, state)
-		}
-		if elicense.IsKind(err, elicense.Forbidden) {
-			return v.goTo(s.issueStart(v))
-		}
+		d.Groups = append(d.Groups, g)
+		return &d.Groups[len(d.Groups)-1]
+	}
+	review := group("review", "待审核", "待审核的都办完了", "新的办结会自动排到这里，先急后缓；全部用电子证照办成的排在前面。", w.Review.N, w.Review.Shown)
+	for i := range review.Rows {
+		r := &review.Rows[i]
+		r.Tick = v.who.Has(elicense.DutyReview) && !slices.Contains(r.Drafters, v.who.Person)
+		d.Tick = d.Tick || r.Tick
+	}
+	group("returned", "退回更正", "", "", w.Returned.N, w.Returned.Shown) // shown only if there are any
+	group("mend", "草稿", "", "", w.Mend.N, w.Mend.Shown)               // likewise, and those that follow
+	group("sealing", "签章发布中", "", "", w.Sealing.N, w.Sealing.Shown)
+	group("comparing", "等待比对", "", "", len(w.Comparing), w.Comparing)
+	list, err := s.Issuer.Mismatches(v.r.Context(), v.who, queueLimit)
+	if err != nil {
+		return err
+	}
+	differ := queueGroup{ID: string(toHandle), Title: "比对不一致待处理", N: len(list)}
+	for _, x := range list {
+		differ.Rows = append(differ.Rows, queueRow{Summary: x, Due: due{"stop", "warn", v.t(x.Comparison.Outcome.Chinese())}})
+	}
+	if list, err = s.Issuer.Queue(v.r.Context(), v.who, 10, issuance.Published); err != nil {
+		return err
+	}
+	last := queueGroup{ID: "published", Title: "最近发布", Empty: "还没有发布过证照", Next: "发布后进入持证人的卡包。", N: len(list)}
+	for _, x := range list {
+		last.Rows = append(last.Rows, queueRow{Summary: x, Due: v.dueOf(x.Draft)})
+	}
+	d.Groups = append(d.Groups, differ, last)
+	for _, l := range w.Lots {
+		d.Lots = append(d.Lots, lotRowOf{l, v.lotDue(l)})
+	}
+	return v.render("queue", v.t("待办"), d)
+}
+
+// maxBatch bounds the faces that are judged on one page.
+const maxBatch = 20
+
+// batchCard is one draft of a batch, with what came of its approval.
+type batchCard struct {
+	draftPage
+	Digest string
+	Ticked bool
+	Reason string
+	Done   bool
+	Failed *refusal
+}
+
+type batchPage struct {
+	Cards    []*batchCard
+	Done     int
+	Answered bool
+}
+
+// batch shows several drafts to a reviewer, each with its face and what is new in
+// it; each is approved on its own.
+func (s *server) batch(v *visit) error {
+	ids := v.r.Form["d"]
+	if len(ids) == 0 {
+		return v.goTo("/issue")
+	}
+	d := batchPage{}
+	for _, id := range ids[:min(len(ids), maxBatch)] {
+		c, err := s.batchCard(v, elicense.DraftID(id))
 		if err != nil {
 			return err
 		}
-		for _, x := range list {
-			row := queueRow{x, v.dueOf(x.Draft)}
-			if state == toHandle {
-				row.Due = due{"stop", "warn", v.t(x.Comparison.Outcome.Chinese())}
-			}
-			groups[i].Rows = append(groups[i].Rows, row)
-		}
-		if state != issuance.Published {
-			d.Total += len(list)
-		}
+		d.Cards = append(d.Cards, c)
 	}
-	d.Groups = groups
-	return v.render("queue", v.t("待办"), d)
+	return v.render("batch", v.t("批量审核"), d)
+}
+
+func (s *server) batchCard(v *visit, id elicense.DraftID) (*batchCard, error) {
+	shown, err := s.Issuer.Show(v.r.Context(), v.who, id)
+	if err != nil {
+		return nil, err
+	}
+	c := &batchCard{draftPage: *v.draftPage(shown.Review), Digest: hex.EncodeToString(shown.Digest)}
+	if shown.Trouble != nil {
+		c.Trouble = v.explain(shown.Trouble)
+	} else if svgs, err := s.Issuer.Preview(v.r.Context(), v.who, id); err != nil {
+		c.Trouble = v.explain(err)
+	} else {
+		c.Pages = len(svgs)
+	}
+	return c, nil
+}
+
+// batchApprove approves the drafts that were ticked, each on its own and each by the
+// digest of the face that was shown, and tells which were not and why.
+func (s *server) batchApprove(v *visit) error {
+	d := batchPage{Answered: true}
+	ids := v.r.PostForm["d"]
+	for _, text := range ids[:min(len(ids), maxBatch)] {
+		id := elicense.DraftID(text)
+		var failed error
+		ticked := v.Posted("ok."+text) != ""
+		if ticked {
+			seq, err := strconv.ParseInt(v.Posted("seq."+text), 10, 64)
+			digest, err2 := hex.DecodeString(v.Posted("digest." + text))
+			if err != nil || err2 != nil {
+				failed = elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(errors.Join(err, err2))
+			} else {
+				failed = s.Issuer.ApproveShown(v.r.Context(), v.who, id, seq, digest, strings.TrimSpace(v.Posted("reason."+text)))
+			}
+		}
+		c, err := s.batchCard(v, id)
+		if err != nil {
+			return err
+		}
+		c.Ticked, c.Reason = ticked, v.Posted("reason."+text)
+		switch {
+		case failed != nil:
+			c.Failed = v.explain(failed)
+		case ticked:
+			c.Done = true
+			d.Done++
+		}
+		d.Cards = append(d.Cards, c)
+	}
+	return v.render("batch", v.t("批量审核"), d)
 }
 
 // issueStart is where a member of the issuing desk begins who makes no licenses.
@@ -148,6 +260,7 @@ type completionPage struct {
 	In      typed
 	Form    string
 	License string
+	Result  string // the closed case that was reported, for which it is made
 	Holders []holderRow
 	Kinds   []elicense.EventKind
 	Kind    string
@@ -161,7 +274,14 @@ const formHolders = 3
 const localTime = "2006-01-02T15:04"
 
 func (s *server) completionForm(v *visit) error {
-	d := completionPage{Now: v.Now().In(elicense.Shanghai).Format(localTime), License: v.r.FormValue("license"), Kind: v.r.FormValue("kind")}
+	d := completionPage{Now: v.Now().In(elicense.Shanghai).Format(localTime), License: v.r.FormValue("license"), Kind: v.r.FormValue("kind"), Result: v.r.FormValue("result")}
+	var owed *ontime.Result
+	if d.Result != "" {
+		var err error
+		if owed, err = s.OnTime.Get(v.r.Context(), v.who, d.Result); err != nil {
+			return err
+		}
+	}
 	all, err := s.Catalog.All(v.r.Context())
 	if err != nil {
 		return err
@@ -171,7 +291,7 @@ func (s *server) completionForm(v *visit) error {
 			continue
 		}
 		d.Types = append(d.Types, t)
-		if string(t.Code) == v.r.FormValue("type") {
+		if string(t.Code) == v.r.FormValue("type") || owed != nil && t.Code == owed.Type {
 			d.Type = t
 		}
 	}
@@ -182,7 +302,7 @@ func (s *server) completionForm(v *visit) error {
 	if d.Kind == "" {
 		d.Kind = string(elicense.EventPublish)
 	}
-	d.Form = short("completion/" + string(d.Type.Code) + "/" + d.License)
+	d.Form = completionName(string(d.Type.Code), d.License, d.Result)
 	if d.In, err = v.typedInto(d.Form); err != nil {
 		return err
 	}
@@ -191,8 +311,39 @@ func (s *server) completionForm(v *visit) error {
 			return err
 		}
 	}
+	if owed != nil && len(d.In.Values) == 0 {
+		startFromResult(&d, owed)
+	}
 	d.Holders = holderRows(d.In)
 	return v.render("completion", v.t("制证：%s", d.Type.Name), d)
+}
+
+// completionName is what the typed text of a form is kept under.
+func completionName(typ, license, result string) string {
+	name := "completion/" + typ + "/" + license
+	if result != "" {
+		name += "/" + result
+	}
+	return short(name)
+}
+
+// startFromResult fills the form with what was reported of the closed case.
+func startFromResult(d *completionPage, r *ontime.Result) {
+	d.In.Set("case", r.Case)
+	d.In.Set("item", r.Item)
+	d.In.Set("docNo", r.DocNo)
+	d.In.Set("closed", r.Closed.In(elicense.Shanghai).Format(localTime))
+	if r.Holder.Code == "" {
+		return
+	}
+	d.In.Set("h0.type", string(r.Holder.CodeType))
+	d.In.Set("h0.code", r.Holder.Code)
+	d.In.Set("h0.name", r.Holder.Name)
+	for key, value := range map[string]string{d.Type.Roles.HolderName: r.Holder.Name, d.Type.Roles.HolderCode: r.Holder.Code} {
+		if f := d.Type.Field(key); f != nil && f.Type != "list" {
+			d.In.Set("f."+key, value)
+		}
+	}
 }
 
 // startFrom fills the form with the license that is to be changed or renewed.
@@ -250,7 +401,7 @@ func fieldsFrom(r *http.Request) map[string]string {
 }
 
 func (s *server) complete(v *visit) error {
-	form := short("completion/" + v.r.PostFormValue("type") + "/" + v.r.PostFormValue("license"))
+	form := completionName(v.r.PostFormValue("type"), v.r.PostFormValue("license"), v.r.PostFormValue("result"))
 	again := func(err error) error {
 		return v.refusedForm(err, form, func() error { return s.completionForm(v) })
 	}
@@ -301,7 +452,20 @@ func (s *server) draft(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d := draftPage{Review: r, Due: v.dueOf(r.Draft)}
+	d := v.draftPage(r)
+	if r.State != issuance.Void && r.State != issuance.Published {
+		svgs, err := s.Issuer.Preview(v.r.Context(), v.who, r.ID)
+		if err != nil {
+			d.Trouble = v.explain(err)
+		}
+		d.Pages = len(svgs)
+	}
+	return v.render("draft", v.t("审核：%s", r.TypeName), d)
+}
+
+// draftPage is what a draft says, field by field, beside the version before it.
+func (v *visit) draftPage(r *issuance.Review) *draftPage {
+	d := &draftPage{Review: r, Due: v.dueOf(r.Draft)}
 	found := map[string]catalog.Finding{}
 	for _, f := range r.Draft.Findings {
 		if r.TypeEntry.Field(f.Field) == nil {
@@ -332,14 +496,7 @@ func (s *server) draft(v *visit) error {
 		}
 		d.Rows = append(d.Rows, row)
 	}
-	if r.State != issuance.Void && r.State != issuance.Published {
-		svgs, err := s.Issuer.Preview(v.r.Context(), v.who, r.ID)
-		if err != nil {
-			d.Trouble = v.explain(err)
-		}
-		d.Pages = len(svgs)
-	}
-	return v.render("draft", v.t("审核：%s", r.TypeName), d)
+	return d
 }
 
 // explain says what an error says, beside what else the page shows.

@@ -42,7 +42,7 @@ var (
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
 		nav: []link{
-			{"/admin", "总览", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/stock", "存量补录进度", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
+			{"/admin", "总览", "监督"}, {"/admin/ontime", "按时生成", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/stock", "存量补录进度", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
 			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
@@ -56,6 +56,7 @@ var navFor = map[string][]elicense.Duty{
 	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft}, "/issue/lots": {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/kits":  {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/stock": {elicense.DutyDraft, elicense.DutyReview}, "/admin/stock": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
+	"/admin/ontime":   {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
 	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
 	"/issue/matters": {elicense.DutyMatters}, "/admin/use": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
@@ -145,6 +146,19 @@ func (s *server) routes() {
 	at(issue, "POST /issue/drafts/{id}/edit", s.draftSave)
 	at(issue, "POST /issue/drafts/{id}/review", s.draftReview)
 	at(issue, "POST /issue/drafts/{id}/comparison", s.comparisonDo)
+	at(issue, "GET /issue/review", s.batch)
+	at(issue, "POST /issue/review", s.batchApprove)
+	at(issue, "GET /issue/results", s.results)
+	at(issue, "POST /issue/results", s.resultsUpload)
+	at(issue, "GET /issue/results/template", s.resultsTemplate)
+	at(issue, "GET /issue/results/files/{id}/{form}", s.resultsBad)
+	at(issue, "GET /issue/results/{id}", s.result)
+	at(issue, "POST /issue/results/{id}", s.resultDo)
+	at(issue, "GET /issue/ontime", s.onTime)
+	at(issue, "POST /issue/ontime", s.onTimeSet)
+	at(issue, "GET /issue/ontime/{list}", s.onTimeCSV)
+	at(issue, "GET /issue/ontime/late", s.lateList)
+	at(issue, "GET /issue/ontime/late/{kind}/{id}", s.lateOne)
 	at(issue, "GET /issue/licenses", s.issuedList)
 	at(issue, "GET /issue/licenses/{id}", s.issued)
 	at(issue, "GET /issue/licenses/{id}/face/{page}", s.issuedFace)
@@ -242,6 +256,11 @@ func (s *server) routes() {
 	at(admin, "POST /admin/calendar/day", s.calendarDay)
 	at(admin, "POST /admin/calendar/{id}/end", s.calendarEnd)
 	at(admin, "GET /admin/withdrawn", s.withdrawn)
+	at(admin, "GET /admin/ontime", s.onTime)
+	at(admin, "GET /admin/ontime/{list}", s.onTimeCSV)
+	at(admin, "GET /admin/ontime/late", s.lateList)
+	at(admin, "GET /admin/ontime/late/{kind}/{id}", s.lateOne)
+	at(admin, "POST /admin/ontime/late/{kind}/{id}", s.lateDo)
 	at(admin, "GET /admin/use", s.useFigures)
 	at(admin, "GET /admin/stock", s.stockAll)
 	at(admin, "GET /admin/use/{list}", s.useCSV)

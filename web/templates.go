@@ -117,6 +117,7 @@ func functions(lang string) template.FuncMap {
 		},
 		"clockof": func(x time.Time) string { return stamp(x, time.TimeOnly) },
 		"exact":   func(x time.Time) string { return stamp(x, "2006-01-02 15:04:05") },
+		"term":    term,
 		"until": func(d elicense.Date) string {
 			if d == "" {
 				return t("长期")
@@ -211,6 +212,14 @@ func tAll(t func(string, ...any) string, list []string) []string {
 		out[i] = t(s)
 	}
 	return out
+}
+
+// term writes the end of a term: midnight is 24:00 of the day before.
+func term(x time.Time) string {
+	if before := x.Add(-time.Minute); !x.IsZero() && stamp(x, "15:04") == "00:00" {
+		return stamp(before, time.DateOnly) + " 24:00"
+	}
+	return stamp(x, "2006-01-02 15:04")
 }
 
 func stamp(x time.Time, layout string) string {

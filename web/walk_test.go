@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"encoding/hex"
 	"flag"
 	"fmt"
 	"maps"
@@ -51,6 +52,9 @@ var bodies = map[string][]string{
 	"POST /admin/calendar/notice":               {"year", "2027", "doc", "国办发明电〔2026〕99号", "holidays", "元旦 2027-01-01 2027-01-03"},
 	"POST /admin/calendar/day":                  {"day", "2026-11-06", "free", "yes", "name", "防御台风", "docNo", "榕防指〔2026〕8号"},
 	"POST /admin/calendar/{id}/end":             {"reason", "台风没有来"},
+	"POST /issue/results/{id}":                  {"do", "disagree"},
+	"POST /issue/ontime":                        {"minutes", "10"},
+	"POST /admin/ontime/late/{kind}/{id}":       {"do", "excuse", "ground", "outage", "doc", "工单2", "reason", "停机"},
 	"POST /admin/bases":                         {"rank", "law", "title", "某法", "article", "第一条", "quote", "条文", "inForce", "2020-01-01"},
 	"POST /admin/bases/{id}/repeal":             {"repealed", "2026-03-10"},
 	"POST /admin/types/{code}/{version}":        {"do", "publish"},
@@ -108,6 +112,13 @@ func walk(t *testing.T) *walked {
 	}
 	k.files["POST /admin/seals/trust"] = root
 	k.bodies["POST /issue/stock/new"] = append([]string{"type", string(world.Type), "origin", "stock", "issuedOn", "2017-06-01"}, firm...)
+	k.files["POST /issue/results"] = []byte("办件编号,证照类别,办结时间\r\n欠9,食品经营许可证,2026-03-10\r\n")
+	shown, err := k.Issuer.Show(t.Context(), k.Reviewer, k.Edited.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edited := string(k.Edited.ID)
+	k.bodies["POST /issue/review"] = []string{"d", edited, "seq." + edited, seq(k.Edited), "digest." + edited, hex.EncodeToString(shown.Digest)}
 	k.files["POST /issue/types/import"] = []byte("证照类型名称,证照类型代码\r\n小餐饮登记证,11350102FJDEM0275F099\r\n")
 	k.bodies["POST /admin/seals/trust"] = []string{"kind", sealing.TrustRoot}
 	return k
@@ -123,6 +134,19 @@ func (k *walked) path(method, pattern string) string {
 			return "json"
 		case p == "{form}":
 			return "csv"
+		case strings.HasPrefix(pattern, "/issue/results/files/"):
+			return k.Bad
+		case strings.HasPrefix(pattern, "/issue/results/"):
+			if method == http.MethodPost {
+				return k.Refusing
+			}
+			return k.Owed
+		case p == "{list}" && strings.Contains(pattern, "/ontime/"):
+			return "late.csv"
+		case p == "{kind}" && strings.Contains(pattern, "/ontime/"):
+			return "draft"
+		case strings.Contains(pattern, "/ontime/late/"):
+			return k.Late
 		case p == "{draft}":
 			return string(k.Row)
 		case strings.HasPrefix(pattern, "/issue/stock/{id}"):
@@ -214,6 +238,9 @@ func (k *walked) path(method, pattern string) string {
 		}
 		return string(k.License)
 	})
+	if at == "/issue/review" && method == http.MethodGet {
+		at += "?d=" + string(k.Edited.ID)
+	}
 	return strings.TrimSuffix(at, "{$}")
 }
 

@@ -26,6 +26,7 @@ import (
 	"elicense/lifecycle"
 	"elicense/notice"
 	"elicense/offline"
+	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/registry"
@@ -56,6 +57,7 @@ type Config struct {
 	Oversight *oversight.Oversight
 	Measures  *registry.Measures
 	Kits      *offline.Kits
+	OnTime    *ontime.Ledger
 	Notices   *notice.Box
 	Calendar  *calendar.Keeper
 	Now       func() time.Time

@@ -25,6 +25,7 @@ import (
 	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/offline"
+	"elicense/ontime"
 	"elicense/org"
 	"elicense/registry"
 	"elicense/seal"
@@ -61,6 +62,7 @@ type platform struct {
 	kits      *offline.Kits
 	stock     *stock.Stock
 	issuer    *issuance.Issuer
+	ontime    *ontime.Ledger
 	lifecycle *lifecycle.Lifecycle
 	sharing   *sharing.Sharing
 	receipts  *sharing.Receipts
@@ -219,6 +221,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 		Sample: true,
 	})
 	p.stock = stock.New(stock.Config{DB: p.db, Guard: p.guard, Issuer: p.issuer, Missing: sharing.ReportedMissing})
+	p.ontime = ontime.New(p.db, p.guard, p.queue, p.log)
 	p.letters = &letters.Letters{DB: p.db, Cases: p.cases, Seals: p.seals, Maker: maker, Log: p.log, PublicURL: publicURL, Sample: true}
 	p.queue.Handle(cases.LetterJob, p.letters.Seal)
 	p.kits = offline.New(offline.Config{
@@ -270,7 +273,7 @@ func (p *platform) close() error { return p.db.Close() }
 // demoPlatform is what the demo is loaded into.
 func (p *platform) demoPlatform() demo.Platform {
 	return demo.Platform{
-		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, Fonts: p.fonts != nil,
+		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Fonts: p.fonts != nil,
 	}
 }
 

@@ -248,7 +248,7 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 	mux.HandleFunc("GET /registries/key.pem", p.registryKey)
 	httpapi.Mount(mux, httpapi.Config{
 		Org: p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Stock: p.stock,
-		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), Kits: p.kits, Now: p.clock.Now, Log: p.log, Version: version(),
+		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, Kits: p.kits, Now: p.clock.Now, Log: p.log, Version: version(),
 	})
 	pages := c.pages(p)
 	if training != nil {
@@ -268,7 +268,7 @@ func (c *serveCmd) pages(p *platform) web.Config {
 	return web.Config{
 		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Catalog: p.catalog,
 		Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Stock: p.stock, Receipts: p.receipts, Verifier: p.verifier,
-		Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), Kits: p.kits, Notices: notice.NewBox(p.db), Calendar: &calendar.Keeper{DB: p.db, Guard: p.guard}, Now: p.clock.Now, Log: p.log,
+		Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, Kits: p.kits, Notices: notice.NewBox(p.db), Calendar: &calendar.Keeper{DB: p.db, Guard: p.guard}, Now: p.clock.Now, Log: p.log,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), Drawer: catalog.NewDrawer(p.fonts),
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"elicense/letters"
 	"elicense/lifecycle"
 	"elicense/offline"
+	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/registry"
@@ -61,6 +62,10 @@ type Walk struct {
 	Day            string              // an entry of the calendar
 	Entered        string              // a license on paper that waits for its second entry
 	Sampled        elicense.DraftID    // of the stock, published and drawn
+	Owed, Refusing string              // results: one that is missing; one no license is said to come of
+	Bad            string              // a table of results with a bad row
+	Late, Excused  string              // licenses published late; the latter excused
+	Excuse         string              // of the latter
 	Type           elicense.TypeCode   // a version 1 that waits
 	Matter         elicense.MatterCode // a version 1 that waits
 	Applied        elicense.SealID     // waits to be made
@@ -217,6 +222,7 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	must(t, err)
 	k.Day = days[0].ID
 
+	k.owe(t)
 	k.Office = w.OpenCase(t).ID
 	w.SealOffice(t)
 	must(t, w.Letters.Ask(ctx, w.Window, k.Office, letters.Received))
@@ -311,6 +317,29 @@ func emptyPackage(t testing.TB, kit string) []byte {
 	}
 	must(t, z.Close())
 	return b.Bytes()
+}
+
+// owe makes what the unit owes, and what it made late.
+func (k *Walk) owe(t testing.TB) {
+	t.Helper()
+	ctx, w := t.Context(), k.World
+	day := string(elicense.DateOf(w.Clock.Now()))
+	u, err := w.OnTime.ReadFile(ctx, w.Drafter, "办结.csv", strings.NewReader("办件编号,证照类别,办结时间\r\n欠1,食品经营许可证,"+day+"\r\n欠2,食品经营许可证,"+day+"\r\n欠3,没有的证,"+day+"\r\n"))
+	must(t, err)
+	k.Bad = u.ID
+	list, _, err := w.OnTime.Missing(ctx, w.Drafter, Issuer, ontime.Page{}, 2)
+	must(t, err)
+	k.Owed, k.Refusing = list[0].ID, list[1].ID
+	must(t, w.OnTime.Refuse(ctx, w.Drafter, k.Refusing, ontime.NotGranted, "不予许可决定书1号"))
+	late := func(number string) string {
+		c := w.Completion(number)
+		c.Closed = c.Closed.Add(-48 * time.Hour)
+		return string(w.Publish(t, c).ID)
+	}
+	k.Late, k.Excused = late("31"), late("32")
+	e, err := w.OnTime.Excuse(ctx, w.Admin, ontime.Excusing{Kind: ontime.OfDraft, Subject: k.Excused, Ground: ontime.Outage, Doc: "工单1", Reason: "停机"})
+	must(t, err)
+	k.Excuse = e.ID
 }
 
 // Ticket signs a ticket of the business system for a case of its own, good once.

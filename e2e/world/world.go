@@ -26,6 +26,7 @@ import (
 	"elicense/lifecycle"
 	"elicense/notice"
 	"elicense/offline"
+	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
 	"elicense/registry"
@@ -74,6 +75,7 @@ type World struct {
 	Oversight *oversight.Oversight
 	Measures  *registry.Measures
 	Stock     *stock.Stock
+	OnTime    *ontime.Ledger
 	Registry  *Registry
 
 	// Drafter, Reviewer and Window have accounts of their own; Both is Drafter's
@@ -175,6 +177,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 		CheckURL: "http://localhost/check/",
 	})
 	w.Stock = stock.New(stock.Config{DB: w.DB, Guard: w.Guard, Issuer: w.Issuer, Missing: sharing.ReportedMissing})
+	w.OnTime = ontime.New(w.DB, w.Guard, queue, nil)
 	queue.Handle(cases.DeemJob, w.Cases.Deem)
 	w.Catalog.Handle(queue)
 	w.Letters = &letters.Letters{DB: w.DB, Cases: w.Cases, Seals: w.Seals, Maker: document.NewMaker(set), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost"}

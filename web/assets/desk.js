@@ -1,6 +1,7 @@
 // The pages work without this. It adds the keys of the desks, keeps typed text
 // while it is typed, and prints.
-const typing = () => document.activeElement?.matches("input, select, textarea, [contenteditable]") ?? false;
+// In a box that is ticked nothing is typed.
+const typing = () => document.activeElement?.matches("input:not([type=checkbox]), select, textarea, [contenteditable]") ?? false;
 
 // A scanner types fast: keys less than 30 ms apart are a scan, not shortcuts.
 let last = 0;
