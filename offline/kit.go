@@ -127,21 +127,19 @@ func newFont(style string, data []byte) Font {
 	return Font{FontMark{style, digestOf(data), len(data)}, data}
 }
 
-// SystemFonts reads the fonts of this machine. Errors wrap sheet.ErrNoFonts.
-func SystemFonts() ([]Font, error) {
+// SystemFonts returns the fonts of this machine, read and digested once: they are
+// some 90 MB. Errors wrap sheet.ErrNoFonts.
+var SystemFonts = sync.OnceValues(func() ([]Font, error) {
 	data, err := sheet.SystemFontFiles()
 	if err != nil {
 		return nil, err
 	}
 	return []Font{newFont("song", data[0]), newFont("hei", data[1]), newFont("kai", data[2]), newFont("rare", data[3])}, nil
-}
-
-// here are the fonts of this machine, some 90 MB.
-var here = sync.OnceValues(SystemFonts)
+})
 
 // FindFont returns the font of this machine that is the marked one, nil without.
 func FindFont(m FontMark) []byte {
-	list, err := here()
+	list, err := SystemFonts()
 	if err != nil {
 		return nil
 	}

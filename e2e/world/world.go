@@ -192,7 +192,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	w.trust.Trust = *trust
 	w.Verifier = verification.New(w.DB, w.Guard, w.Trust, clock.Now)
 	w.Kits = offline.New(offline.Config{
-		DB: w.DB, Guard: w.Guard, Seals: w.Seals, Issuer: w.Issuer, Jobs: queue, Fonts: systemFonts, Trust: w.Trust, Now: clock.Now, Platform: "演示平台",
+		DB: w.DB, Guard: w.Guard, Seals: w.Seals, Issuer: w.Issuer, Jobs: queue, Fonts: offline.SystemFonts, Trust: w.Trust, Now: clock.Now, Platform: "演示平台",
 	})
 	w.Verifier.Offline = w.Kits
 	must(t, w.Catalog.Propose(ctx, w.Drafter, FoodType()))
@@ -207,9 +207,6 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	run(t, queue)
 	return w
 }
-
-// systemFonts are read once: they are some 90 MB.
-var systemFonts = sync.OnceValues(offline.SystemFonts)
 
 func run(t testing.TB, queue *jobs.Queue) {
 	ctx, stop := context.WithCancel(context.Background())
