@@ -25,6 +25,7 @@ import (
 	"elicense/catalog"
 	"elicense/issuance"
 	"elicense/lifecycle"
+	"elicense/offline"
 	"elicense/ontime"
 	"elicense/org"
 	"elicense/sealing"
@@ -55,6 +56,7 @@ type Platform struct {
 	Stock     *stock.Stock
 	Lifecycle *lifecycle.Lifecycle
 	OnTime    *ontime.Ledger
+	Kits      *offline.Kits
 	// Fonts tells whether licenses can be made; without, only types, people and
 	// references are loaded.
 	Fonts bool

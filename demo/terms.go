@@ -64,6 +64,13 @@ func (d *Data) terms(ctx context.Context, p Platform, a *actors, clock *Clock, n
 		}
 		events = append(events, event{made, func() error { return d.makeClosed(ctx, p, a, c, i, number, closed) }})
 	}
+	var kit string
+	var pack []byte
+	events = append(events, event{at(18, 9), func() (err error) {
+		kit, pack, err = d.station(ctx, p, a, clock)
+		return err
+	}})
+	events = append(events, event{at(16, 16), func() error { return d.comeBack(ctx, p, a, kit, pack) }})
 	secret := ontime.Report{Case: "鼓市监许〔2026〕3199", Type: d.TypeCode("T02"), Closed: at(15, 10)}
 	events = append(events, event{at(15, 11), func() error { return d.withhold(ctx, p, a, secret) }})
 	events = append(events, event{at(7, 9), func() error { return d.excuse(ctx, p, a, at(30, 0), now) }})

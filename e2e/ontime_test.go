@@ -81,7 +81,7 @@ func TestBrowserOnTime(t *testing.T) {
 	b := browse(t)
 	b.as("inspect")
 	b.open("/admin/ontime")
-	b.sees("按时率", "豁免后", "同步生成率", "按生成方式", "在线生成", "批量生成", "按单位", "按证照类别", "不生成（涉及工作秘密）1件")
+	b.sees("按时率", "豁免后", "同步生成率", "按生成方式", "在线生成", "离线生成", "批量生成", "补生成", "按单位", "按证照类别", "不生成（涉及工作秘密）1件")
 	t.Run("ontime", func(t *testing.T) { b.inspect(t, "/admin/ontime") })
 	b.open("/admin/ontime")
 	b.paper("ontime")
