@@ -18,7 +18,7 @@ import (
 type closing struct {
 	short, unit string
 	day         int // closed so many days before now
-	late        int // published so many days after; never if negative
+	late        int // published so many working days after; never if negative
 }
 
 // closings are closed cases of the last weeks at three units. Those at the transport
@@ -27,7 +27,7 @@ var closings = []closing{
 	{"T02", "scjg-gl", 24, 0}, {"T02", "scjg-gl", 24, 0}, {"T02", "scjg-gl", 23, 0}, {"T02", "scjg-gl", 22, 2}, {"T02", "scjg-gl", 20, 0},
 	{"T02", "scjg-gl", 17, 0}, {"T02", "scjg-gl", 16, 1}, {"T02", "scjg-gl", 16, -1}, {"T02", "scjg-gl", 12, 0}, {"T02", "scjg-gl", 11, -1},
 	{"T14", "wj-gl", 23, 0}, {"T14", "wj-gl", 21, 0}, {"T14", "wj-gl", 19, 3}, {"T14", "wj-gl", 14, 0}, {"T14", "wj-gl", 12, -1},
-	{"T13", "jt-fz", 28, 11}, {"T13", "jt-fz", 28, 2}, {"T13", "jt-fz", 27, 3},
+	{"T13", "jt-fz", 28, 8}, {"T13", "jt-fz", 28, 2}, {"T13", "jt-fz", 27, 3},
 }
 
 // terms lets units report what they closed and make it, mostly on the day; what was
@@ -49,6 +49,13 @@ func (d *Data) terms(ctx context.Context, p Platform, a *actors, clock *Clock, n
 		}
 		return on.Start().Add(time.Duration(hour) * time.Hour)
 	}
+	later := func(closed time.Time, days int) time.Time {
+		on, err := calendar.Add(workday.DateOf(closed), days)
+		if err != nil {
+			on = workday.DateOf(closed).AddDays(days)
+		}
+		return on.Start().Add(15 * time.Hour)
+	}
 	var events []event
 	for i, c := range closings {
 		number := fmt.Sprintf("%s许〔2026〕%04d", map[string]string{"scjg-gl": "鼓市监", "wj-gl": "鼓卫", "jt-fz": "榕交"}[c.unit], 3100+i)
@@ -60,7 +67,7 @@ func (d *Data) terms(ctx context.Context, p Platform, a *actors, clock *Clock, n
 		}
 		made := closed.Add(3 * time.Minute)
 		if c.late > 0 {
-			made = at(c.day-c.late, 15)
+			made = later(closed, c.late)
 		}
 		events = append(events, event{made, func() error { return d.makeClosed(ctx, p, a, c, i, number, closed) }})
 	}
@@ -70,7 +77,7 @@ func (d *Data) terms(ctx context.Context, p Platform, a *actors, clock *Clock, n
 		kit, pack, err = d.station(ctx, p, a, clock)
 		return err
 	}})
-	events = append(events, event{at(16, 16), func() error { return d.comeBack(ctx, p, a, kit, pack) }})
+	events = append(events, event{later(at(18, 9), 2), func() error { return d.comeBack(ctx, p, a, kit, pack) }})
 	secret := ontime.Report{Case: "鼓市监许〔2026〕3199", Type: d.TypeCode("T02"), Closed: at(15, 10)}
 	events = append(events, event{at(15, 11), func() error { return d.withhold(ctx, p, a, secret) }})
 	events = append(events, event{at(7, 9), func() error { return d.excuse(ctx, p, a, at(30, 0), now) }})
