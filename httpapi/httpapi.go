@@ -155,6 +155,7 @@ func (s *server) routes() {
 	op(s, post, "/lots", "new-lot", "上传一批办结的表格，请求体就是文件（CSV或XLSX）", s.newLot, created, lotTable)
 	op(s, get, "/lots/{id}", "lot", "一个批次和进度", s.getLot)
 	op(s, post, "/lots/{id}/rows", "add-rows", "上传更正后的行", s.addRows, lotTable)
+	op(s, post, "/lots/{id}/photos", "lot-photos", "上传照片的ZIP压缩包，请求体就是文件；等照片的行随后检查", s.lotPhotos, lotTable)
 	op(s, get, "/lots/{id}/bad-rows", "bad-rows", "没有通过检查的行和原因，CSV", s.badRows)
 	op(s, post, "/lots/{id}/moves", "move-lot", "提交、通过、退回、暂停、继续、作废", s.moveLot)
 	op(s, get, "/lots/{id}/sample", "lot-sample", "抽中要核对的行", s.lotSample)

@@ -73,6 +73,26 @@ func (s *server) addRows(ctx context.Context, who *elicense.Actor, in *struct {
 	return s.readLot(ctx, who, issuance.LotFile{Lot: in.ID, Content: bytes.NewReader(in.RawBody)})
 }
 
+func (s *server) lotPhotos(ctx context.Context, who *elicense.Actor, in *struct {
+	ID      string `path:"id" maxLength:"26"`
+	RawBody []byte `contentType:"application/octet-stream"`
+},
+) (*body[photosOut], error) {
+	l, unused, err := s.Issuer.LotPhotos(ctx, who, in.ID, in.RawBody)
+	if err != nil {
+		return nil, err
+	}
+	if unused == nil {
+		unused = []string{}
+	}
+	return &body[photosOut]{photosOut{lotFrom(l), unused}}, nil
+}
+
+type photosOut struct {
+	Lot    lotOut   `json:"lot"`
+	Unused []string `json:"unused" doc:"没有哪一行要的照片"`
+}
+
 func (s *server) readLot(ctx context.Context, who *elicense.Actor, f issuance.LotFile) (*body[lotOut], error) {
 	l, err := s.Issuer.ReadLot(ctx, who, f)
 	if err != nil {

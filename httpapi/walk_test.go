@@ -23,7 +23,7 @@ var atDesks = map[string]string{
 	"draft": "GET /issue/drafts/{id}", "draft-face": "GET /issue/drafts/{id}/face/{page}", "review-draft": "POST /issue/drafts/{id}/review",
 	"license": "GET /issue/licenses/{id}", "license-file": "GET /issue/licenses/{id}/file", "license-pdf": "GET /issue/licenses/{id}/pdf",
 	"license-print": "POST /issue/licenses/{id}/print", "propose-event": "POST /issue/licenses/{id}/change", "review-event": "POST /issue/changes/{id}",
-	"lots": "GET /issue/lots", "new-lot": "POST /issue/lots", "lot": "GET /issue/lots/{id}", "add-rows": "POST /issue/lots/{id}/rows",
+	"lots": "GET /issue/lots", "new-lot": "POST /issue/lots", "lot": "GET /issue/lots/{id}", "add-rows": "POST /issue/lots/{id}/rows", "lot-photos": "POST /issue/lots/{id}/photos",
 	"bad-rows": "GET /issue/lots/{id}/bad/{form}", "move-lot": "POST /issue/lots/{id}", "lot-sample": "GET /issue/lots/{id}", "judge-row": "POST /issue/lots/{id}/rows/{draft}",
 	"programmes": "GET /issue/stock", "plan": "POST /issue/stock", "entries": "GET /issue/stock", "enter-paper": "POST /issue/stock/new", "entry": "GET /issue/stock/{id}",
 	"entry-scan": "GET /issue/stock/{id}/scan", "move-entry": "POST /issue/stock/{id}", "stock-sample": "GET /issue/samples/{type}", "draw-stock": "POST /issue/samples/{type}", "judge-stock": "POST /issue/samples/{type}",
@@ -89,7 +89,7 @@ func (k *walked) path(o operation) string {
 			return k.Excuse
 		case "lot-sample", "judge-row":
 			return k.Drawn
-		case "add-rows":
+		case "add-rows", "lot-photos":
 			return k.Mended
 		case "confirm-kit":
 			return k.Kit
@@ -160,6 +160,8 @@ func (k *walked) path(o operation) string {
 func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecorder {
 	b, number := k.body(o.Operation), fmt.Sprint(100+n)
 	switch o.OperationID {
+	case "lot-photos":
+		return k.send(w.Actor, o.method, k.path(o), string(world.NoPhotos), "Content-Type", "application/octet-stream")
 	case "new-lot", "add-rows":
 		return k.send(w.Actor, o.method, k.path(o), world.LotTable("A"+o.OperationID[:1]+number, 20), "Content-Type", "application/octet-stream")
 	case "import-package":

@@ -453,6 +453,7 @@ func forget(tx *store.Tx, lot string) error {
 type badRow struct {
 	Cells  []string `json:"cells"` // in the order of the template
 	Errors []string `json:"errors"`
+	Awaits bool     `json:"awaits,omitempty"` // nothing but photographs
 }
 
 func (b *badRow) put(tx *store.Tx, lot string, place int) error {
@@ -461,8 +462,9 @@ func (b *badRow) put(tx *store.Tx, lot string, place int) error {
 		return fmt.Errorf("bad row: %w", err)
 	}
 	row := lot + "/" + strconv.Itoa(place)
-	_, err = tx.Exec(`INSERT INTO lot_bad (lot, place, content_enc) VALUES ($1, $2, $3) ON CONFLICT (lot, place) DO UPDATE SET content_enc = excluded.content_enc`,
-		lot, place, tx.Encrypt("lot_bad", row, "content_enc", content))
+	_, err = tx.Exec(`INSERT INTO lot_bad (lot, place, awaits, content_enc) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (lot, place) DO UPDATE SET awaits = excluded.awaits, content_enc = excluded.content_enc`,
+		lot, place, b.Awaits, tx.Encrypt("lot_bad", row, "content_enc", content))
 	return err
 }
 

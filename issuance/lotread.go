@@ -39,6 +39,7 @@ type lotColumn struct {
 	required bool
 	code     bool // whose digits and zeros must not be lost
 	date     bool
+	photo    bool // holds the name of a file that comes in an archive
 }
 
 // What a row says besides the fields.
@@ -78,6 +79,7 @@ func lotColumns(t *catalog.Type) []lotColumn {
 	}
 	for _, f := range t.Fields {
 		if f.Type == "image" {
+			list = append(list, lotColumn{key: f.Key, title: f.Label, required: f.Required, photo: true, note: "填照片的文件名，例如0001.jpg；照片另外打成ZIP压缩包上传。"})
 			continue
 		}
 		c := lotColumn{key: f.Key, title: f.Label, required: f.Required, date: f.Type == "date", code: f.Type != "number" && f.Type != "money" && f.Type != "int"}
@@ -115,7 +117,7 @@ func ofRole(t *catalog.Type, key string) elicense.HolderCodeType {
 
 // LotTemplate writes the workbook a lot of a type is filled in.
 //
-// Errors: NotFound; Conflict for a type that is not made here or needs a picture.
+// Errors: NotFound; Conflict for a type that is not made here.
 func (i *Issuer) LotTemplate(ctx context.Context, code elicense.TypeCode, w io.Writer) error {
 	var t *catalog.Type
 	err := i.DB.View(ctx, func(tx *store.Tx) (err error) {
@@ -145,11 +147,8 @@ func lotType(tx *store.Tx, code elicense.TypeCode, unit elicense.UnitCode) (*cat
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case t.State == catalog.Retired || !mode.Made():
+	if t.State == catalog.Retired || !mode.Made() {
 		return nil, elicense.E(elicense.Conflict, "%s不在本平台制证", t.Name).At("type").Under("第七条第一款")
-	case slices.ContainsFunc(t.Fields, func(f catalog.Field) bool { return f.Type == "image" && f.Required }):
-		return nil, elicense.E(elicense.Conflict, "%s要有照片，不能用表格批量制证", t.Name).At("type").Then("请逐件在线生成")
 	}
 	return t, nil
 }
@@ -366,34 +365,13 @@ func plainTitle(s string) string {
 // take checks rows and keeps them: the good ones as drafts, the bad ones as they
 // are.
 func (r *lotReader) take(ctx context.Context, rows []table.Row) error {
-	good, place := r.good, r.place
-	r.fresh = r.fresh[:0]
-	return r.issuer.DB.Update(ctx, func(tx *store.Tx) error {
-		// The transaction may be run again.
-		r.good, r.place = good, place
-		for _, number := range r.fresh {
-			delete(r.numbers, number)
-		}
-		r.fresh = r.fresh[:0]
+	return r.inLot(ctx, func(tx *store.Tx) error {
 		for _, row := range rows {
 			if err := r.row(tx, row); err != nil {
 				return err
 			}
 		}
-		if !r.added {
-			return nil
-		}
-		// What comes back into a lot stands with its transaction, however the
-		// reading ends.
-		list, err := bareLots(tx, `WHERE id = $1`, r.lot.ID)
-		if err != nil {
-			return err
-		}
-		if len(list) == 0 || list[0].State != LotOpen {
-			return elicense.E(elicense.Conflict, "这个批次刚刚有人办过").Then("请刷新，核对后再办")
-		}
-		list[0].Rows += r.good - good
-		return list[0].update(tx)
+		return nil
 	})
 }
 
@@ -410,6 +388,10 @@ func (r *lotReader) row(tx *store.Tx, row table.Row) error {
 		}
 	}
 	var d *Draft
+	awaits := false
+	if len(wrong) == 0 {
+		wrong, awaits = r.photoWrong(tx, cells)
+	}
 	if len(wrong) == 0 {
 		var err error
 		if d, wrong, err = r.draft(tx, cells, line); err != nil {
@@ -418,7 +400,7 @@ func (r *lotReader) row(tx *store.Tx, row table.Row) error {
 	}
 	if len(wrong) > 0 {
 		template := len(lotColumns(r.t))
-		return (&badRow{Cells: cells[:template], Errors: wrong}).put(tx, r.lot.ID, line)
+		return (&badRow{Cells: cells[:template], Errors: wrong, Awaits: awaits}).put(tx, r.lot.ID, line)
 	}
 	r.good++
 	return insertDraft(tx, d)
@@ -518,7 +500,7 @@ func (r *lotReader) completion(cells []string, closed time.Time) Completion {
 			if f := r.t.Field(col.key); f.Type == "list" {
 				v = strings.Join(strings.FieldsFunc(v, func(r rune) bool { return r == '；' || r == ';' || r == '\n' }), "\n")
 			}
-			if v != "" {
+			if v != "" && (!col.photo || strings.HasPrefix(v, "data:")) {
 				c.Fields[col.key] = v
 			}
 		}

@@ -37,8 +37,7 @@ func (s *server) lots(v *visit) error {
 		return err
 	}
 	for _, t := range all {
-		needs := slices.ContainsFunc(t.Fields, func(f catalog.Field) bool { return f.Type == "image" && f.Required })
-		if t.Issued(v.who.Unit) && t.Mode.Made() && t.State == catalog.Published && !needs {
+		if t.Issued(v.who.Unit) && t.Mode.Made() && t.State == catalog.Published {
 			d.Types = append(d.Types, t)
 		}
 	}
@@ -101,6 +100,28 @@ func (s *server) lotRows(v *visit) error {
 	return v.goTo("/issue/lots/" + l.ID + "?said=lot-rows")
 }
 
+const photosPattern = "POST /issue/lots/{id}/photos"
+
+// lotPhotos takes an archive of photographs, which comes in one piece: its list of
+// files stands at its end.
+func (s *server) lotPhotos(v *visit) error {
+	id := v.r.PathValue("id")
+	again := func(err error) error { return v.again(err, func() error { return s.lot(v) }) }
+	archive, err := sent(v.r, "photos", issuance.MaxPhotos)
+	if err != nil {
+		return again(err)
+	}
+	_, unused, err := s.Issuer.LotPhotos(v.r.Context(), v.who, id, archive)
+	if err != nil {
+		return again(err)
+	}
+	said := "lot-photos"
+	if len(unused) > 0 {
+		said = "lot-photos-left"
+	}
+	return v.goTo("/issue/lots/" + id + "?said=" + said)
+}
+
 func (s *server) lotTemplate(v *visit) error {
 	code := elicense.TypeCode(v.r.PathValue("code"))
 	var b bytes.Buffer
@@ -121,6 +142,7 @@ type lotPage struct {
 	Mine    bool // who made it does not judge it
 	MinLot  int
 	Moving  bool // the page should be looked at again soon
+	Photos  int  // rows that wait for nothing but photographs
 }
 
 func (s *server) lot(v *visit) error {
@@ -134,6 +156,11 @@ func (s *server) lot(v *visit) error {
 	}
 	if l.Rows > 0 {
 		d.Percent = 100 * (l.Made + l.Stopped) / l.Rows
+	}
+	if l.State == issuance.LotOpen && l.Bad > 0 {
+		if d.Photos, err = s.Issuer.WaitingForPhotos(v.r.Context(), v.who, l.ID); err != nil {
+			return err
+		}
 	}
 	if l.State == issuance.LotInReview {
 		if d.Sample, err = s.Issuer.LotSample(v.r.Context(), v.who, l.ID); err != nil {

@@ -183,6 +183,7 @@ func (s *server) routes() {
 	at(issue, "GET /issue/lots/{id}", s.lot)
 	at(issue, "POST /issue/lots/{id}", s.lotMove)
 	at(issue, "POST /issue/lots/{id}/rows", s.lotRows)
+	at(issue, photosPattern, s.lotPhotos)
 	at(issue, "GET /issue/lots/{id}/bad/{form}", s.lotBad)
 	at(issue, "GET /issue/lots/{id}/rows/{draft}", s.lotRow)
 	at(issue, "POST /issue/lots/{id}/rows/{draft}", s.lotJudge)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/issuance"
 	"elicense/offline"
 	"elicense/workday"
 )
@@ -75,8 +76,11 @@ func (v *visit) readForm() error {
 	multi := strings.HasPrefix(v.r.Header.Get("Content-Type"), "multipart/form-data")
 	if multi {
 		limit = maxFile
-		if v.r.Pattern == packagePattern {
-			limit = offline.MaxPackage + maxForm // a package is cipher text, and may lie on the disk while it is read
+		switch v.r.Pattern {
+		case packagePattern:
+			limit = offline.MaxPackage + maxForm
+		case photosPattern:
+			limit = issuance.MaxPhotos + maxForm
 		}
 	}
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)

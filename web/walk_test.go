@@ -155,7 +155,7 @@ func (k *walked) path(method, pattern string) string {
 			return string(world.Type)
 		case strings.HasPrefix(pattern, "/issue/lots/{id}/rows/{draft}"):
 			return k.Drawn
-		case pattern == "/issue/lots/{id}/rows":
+		case pattern == "/issue/lots/{id}/rows", pattern == "/issue/lots/{id}/photos":
 			return k.Mended
 		case strings.HasPrefix(pattern, "/issue/lots/{id}"):
 			return k.Lot
@@ -260,6 +260,9 @@ func (k *walked) ask(t *testing.T, p *person, pattern string, n int) int {
 		}
 	case pattern == packagePattern:
 		p.send(path, "package", k.Package)
+		return p.last.StatusCode
+	case pattern == photosPattern:
+		p.send(path, "photos", world.NoPhotos)
 		return p.last.StatusCode
 	case pattern == "POST /issue/stock/new":
 		p.send(path, "scan", world.Paper, form...)

@@ -447,6 +447,9 @@ func (w *World) Told(t testing.TB, who *elicense.Actor, kind string) {
 // Paper is a picture of a paper.
 var Paper = []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")
 
+// NoPhotos is an archive without a file.
+var NoPhotos = append([]byte("PK\x05\x06"), make([]byte, 18)...)
+
 // OldPaper is what a food license of 2017 with that number says.
 func OldPaper(number string) stock.Typed {
 	return stock.Typed{
