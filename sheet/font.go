@@ -33,7 +33,7 @@ type Font struct {
 
 	thin     thinner
 	packer   packer
-	drawings drawings
+	drawings drawings[GlyphID]
 }
 
 var errFont = errors.New("not a usable TrueType font")

@@ -108,20 +108,41 @@ func (s *Sheet) appendDefs(b []byte) []byte {
 	return append(b, "</defs>"...)
 }
 
-// drawings are the outlines of a font's glyphs as SVG writes them, kept up to a
-// bound: a page of Chinese has a hundred and more, most of them on the next too.
-type drawings struct {
-	mu    sync.RWMutex
-	of    map[GlyphID]drawing
-	bytes int
-}
-
+// drawing is the outline of a glyph as SVG writes it.
 type drawing struct {
 	data  []byte
 	steps int
 }
 
-const maxDrawings = 8 << 20 // bytes, of one font
+// drawings are kept up to a bound: a page of Chinese has a hundred and more, most of
+// them on the next too. Safe for concurrent use.
+type drawings[K comparable] struct {
+	mu    sync.RWMutex
+	of    map[K]drawing
+	bytes int
+}
+
+const maxDrawings = 8 << 20 // bytes
+
+func (d *drawings[K]) put(k K, x drawing, size int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bytes += size; d.bytes > maxDrawings || d.of == nil {
+		d.of, d.bytes = map[K]drawing{}, size
+	}
+	d.of[k] = x
+}
+
+// shapes are drawings by the descriptions of their glyphs: the fonts in license files
+// are cut from the same few and hold the same glyphs under other numbers.
+var shapes drawings[string]
+
+func shapeOf(description []byte) (drawing, bool) {
+	shapes.mu.RLock()
+	defer shapes.mu.RUnlock()
+	x, known := shapes.of[string(description)]
+	return x, known
+}
 
 // outlines are for outlines on their way to being drawn.
 var outlines = sync.Pool{New: func() any { return new([]Segment) }}
@@ -133,6 +154,13 @@ func (f *Font) pathData(g GlyphID) (data []byte, steps int) {
 	if known {
 		return d.data, d.steps
 	}
+	description := f.glyphData(g)
+	simple := len(description) > 2 && i16(description, 0) >= 0
+	if simple {
+		if d, known = shapeOf(description); known {
+			return d.data, d.steps
+		}
+	}
 	scratch := outlines.Get().(*[]Segment)
 	budget := maxComponents
 	outline := f.outline((*scratch)[:0], g, Identity, 0, &budget)
@@ -140,12 +168,11 @@ func (f *Font) pathData(g GlyphID) (data []byte, steps int) {
 	if *scratch = outline; cap(outline) <= maxSteps {
 		outlines.Put(scratch)
 	}
-	f.drawings.mu.Lock()
-	defer f.drawings.mu.Unlock()
-	if f.drawings.bytes += len(d.data) + 64; f.drawings.bytes > maxDrawings || f.drawings.of == nil {
-		f.drawings.of, f.drawings.bytes = map[GlyphID]drawing{}, len(d.data)+64
+	if simple {
+		shapes.put(string(description), d, len(description)+len(d.data)+96)
+	} else { // its parts are other glyphs of this font
+		f.drawings.put(g, d, len(d.data)+64)
 	}
-	f.drawings.of[g] = d
 	return d.data, d.steps
 }
 
