@@ -539,7 +539,7 @@ func everyPage(b *browser, seen *pages) {
 		{"review-gl", []string{"/issue", seen.draft, "/issue/changes", license}},
 		{"draft-gl", []string{"/issue/new", "/issue/new?type=" + newType, seen.draft + "/edit", "/issue/licenses", seen.license, "/issue/types", "/issue/types/new"}},
 		{"window-gl", []string{"/window", "/window/new", "/window/new?matter=M04", seen.caseID}},
-		{"admin", []string{"/admin", "/admin/types", "/admin/types/" + newType + "/2", "/admin/rules", "/admin/units", "/admin/seals"}},
+		{"admin", []string{"/admin", "/admin/types", "/admin/types/" + newType + "/2", "/admin/rules", "/admin/units", "/admin/systems", "/admin/seals"}},
 		{"audit", []string{"/admin/records", seen.record, "/admin/registries"}},
 	}
 	for _, d := range desks {

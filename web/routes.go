@@ -44,7 +44,7 @@ var (
 		nav: []link{
 			{"/admin", "总览", "监督"}, {"/admin/ontime", "按时生成", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/stock", "存量补录进度", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
-			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/seals", "电子印章", "登记"},
+			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/systems", "业务系统", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
 	}
 	desks = []*desk{holder, issue, window, admin, public}
@@ -56,6 +56,7 @@ var navFor = map[string][]elicense.Duty{
 	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft}, "/issue/lots": {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/kits":  {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/stock": {elicense.DutyDraft, elicense.DutyReview}, "/admin/stock": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
+	"/admin/systems":  {elicense.DutyAccounts},
 	"/admin/ontime":   {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
 	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
@@ -274,6 +275,8 @@ func (s *server) routes() {
 	at(admin, "GET /admin/records/{id}/receipt", s.recordReceipt)
 	at(admin, "GET /admin/rules", s.rules)
 	at(admin, "GET /admin/units", s.units)
+	at(admin, "GET /admin/systems", s.systems)
+	at(admin, "POST /admin/systems/{login}", s.systemKeep)
 	at(admin, "GET /admin/seals", s.seals)
 	at(admin, "POST /admin/seals", s.sealImport)
 	at(admin, "GET /admin/seals/trust", s.trust)
