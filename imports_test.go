@@ -42,8 +42,9 @@ var law = map[string]string{
 	"letters":      "cases catalog document face sealing sheet " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
 	"sharing":      "calendar catalog cases verification document gm " + domain,
+	"delivery":     "cases document gm issuance letters ontime sealing sharing " + domain,
 	"archive":      "cases sharing verification document " + domain,
-	"oversight":    "calendar catalog cases issuance letters lifecycle offline ontime registry sealing sharing stock verification tlog " + domain,
+	"oversight":    "calendar catalog cases delivery issuance letters lifecycle offline ontime registry sealing sharing stock verification tlog " + domain,
 	"httpapi":      edge,
 	"web":          edge,
 	"demo":         edge,
@@ -51,7 +52,7 @@ var law = map[string]string{
 
 const (
 	domain = "access notice jobs store workday org elicense"
-	edge   = "calendar catalog cases issuance letters lifecycle offline ontime table registry sealing sharing stock verification archive oversight org access notice workday elicense"
+	edge   = "calendar catalog cases delivery issuance letters lifecycle offline ontime table registry sealing sharing stock verification archive oversight org access notice workday elicense"
 )
 
 func TestImportLaw(t *testing.T) {

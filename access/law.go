@@ -163,6 +163,9 @@ const (
 	OnTimeConfirm   Act = "ontime.confirm" // that no license comes of it
 	OnTimeSet       Act = "ontime.set"     // within how many minutes the unit makes licenses
 	OnTimeExcuse    Act = "ontime.excuse"
+	ContactOwn      Act = "contact.own"     // a holder's addresses, by himself
+	ContactTake     Act = "contact.take"    // a party's address, told to the clerk of his case
+	DeliveryHandle  Act = "delivery.handle" // hand over on paper, send again
 	RecordRead      Act = "record.read"
 	ReceiptRead     Act = "receipt.read"
 	Check           Act = "check"

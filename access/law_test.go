@@ -143,6 +143,18 @@ var lawCases = []lawCase{
 	{"not another's", holder, LicenseOwn, Attr{"holders": []string{"k2"}}, nil, "holder-only-own", false},
 	{"staff open no folder", clerk, LicenseOwn, Attr{"holders": []string{""}}, nil, "holder-only-own", false},
 
+	{"a holder says where he is told", holder, ContactOwn, Attr{"holder": "k1"}, nil, "contact-own", true},
+	{"not for another", holder, ContactOwn, Attr{"holder": "k2"}, nil, "contact-only-own", false},
+	{"staff have no addresses of holders", clerk, ContactOwn, Attr{"holder": ""}, nil, "contact-only-own", false},
+	{"a clerk takes the address of a proven party", clerk, ContactTake, openCase(), Attr{"holder": "k1"}, "contact-take", true},
+	{"not of one whose identity is not proven", clerk, ContactTake, openCase(), Attr{"holder": "k2"}, "contact-take-proven", false},
+	{"nor of nobody", clerk, ContactTake, openCase("proven", []string{""}), Attr{"holder": ""}, "contact-take-proven", false},
+	{"nor in a colleague's case", neighbor, ContactTake, openCase(), Attr{"holder": "k1"}, "contact-take-case", false},
+	{"nor in a closed one", clerk, ContactTake, openCase("state", "closed"), Attr{"holder": "k1"}, "contact-take-case", false},
+	{"a clerk hands a license of his unit over", clerk, DeliveryHandle, Attr{"issuer": "u1"}, nil, "delivery-handle", true},
+	{"another unit's does not", stranger, DeliveryHandle, Attr{"issuer": "u1"}, nil, "delivery-handle-unit", false},
+	{"nor does a business system", machine, DeliveryHandle, Attr{"issuer": "u1"}, nil, "delivery-handle-unit", false},
+
 	{"the issuing unit sees its license", clerk, LicenseIssued, Attr{"issuer": "u1"}, nil, "license-issued", true},
 	{"another unit does not", stranger, LicenseIssued, Attr{"issuer": "u1"}, nil, "issued-own-unit", false},
 

@@ -236,6 +236,7 @@ func (i *Issuer) intendRows(ctx context.Context, list []made, t *catalog.Type, s
 // stopped: one transaction for all.
 func (i *Issuer) publishRows(ctx context.Context, list []made, t *catalog.Type) error {
 	err := i.DB.Update(ctx, func(tx *store.Tx) error {
+		var out []elicense.DraftID
 		for n := range list {
 			m := &list[n]
 			d := *m.d // the transaction may be run again
@@ -257,8 +258,9 @@ func (i *Issuer) publishRows(ctx context.Context, list []made, t *catalog.Type) 
 			if err := i.publishIn(tx, &d, t, &use); err != nil {
 				return err
 			}
+			out = append(out, d.ID)
 		}
-		return nil
+		return deliver(tx, out...)
 	})
 	if err == nil {
 		store.CrashPoint("lot.published")

@@ -166,6 +166,9 @@ func (i *Issuer) Adopt(ctx context.Context, d *Draft, c Completion, t *catalog.T
 		if err := i.publishIn(tx, &fresh, t, u); err != nil {
 			return err
 		}
+		if err := deliver(tx, fresh.ID); err != nil {
+			return err
+		}
 		return kept(tx)
 	})
 	if elicense.IsKind(err, elicense.Conflict) || elicense.IsKind(err, elicense.Invalid) {

@@ -20,9 +20,12 @@ import (
 	"elicense/store"
 )
 
-// request asks the law about a draft. A draft that does not exist is described as
-// nobody's.
 func (i *Issuer) request(actor *elicense.Actor, act access.Act, id elicense.DraftID) func(*store.Tx) (access.Request, error) {
+	return DraftRequest(actor, act, id)
+}
+
+// DraftRequest asks the law about a draft. One that does not exist is nobody's.
+func DraftRequest(actor *elicense.Actor, act access.Act, id elicense.DraftID) func(*store.Tx) (access.Request, error) {
 	return func(tx *store.Tx) (access.Request, error) {
 		d, err := Of(tx, id)
 		if elicense.IsKind(err, elicense.NotFound) {

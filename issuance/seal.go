@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"elicense"
 	"elicense/catalog"
@@ -133,12 +134,40 @@ func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *seal
 		if err := i.publishIn(tx, fresh, t, u); err != nil {
 			return err
 		}
+		if err := deliver(tx, fresh.ID); err != nil {
+			return err
+		}
 		return jobs.Done(tx, jobs.Current(ctx))
 	})
 	if err == nil {
 		store.CrashPoint("issuance.published")
 	}
 	return err
+}
+
+// DeliverJob is the kind of the jobs that deliver what was just published (Art.
+// 14(1)); the payload is read by Delivered.
+const DeliverJob = "deliver"
+
+// deliver lets the licenses of published drafts be delivered: one job for what one
+// transaction publishes.
+func deliver(tx *store.Tx, drafts ...elicense.DraftID) error {
+	if len(drafts) == 0 {
+		return nil
+	}
+	names := make([]string, len(drafts))
+	for n, id := range drafts {
+		names[n] = string(id)
+	}
+	return jobs.Enqueue(tx, jobs.Job{Kind: DeliverJob, Key: names[0], Payload: []byte(strings.Join(names, "\n"))})
+}
+
+// Delivered reads the payload of such a job: the drafts that were published.
+func Delivered(payload []byte) (drafts []elicense.DraftID) {
+	for name := range strings.SplitSeq(string(payload), "\n") {
+		drafts = append(drafts, elicense.DraftID(name))
+	}
+	return drafts
 }
 
 // publishIn makes the license exist in the transaction: the use ends stored, the

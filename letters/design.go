@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"elicense"
 	"elicense/document"
 	"elicense/face"
 	"elicense/sheet"
@@ -66,13 +67,14 @@ func design(kind Kind) *face.Template {
 	p.Rules = append(p.Rules, face.Rule{From: [2]float64{left, 255}, To: [2]float64{left + column, 255}, Width: 0.2, Color: gray})
 	p.Codes = []face.Code{{ID: "qr", At: face.Rect{left, 258, 22, 22}, Kind: face.QRCode}}
 	p.Seal = &face.Seal{X: sign + (left+column-sign)/2, Y: signY + 19, D: 42}
-	return &face.Template{Title: kind.Chinese(), Number: keyNumber, Notice: "行政许可法第三十二条", Pages: []face.Page{p}}
+	return &face.Template{Title: kind.Chinese(), Number: keyNumber, Notice: kinds[kind].basis, Pages: []face.Page{p}}
 }
 
-var designs = map[Kind]*face.Template{Received: design(Received), Accepted: design(Accepted), Correct: design(Correct), Refused: design(Refused)}
+var designs = map[Kind]*face.Template{Received: design(Received), Accepted: design(Accepted), Correct: design(Correct), Refused: design(Refused), Delivered: design(Delivered)}
 
-// content is the notice as a document.
-func (l *Letter) content(unit, caseNumber, qr string, sample bool) document.Content {
+// Document is the notice as a document to be sealed; docID is random and kept with
+// it, caseNumber is that of its case at the unit, qr an address of the platform.
+func (l *Letter) Document(docID [16]byte, unit elicense.UnitCode, caseNumber, qr string, sample bool) document.Content {
 	paragraphs := func(list []string) []string {
 		out := slices.Clone(list)
 		for i := range out {
@@ -90,10 +92,10 @@ func (l *Letter) content(unit, caseNumber, qr string, sample bool) document.Cont
 		d.Values[keyTable] = append(d.Values[keyTable], cell(row[0])+"|"+cell(row[1]))
 	}
 	return document.Content{
-		DocID: l.docID, Title: l.Kind.Chinese(), Date: l.Date.Start(), Face: designs[l.Kind], Data: d,
+		DocID: docID, Title: l.Kind.Chinese(), Date: l.Date.Start(), Face: designs[l.Kind], Data: d,
 		Metadata: []document.Pair{
 			{Name: "WSMC", Value: l.Kind.Chinese()}, {Name: "WSBH", Value: l.Number}, {Name: "BJBH", Value: caseNumber},
-			{Name: "ZFJG", Value: l.Unit}, {Name: "ZFJGDM", Value: unit}, {Name: "ZFRQ", Value: string(l.Date)},
+			{Name: "ZFJG", Value: l.Unit}, {Name: "ZFJGDM", Value: string(unit)}, {Name: "ZFRQ", Value: string(l.Date)},
 		},
 	}
 }

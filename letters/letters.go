@@ -30,18 +30,25 @@ const (
 	Accepted Kind = "accepted" // 受理通知书
 	Correct  Kind = "correct"  // 补正告知书
 	Refused  Kind = "refused"  // 不予受理通知书
+
+	// Delivered is of no step of a case: room delivery writes it (Art. 14(1)).
+	Delivered Kind = "delivered" // 送达清单
 )
 
 type about struct {
 	title, number string // the number is of a year and a case
 	steps         []cases.Move
+	basis         string
 }
 
+const licensingLaw = "行政许可法第三十二条"
+
 var kinds = map[Kind]about{
-	Received: {"材料接收凭证", "接收字〔%d〕%s号", []cases.Move{cases.Open, cases.Send, cases.Supply}},
-	Accepted: {"受理通知书", "受理字〔%d〕%s号", []cases.Move{cases.Accept, cases.Deem}},
-	Correct:  {"补正告知书", "补正字〔%d〕%s号", []cases.Move{cases.Correct}},
-	Refused:  {"不予受理通知书", "不受字〔%d〕%s号", []cases.Move{cases.Refuse}},
+	Received:  {"材料接收凭证", "接收字〔%d〕%s号", []cases.Move{cases.Open, cases.Send, cases.Supply}, licensingLaw},
+	Accepted:  {"受理通知书", "受理字〔%d〕%s号", []cases.Move{cases.Accept, cases.Deem}, licensingLaw},
+	Correct:   {"补正告知书", "补正字〔%d〕%s号", []cases.Move{cases.Correct}, licensingLaw},
+	Delivered: {title: "送达清单", basis: "福建省促进电子证照应用管理暂行办法第十四条第一款"},
+	Refused:   {"不予受理通知书", "不受字〔%d〕%s号", []cases.Move{cases.Refuse}, licensingLaw},
 }
 
 // Chinese returns the title of such a notice.

@@ -15,7 +15,6 @@ import (
 	"elicense"
 	"elicense/access"
 	"elicense/cases"
-	"elicense/catalog"
 	"elicense/document"
 	"elicense/jobs"
 	"elicense/org"
@@ -259,8 +258,10 @@ func (ls *Letters) Seal(ctx context.Context, payload []byte) error {
 	if err != nil || l.File != "" || l.Step != step { // sealed, or a later notice has taken its place
 		return err
 	}
-	if used == nil || !ls.stored(ctx, used) {
-		if used, err = ls.make(ctx, l, s, used); err != nil {
+	press := &Press{ls.DB, ls.Seals, ls.Maker}
+	if used == nil || !press.stored(ctx, used) {
+		words := l.Document(l.docID, s.k.Unit, s.k.Number, ls.PublicURL+"/holder/cases/"+string(s.k.ID), ls.Sample)
+		if used, err = press.Make(ctx, s.k.Unit, FilePrefix+name(id, l.Kind, l.Step), words, used); err != nil {
 			return ls.wait(ctx, id, l, err)
 		}
 	}
@@ -283,71 +284,10 @@ func (ls *Letters) Seal(ctx context.Context, payload []byte) error {
 	})
 }
 
-// stored tells whether the file of an earlier run reached the file store, and
-// reads its digest.
-func (ls *Letters) stored(ctx context.Context, u *sealing.Use) bool {
-	_, digest, err := ls.DB.Files().Find(ctx, u.File)
-	if err != nil {
-		return false
-	}
-	u.FileDigest = digest
-	return true
-}
-
-// make seals a notice and stores its file: intent first, then the key, then the
-// file.
-func (ls *Letters) make(ctx context.Context, l *Letter, s *source, before *sealing.Use) (*sealing.Use, error) {
-	if ls.Maker == nil {
-		return nil, elicense.E(elicense.Unavailable, "字体缺失：这台机器没有中文字体，不能制作文书").Then("请管理员安装字体后再盖章；现在可以打印出来盖实物印章")
-	}
-	p, err := ls.Maker.Prepare(l.content(string(s.k.Unit), s.k.Number, ls.PublicURL+"/holder/cases/"+string(s.k.ID), ls.Sample))
-	if _, sentence, ok := catalog.FieldProblem(err); ok {
-		return nil, elicense.E(elicense.Invalid, "%s", sentence).Because(err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("notice %s of case %s: %w", l.Kind, s.k.ID, err)
-	}
-	stamp, err := ls.Seals.InHand(ctx, s.k.Unit, sealing.ForNotices)
-	if err != nil {
-		return nil, err
-	}
-	stamper, err := ls.Seals.TimeStamper(ctx)
-	if err != nil {
-		return nil, err
-	}
-	digest := p.Digest()
-	u := &sealing.Use{Subject: FilePrefix + name(s.k.ID, l.Kind, l.Step), Seal: stamp.ID, Digest: bytes.Clone(digest[:]), File: FilePrefix + name(s.k.ID, l.Kind, l.Step) + ".ofd"}
-	var now time.Time
-	err = ls.DB.Update(ctx, func(tx *store.Tx) error {
-		now = tx.Now()
-		if before != nil {
-			if err := before.End(tx, sealing.Abandoned); err != nil {
-				return err
-			}
-		}
-		return u.Intend(tx)
-	})
-	if err != nil {
-		return nil, err
-	}
-	store.CrashPoint("letters.intent")
-	file, err := p.Seal(document.Stamp{Seal: stamp.Seal, Signer: stamp.Signer, Cert: stamp.Cert, Time: now, Stamper: stamper})
-	if err != nil {
-		return nil, fmt.Errorf("seal notice %s of case %s: %w", l.Kind, s.k.ID, err)
-	}
-	store.CrashPoint("letters.sealed")
-	u.FileDigest, err = ls.DB.Files().Put(ctx, u.File, file)
-	return u, err
-}
-
 // wait notes why a notice is not sealed. What only people can mend is not tried
 // again until somebody asks.
 func (ls *Letters) wait(ctx context.Context, id elicense.CaseID, l *Letter, cause error) error {
-	trouble, again := "签章没有办成，会自动再试", cause
-	var e *elicense.Error
-	if errors.As(cause, &e) && e.Kind != elicense.Internal {
-		trouble, again = e.Message(), nil
-	}
+	trouble, again := Why(cause)
 	ls.Log.WarnContext(ctx, "a notice waits", "case", id, "kind", l.Kind, "err", cause)
 	err := ls.DB.Update(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(`UPDATE case_letter SET trouble = $1 WHERE case_id = $2 AND kind = $3 AND step = $4`, trouble, id, l.Kind, l.Step)

@@ -14,6 +14,7 @@ import (
 	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/issuance"
 	"elicense/letters"
 	"elicense/lifecycle"
@@ -283,6 +284,9 @@ func endOf(tx *store.Tx, u *sealing.Use) (bool, error) {
 	if name, ok := strings.CutPrefix(u.Subject, sealing.LetterPrefix); ok {
 		return letters.SealedBy(tx, name, u)
 	}
+	if name, ok := strings.CutPrefix(u.Subject, sealing.DeliveryPrefix); ok {
+		return delivery.SealedBy(tx, name, u)
+	}
 	return issuance.PublishedBy(tx, u)
 }
 
@@ -298,6 +302,7 @@ func (c *checker) rows(ctx context.Context) error {
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck}, {"type mode", catalog.EachMode},
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"kit", offline.Each}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each}, {"stock", stock.EachRow},
 			{"result", ontime.Each}, {"result file", ontime.EachUpload}, {"excuse", ontime.EachExcuse}, {"setting", ontime.EachSetting},
+			{"contact", delivery.EachContact}, {"message", delivery.EachMessage}, {"receipt", delivery.EachReceipt},
 		} {
 			err := room.each(tx, func(id string, err error) error {
 				c.sum.Rows++
@@ -328,20 +333,21 @@ func (c *checker) given(ctx context.Context) error {
 			}
 			return ctx.Err()
 		}
-		return errors.Join(cases.EachFile(tx, check), letters.Each(tx, check), offline.EachFile(tx, check), stock.Each(tx, check))
+		return errors.Join(cases.EachFile(tx, check), letters.Each(tx, check), offline.EachFile(tx, check), stock.Each(tx, check), delivery.EachPackage(tx, check), delivery.EachUpload(tx, check))
 	})
 }
 
 // strayFiles names stored files no row knows. What was given in a case, the picture
-// of a paper and a package are stored before their rows, and a crash between leaves a
-// file that nothing leads to.
+// of a paper, a package and an uploaded document are stored before their rows, and a
+// crash between leaves a file that nothing leads to.
 func (c *checker) strayFiles(ctx context.Context) error {
 	names, err := c.db.Files().List(ctx)
 	if err != nil {
 		return err
 	}
 	for _, n := range names {
-		if !c.files[n] && !strings.HasPrefix(n, cases.FilePrefix) && !strings.HasPrefix(n, offline.FilePrefix) && !strings.HasPrefix(n, stock.FilePrefix) {
+		if !c.files[n] && !strings.HasPrefix(n, cases.FilePrefix) && !strings.HasPrefix(n, offline.FilePrefix) && !strings.HasPrefix(n, stock.FilePrefix) &&
+			!strings.HasPrefix(n, delivery.FilePrefix) {
 			c.report(Finding{"file", n, "没有记录的文件"})
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // sealed without one.
 type Use struct {
 	ID         string
-	Subject    string // what is sealed: the ID of a draft, or LetterPrefix and the name of a letter
+	Subject    string // what is sealed: the ID of a draft, or a prefix and the name of a letter or of a list of what was delivered
 	Seal       elicense.SealID
 	Digest     []byte // SM3 of what is to be sealed
 	State      UseState
@@ -23,6 +23,9 @@ type Use struct {
 
 // LetterPrefix begins the subjects that are notices of cases.
 const LetterPrefix = "letter/"
+
+// DeliveryPrefix begins the subjects that are lists of what was delivered.
+const DeliveryPrefix = "delivery/"
 
 // UseState is how a use of a key stands.
 type UseState string

@@ -18,9 +18,9 @@ type Owned struct {
 	Found
 }
 
-// ownRequest asks the law whether the actor holds the license. One that does not
+// OwnRequest asks the law whether the actor holds the license. One that does not
 // exist has no holders.
-func ownRequest(actor *elicense.Actor, id elicense.LicenseID) func(*store.Tx) (access.Request, error) {
+func OwnRequest(actor *elicense.Actor, id elicense.LicenseID) func(*store.Tx) (access.Request, error) {
 	return func(tx *store.Tx) (access.Request, error) {
 		lic, err := tx.LicenseOrNone(id)
 		if err != nil {
@@ -77,17 +77,19 @@ type Opened struct {
 //
 // Errors: Forbidden, also if there is no such license.
 func (s *Sharing) Own(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID) (*Opened, error) {
-	return s.open(ctx, ownRequest(actor, id), id)
+	return s.open(ctx, OwnRequest(actor, id), id)
 }
 
 // Issued opens a license to its issuing unit.
 //
 // Errors: Forbidden, also if there is no such license.
 func (s *Sharing) Issued(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID) (*Opened, error) {
-	return s.open(ctx, issuedRequest(actor, id), id)
+	return s.open(ctx, IssuedRequest(actor, id), id)
 }
 
-func issuedRequest(actor *elicense.Actor, id elicense.LicenseID) func(*store.Tx) (access.Request, error) {
+// IssuedRequest asks the law whether the actor's unit issued the license. One that
+// does not exist is nobody's.
+func IssuedRequest(actor *elicense.Actor, id elicense.LicenseID) func(*store.Tx) (access.Request, error) {
 	return func(tx *store.Tx) (access.Request, error) {
 		lic, err := tx.LicenseOrNone(id)
 		if err != nil {
@@ -165,9 +167,9 @@ func (s *Sharing) IssuedBy(ctx context.Context, actor *elicense.Actor, before ti
 // Errors: Forbidden; NotFound for references, which have no file here;
 // Unavailable if the file is not what was sealed.
 func (s *Sharing) File(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID, issued bool) ([]byte, string, error) {
-	build := ownRequest(actor, id)
+	build := OwnRequest(actor, id)
 	if issued {
-		build = issuedRequest(actor, id)
+		build = IssuedRequest(actor, id)
 	}
 	v, _, err := access.Get(ctx, s.guard, build, func(tx *store.Tx, p *access.Permit) (*elicense.Version, error) {
 		p.Note.Detail = map[string]string{"act": "file"}
@@ -213,7 +215,7 @@ type Usage struct {
 // Uses lists who used a license of the holder's, when and for which case
 // (谁用过), the newest first. The holder's own readings are left out.
 func (s *Sharing) Uses(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID, limit int) (list []Usage, err error) {
-	list, _, err = access.Get(ctx, s.guard, ownRequest(actor, id), func(tx *store.Tx, p *access.Permit) ([]Usage, error) {
+	list, _, err = access.Get(ctx, s.guard, OwnRequest(actor, id), func(tx *store.Tx, p *access.Permit) ([]Usage, error) {
 		p.Note.Detail = map[string]string{"act": "uses"}
 		return uses(tx, id, limit)
 	})

@@ -67,9 +67,9 @@ func (s *Sharing) Print(ctx context.Context, actor *elicense.Actor, id elicense.
 	if err != nil {
 		return nil, "", err
 	}
-	build := ownRequest(actor, id)
+	build := OwnRequest(actor, id)
 	if issued {
-		build = issuedRequest(actor, id)
+		build = IssuedRequest(actor, id)
 	}
 	type printed struct {
 		identifier elicense.Identifier

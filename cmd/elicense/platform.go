@@ -17,6 +17,7 @@ import (
 	"elicense/access"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/demo"
 	"elicense/document"
 	"elicense/gm"
@@ -63,6 +64,7 @@ type platform struct {
 	stock     *stock.Stock
 	issuer    *issuance.Issuer
 	ontime    *ontime.Ledger
+	delivery  *delivery.Desk
 	lifecycle *lifecycle.Lifecycle
 	sharing   *sharing.Sharing
 	receipts  *sharing.Receipts
@@ -224,6 +226,9 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	p.ontime = ontime.New(p.db, p.guard, p.queue, p.log)
 	p.letters = &letters.Letters{DB: p.db, Cases: p.cases, Seals: p.seals, Maker: maker, Log: p.log, PublicURL: publicURL, Sample: true}
 	p.queue.Handle(cases.LetterJob, p.letters.Seal)
+	p.delivery = delivery.New(delivery.Config{
+		DB: p.db, Guard: p.guard, Seals: p.seals, Maker: maker, Jobs: p.queue, Trust: p.judgeBy, Now: now, PublicURL: publicURL, Platform: platformName, Sample: true, Log: p.log,
+	})
 	p.kits = offline.New(offline.Config{
 		DB: p.db, Guard: p.guard, Seals: p.seals, Issuer: p.issuer, Jobs: p.queue, Fonts: offline.SystemFonts, Trust: p.judgeBy, Now: now, Platform: platformName,
 	})

@@ -18,6 +18,7 @@ import (
 	"elicense/access"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/document"
 	"elicense/gm"
 	"elicense/issuance"
@@ -76,6 +77,7 @@ type World struct {
 	Measures  *registry.Measures
 	Stock     *stock.Stock
 	OnTime    *ontime.Ledger
+	Delivery  *delivery.Desk
 	Registry  *Registry
 
 	// Drafter, Reviewer and Window have accounts of their own; Both is Drafter's
@@ -183,6 +185,9 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	w.Letters = &letters.Letters{DB: w.DB, Cases: w.Cases, Seals: w.Seals, Maker: document.NewMaker(set), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost"}
 	queue.Handle(cases.LetterJob, w.Letters.Seal)
 	queue.Handle(sharing.DiscloseJob, w.Sharing.TellDisclosure)
+	w.Delivery = delivery.New(delivery.Config{
+		DB: w.DB, Guard: w.Guard, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Trust: w.Trust, Now: clock.Now, PublicURL: "http://localhost", Platform: "演示平台",
+	})
 	w.Guard.Alarm = sharing.Alarm
 	w.people(t)
 	must(t, w.Seals.Establish(ctx))
