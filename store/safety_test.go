@@ -341,3 +341,35 @@ func TestSchemasAreTheSame(t *testing.T) {
 		t.Errorf("%d lines only: is the schema read?", len(lite))
 	}
 }
+
+// TestCloseWaitsForReadings: a database that is closed while something is read is
+// closed when that is done, and nothing is read after it.
+func TestCloseWaitsForReadings(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, cfg store.Config) {
+		db := storetest.Open(t, cfg)
+		reading, read, closed := make(chan struct{}), make(chan error, 1), make(chan error, 1)
+		go func() {
+			read <- db.View(t.Context(), func(tx *store.Tx) error {
+				close(reading)
+				var n int
+				for range 200 {
+					if err := tx.Row(`SELECT COUNT(*) FROM record`).Scan(&n); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}()
+		<-reading
+		go func() { closed <- db.Close() }()
+		if err := <-read; err != nil {
+			t.Errorf("what was being read: %v", err)
+		}
+		if err := <-closed; err != nil {
+			t.Error(err)
+		}
+		if err := db.View(t.Context(), func(*store.Tx) error { return nil }); !elicense.IsKind(err, elicense.Unavailable) {
+			t.Errorf("reading a closed database: %v", err)
+		}
+	})
+}

@@ -22,6 +22,8 @@ type sqliteEngine struct {
 	name    string // of the database, as the driver takes it
 	write   *prepared
 	readers chan *prepared // the idle ones; as many as may be open
+	open    int            // readers there are
+	ended   chan struct{}  // closed when no reading may begin any more
 	all     []*prepared
 	shapes  *shapes
 	changed []uint32 // marks of the rows the transaction in hand has changed
@@ -56,7 +58,7 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	}
 	hooks.RegisterPreUpdateHook(e.change)
 	n := max(4, 2*runtime.GOMAXPROCS(0))
-	e.readers = make(chan *prepared, n)
+	e.readers, e.ended = make(chan *prepared, n), make(chan struct{})
 	for range n {
 		r, err := e.connect()
 		if err != nil {
@@ -69,6 +71,7 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 			}
 		}
 		e.readers <- r
+		e.open++
 	}
 	return e, nil
 }
@@ -160,6 +163,8 @@ func (e *sqliteEngine) viewOnce(ctx context.Context, db *DB, lazy bool, fn func(
 	tx.opens = func() error {
 		select {
 		case r = <-e.readers:
+		case <-e.ended:
+			return db.closedError()
 		case <-ctx.Done():
 			return unavailable(ctx.Err())
 		}
@@ -193,9 +198,16 @@ func (e *sqliteEngine) skipLocked() string { return "" }
 func (e *sqliteEngine) shared() bool       { return false }
 func (e *sqliteEngine) numbered() bool     { return false }
 
-// close closes statements, then connections: another order leaks or crashes in
+// close waits for the readings in hand, for a connection is one goroutine's at a
+// time, and closes statements, then connections: another order leaks or crashes in
 // the driver.
 func (e *sqliteEngine) close() error {
+	if e.ended != nil {
+		close(e.ended)
+	}
+	for range e.open {
+		<-e.readers
+	}
 	var errs []error
 	for _, p := range e.all {
 		errs = append(errs, p.close())
