@@ -555,6 +555,9 @@ func Find(tx *store.Tx, id elicense.CaseID) (*Case, *Matter, error) {
 		return nil, nil, err
 	}
 	m, err := matterAt(tx, c.Matter, c.MatterVersion)
+	if err == nil {
+		m, err = withLocal(tx, m)
+	}
 	return c, m, err
 }
 

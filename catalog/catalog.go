@@ -146,6 +146,10 @@ type Type struct {
 	// issue this one (取得法定资质的第三方机构, Art. 2); empty asks for none.
 	Qualification elicense.TypeCode `json:"qualification,omitempty"`
 
+	// Standard is the provincial standard type this one is a local instance of (省级
+	// 标准类别); empty for one that stands for itself.
+	Standard elicense.TypeCode `json:"standard,omitempty"`
+
 	State    State             `json:"-"`
 	Proposer elicense.PersonID `json:"-"`
 	Decider  elicense.PersonID `json:"-"`
@@ -252,6 +256,9 @@ func (c *Catalog) propose(ctx context.Context, actor *elicense.Actor, t *Type, w
 				return elicense.E(elicense.Conflict, "这个类别已有一个版本在待审").At("code").Under("第六条").Then("请等它办完，或请管理部门先退回")
 			}
 			t.Version = last.Version + 1
+		}
+		if err := checkStandard(tx, t); err != nil {
+			return err
 		}
 		t.State, t.Proposer, t.Proposed = Proposed, actor.Person, tx.Now()
 		p.Note.Detail = map[string]string{"version": fmt.Sprint(t.Version)}
@@ -526,9 +533,9 @@ func insert(tx *store.Tx, t *Type) error {
 		return fmt.Errorf("license type %s: %w", t.Code, err)
 	}
 	t.seq = 1
-	_, err = tx.Exec(`INSERT INTO license_type (code, version, name, name_key, unit, state, content, proposer, decider, remark, proposed, decided, confirmed, seq, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '', $9, NULL, NULL, $10, $11)`,
-		t.Code, t.Version, t.Name, fold(t.Name), t.Unit, t.State, content, t.Proposer, t.Proposed, t.seq,
+	_, err = tx.Exec(`INSERT INTO license_type (code, version, name, name_key, unit, state, content, proposer, decider, remark, proposed, decided, confirmed, standard, seq, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, '', '', $9, NULL, NULL, $10, $11, $12)`,
+		t.Code, t.Version, t.Name, fold(t.Name), t.Unit, t.State, content, t.Proposer, t.Proposed, t.Standard, t.seq,
 		tx.MAC("license_type", t.row(), t.parts(content)...))
 	return err
 }

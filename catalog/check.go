@@ -32,7 +32,7 @@ var fieldKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
 func (t *Type) normalize() {
 	t.Name, t.Category, t.Basis = strings.TrimSpace(t.Name), strings.TrimSpace(t.Category), strings.TrimSpace(t.Basis)
-	t.Code = elicense.TypeCode(elicense.NormalizeCode(string(t.Code)))
+	t.Code, t.Standard = elicense.TypeCode(elicense.NormalizeCode(string(t.Code))), elicense.TypeCode(elicense.NormalizeCode(string(t.Standard)))
 	for i := range t.Fields {
 		t.Fields[i].Key, t.Fields[i].Label = strings.TrimSpace(t.Fields[i].Key), strings.TrimSpace(t.Fields[i].Label)
 	}

@@ -72,6 +72,7 @@ var columns = []column{
 	{"法律依据", "basis", nil, func(t *Type, _ Entry) string { return t.Basis }, func(t *Type, s string) { t.Basis = s }},
 	{"共享属性", "sharing", []string{"无条件共享", "有条件共享", NotShared}, func(t *Type, _ Entry) string { return t.Sharing }, func(t *Type, s string) { t.Sharing = s }},
 	{"确认不涉密", "open", []string{"是", "否"}, func(t *Type, _ Entry) string { return yesNo(t.Open) }, func(t *Type, s string) { t.Open = s == "是" }},
+	{"省级标准类别代码", "standard", nil, func(t *Type, _ Entry) string { return string(t.Standard) }, func(t *Type, s string) { t.Standard = elicense.TypeCode(s) }},
 	{"照面项目", "fields", nil, func(t *Type, _ Entry) string { return fieldLines(t) }, setFields},
 }
 

@@ -213,6 +213,8 @@ func (s *server) typesExport(v *visit) error {
 }
 
 type typePage struct {
+	StandardName string          // of the type this is a local instance of
+	Local        []*catalog.Type // its local instances
 	*catalog.Type
 	UnitName   string
 	Issuers    []string
@@ -274,6 +276,16 @@ func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {
 		return nil, err
 	}
 	d := &typePage{Type: t, UnitName: names[t.Unit], FieldTypes: catalog.FieldTypes()}
+	if d.Local, err = s.Catalog.Instances(v.r.Context(), t.Code); err != nil {
+		return nil, err
+	}
+	if t.Standard != "" {
+		std, err := s.Catalog.Current(v.r.Context(), t.Standard)
+		if err != nil {
+			return nil, err
+		}
+		d.StandardName = std.Name
+	}
 	if t.Face != nil {
 		pages, err := s.Drawer.All(t, elicense.DateOf(v.Now()))
 		if err != nil {

@@ -91,7 +91,8 @@ type typeFormPage struct {
 	From      string // the type a new version is made of
 	Pages     int    // of the face; 0 if it is to be made of the fields
 	Problems  []problemRow
-	FaceWrong *refusal // why the face can't be looked at
+	FaceWrong *refusal        // why the face can't be looked at
+	Standards []*catalog.Type // a local type can be an instance of
 }
 
 type typeFieldRow struct {
@@ -120,12 +121,20 @@ func (s *server) typeForm(v *visit) error {
 		HolderSet: []catalog.Holders{catalog.Persons, catalog.Organizations, catalog.AnyHolder},
 		Sharings:  []string{"无条件共享", "有条件共享", "不予共享"},
 	}
+	all, err := s.Catalog.All(v.r.Context())
+	if err != nil {
+		return err
+	}
+	for _, t := range all {
+		if t.Standard == "" && t.State == catalog.Published && strings.HasSuffix(string(t.Code[2:8]), "0000") {
+			d.Standards = append(d.Standards, t)
+		}
+	}
 	for k, w := range catalog.FieldTypes() {
 		d.Types = append(d.Types, pair{k, w})
 	}
 	sort.Slice(d.Types, func(i, j int) bool { return d.Types[i].Name < d.Types[j].Name })
 	d.Form = typeKey(d.From)
-	var err error
 	if d.In, err = s.typeText(v, d.From); err != nil {
 		return err
 	}
@@ -191,7 +200,7 @@ func (s *server) startType(v *visit, in typed, from string) error {
 	for k, x := range map[string]string{
 		"code": string(t.Code), "name": t.Name, "english": t.English, "issuers": strings.Join(issuers, "\n"), "category": t.Category,
 		"validity": t.Validity.Kind, "years": strconv.Itoa(t.Validity.Years), "validityText": t.Validity.Text, "holders": string(t.Holders),
-		"mode": string(t.Mode), "reason": t.Reason, "basis": t.Basis, "annual": t.Annual, "sharing": t.Sharing,
+		"mode": string(t.Mode), "reason": t.Reason, "basis": t.Basis, "annual": t.Annual, "sharing": t.Sharing, "standard": string(t.Standard),
 	} {
 		in.Set(k, x)
 	}
@@ -282,7 +291,7 @@ func typeBare(unit elicense.UnitCode, f typed) *catalog.Type {
 		Code: elicense.TypeCode(f.Get("code")), Name: f.Get("name"), English: strings.TrimSpace(f.Get("english")), Unit: unit, Category: f.Get("category"),
 		Validity: catalog.Validity{Kind: f.Get("validity"), Text: validityText(f.Get("validity"), f.Get("validityText"), years)},
 		Holders:  catalog.Holders(f.Get("holders")), Mode: catalog.Mode(f.Get("mode")), Reason: strings.TrimSpace(f.Get("reason")),
-		Basis: f.Get("basis"), Annual: strings.TrimSpace(f.Get("annual")), Sharing: f.Get("sharing"), Open: f.Has("open"),
+		Basis: f.Get("basis"), Annual: strings.TrimSpace(f.Get("annual")), Sharing: f.Get("sharing"), Standard: elicense.TypeCode(f.Get("standard")), Open: f.Has("open"),
 	}
 	if t.Validity.Kind == "years" {
 		t.Validity.Years = years
