@@ -2,6 +2,7 @@ package issuance_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -369,6 +370,36 @@ func TestWhatTheNationMakesIsNotMadeHere(t *testing.T) {
 	must(t, err)
 	if len(issued) != 1 || issued[0].ID != id || !issued[0].Reference {
 		t.Errorf("%+v", issued)
+	}
+	w.Fsck(t)
+}
+
+// A lot whose reading a stop broke off ends when the platform starts again, and its
+// sender is told.
+func TestALotBrokenOffByAStopEnds(t *testing.T) {
+	w := world.OnSQLite(t)
+	ctx := t.Context()
+	from, to := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		_, err := w.Issuer.ReadLot(context.WithoutCancel(ctx), w.Drafter, issuance.LotFile{
+			Type: world.Type, Closed: elicense.DateOf(w.Clock.Now()), Name: "断了.csv", Content: from,
+		})
+		done <- err
+	}()
+	if _, err := io.WriteString(to, vehicles(30, nil)); err != nil { // and no end
+		t.Fatal(err)
+	}
+	must(t, w.Issuer.Resume(ctx))
+	list, err := w.Issuer.Lots(ctx, w.Drafter, 10)
+	must(t, err)
+	if len(list) != 1 || list[0].State != issuance.LotVoid {
+		t.Errorf("lots %+v", list)
+	}
+	w.Told(t, w.Drafter, "returned")
+	to.CloseWithError(errors.New("the sender is gone"))
+	if err := <-done; err == nil {
+		t.Error("a table without an end was read")
 	}
 	w.Fsck(t)
 }

@@ -15,6 +15,7 @@ import (
 	"elicense"
 	"elicense/access"
 	"elicense/catalog"
+	"elicense/notice"
 	"elicense/store"
 	"elicense/table"
 
@@ -667,6 +668,30 @@ func (r *lotReader) undo(tx *store.Tx) error {
 	}
 	_, err := tx.Exec(`DELETE FROM lot WHERE id = $1`, r.lot.ID)
 	return err
+}
+
+// brokenOff ends the new lots whose reading was broken off, and tells who sent them.
+func brokenOff(tx *store.Tx) error {
+	list, err := bareLots(tx, `WHERE state = $1`, LotReading)
+	if err != nil {
+		return err
+	}
+	for _, l := range list {
+		if err := forget(tx, l.ID); err != nil {
+			return err
+		}
+		l.State = LotVoid
+		if err := l.update(tx); err != nil {
+			return err
+		}
+		err := notice.Send(tx, notice.AccountInbox(l.Account), notice.Notice{
+			Kind: "returned", Text: "批次%s没有读完，平台中途停过，请重新上传", Args: []string{l.Name}, Link: "/issue/lots",
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // BadRows writes the bad rows of a lot as a workbook or, csv being set, as text:

@@ -259,7 +259,8 @@ func event(d *Draft, t *catalog.Type, u *sealing.Use) *elicense.Event {
 }
 
 // Resume puts the drafts that were approved and not published back into the
-// queue: those whose job died, or was lost before jobs were kept.
+// queue: those whose job died, or was lost before jobs were kept. New lots whose
+// reading a stop broke off are ended, for their tables were not read whole.
 func (i *Issuer) Resume(ctx context.Context) error {
 	return i.DB.Update(ctx, func(tx *store.Tx) error {
 		waiting, err := drafts(tx, `WHERE state = $1`, Sealing)
@@ -269,6 +270,11 @@ func (i *Issuer) Resume(ctx context.Context) error {
 		underway, err := bareLots(tx, `WHERE state = $1`, LotSealing)
 		if err != nil {
 			return err
+		}
+		if i.DB.Alone() { // nobody else can be reading one
+			if err := brokenOff(tx); err != nil {
+				return err
+			}
 		}
 		for _, l := range underway {
 			if err := enqueueLot(tx, l.ID); err != nil {

@@ -28,6 +28,8 @@ type due struct {
 func (v *visit) dueOf(d *issuance.Draft) due {
 	now := v.Now()
 	switch {
+	case d.Origin == issuance.Stock:
+		return due{"rest", "clock", v.t("存量，按计划补录")}
 	case d.Due.IsZero():
 		return due{"rest", "clock", v.t("没有期限")}
 	case d.State == issuance.Published:
