@@ -126,6 +126,8 @@ func (s *server) routes() {
 	op(s, post, "/license-types", "propose-type", "登记证照类别（新类别或新版本）", s.proposeType, created)
 	op(s, post, "/license-types/{code}/versions/{version}/decision", "decide-type", "核对并发布或退回", s.decideType)
 	op(s, post, "/license-types/{code}/confirmation", "confirm-type", "确认现行的证照类别仍然正确", s.confirmType)
+	op(s, get, "/license-types/{code}/contacts", "contacts", "各签发单位的联系方式", s.contacts, public)
+	op(s, post, "/license-types/{code}/contacts", "set-contact", "本单位的联系方式，马上生效", s.setContact)
 	op(s, post, "/license-types/{code}/modes", "set-mode", "一个签发单位怎样生成这类证照", s.setMode)
 
 	op(s, post, "/completions", "complete", "业务办结，应制证照（按办件和结果序号幂等）", s.complete, created)

@@ -122,6 +122,41 @@ func (s *server) setMode(ctx context.Context, who *elicense.Actor, in *struct {
 	return yes, s.Catalog.SetMode(ctx, who, catalog.UnitMode{Code: in.Code, Unit: b.Unit, Origin: b.Origin, Reason: b.Reason, Basis: b.Basis})
 }
 
+func (s *server) contacts(ctx context.Context, _ *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+},
+) (*body[[]contactOut], error) {
+	list, err := s.Catalog.Contacts(ctx, in.Code)
+	out := &body[[]contactOut]{Body: []contactOut{}}
+	for _, x := range list {
+		out.Body = append(out.Body, contactOut{x.Unit, x.Office, x.Phone, x.Address, x.Hours, shanghai(x.Changed)})
+	}
+	return out, err
+}
+
+type contactOut struct {
+	Unit    elicense.UnitCode `json:"unitCode"`
+	Office  string            `json:"office"`
+	Phone   string            `json:"phone"`
+	Address string            `json:"address,omitempty"`
+	Hours   string            `json:"hours,omitempty"`
+	Changed *time.Time        `json:"changedAt"`
+}
+
+func (s *server) setContact(ctx context.Context, who *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+	Body struct {
+		Office  string `json:"office" maxLength:"60" doc:"科室或窗口，不写个人"`
+		Phone   string `json:"phone" maxLength:"40"`
+		Address string `json:"address,omitempty" maxLength:"60"`
+		Hours   string `json:"hours,omitempty" maxLength:"60"`
+	}
+},
+) (*body[done], error) {
+	b := in.Body
+	return yes, s.Catalog.SetContact(ctx, who, catalog.Contact{Code: in.Code, Office: b.Office, Phone: b.Phone, Address: b.Address, Hours: b.Hours})
+}
+
 type decision struct {
 	Approve bool   `json:"approve" doc:"true通过，false退回"`
 	Remark  string `json:"remark,omitempty" doc:"退回或不通过的原因"`

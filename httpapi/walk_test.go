@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write docs/ROUTES.md anew")
 
 // atDesks says at which page people do what an operation does.
 var atDesks = map[string]string{
-	"propose-type": "POST /issue/types/new", "decide-type": "POST /admin/types/{code}/{version}", "confirm-type": "POST /issue/types/{code}/confirm", "complete": "POST /issue/new", "drafts": "GET /issue",
+	"propose-type": "POST /issue/types/new", "decide-type": "POST /admin/types/{code}/{version}", "confirm-type": "POST /issue/types/{code}/confirm", "set-contact": "POST /issue/contacts/{code}", "complete": "POST /issue/new", "drafts": "GET /issue",
 	"draft": "GET /issue/drafts/{id}", "draft-face": "GET /issue/drafts/{id}/face/{page}", "review-draft": "POST /issue/drafts/{id}/review",
 	"license": "GET /issue/licenses/{id}", "license-file": "GET /issue/licenses/{id}/file", "license-pdf": "GET /issue/licenses/{id}/pdf",
 	"license-print": "POST /issue/licenses/{id}/print", "propose-event": "POST /issue/licenses/{id}/change", "review-event": "POST /issue/changes/{id}",
@@ -107,7 +107,7 @@ func (k *walked) path(o operation) string {
 			return string(world.Type)
 		case "decide-type":
 			return string(k.Type)
-		case "license-type", "confirm-type", "set-mode":
+		case "license-type", "confirm-type", "set-mode", "contacts", "set-contact":
 			return string(world.Type)
 		case "decide-matter":
 			return string(k.Matter)
@@ -212,6 +212,8 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 		b["matterCode"] = "M" + number
 	case "decide-type", "decide-matter":
 		b = map[string]any{"approve": true}
+	case "set-contact":
+		b = map[string]any{"office": "行政审批科", "phone": "0591-12345678"}
 	case "plan":
 		b = map[string]any{"estimated": 120, "until": "2026-12-31", "basis": "发证台账"}
 	case "enter-paper":

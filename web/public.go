@@ -213,6 +213,7 @@ func (s *server) typesExport(v *visit) error {
 }
 
 type typePage struct {
+	Contacts     []contactLine
 	StandardName string          // of the type this is a local instance of
 	Local        []*catalog.Type // its local instances
 	*catalog.Type
@@ -223,6 +224,12 @@ type typePage struct {
 	Pages      int      // of the face, in all its forms
 	FaceWrong  *refusal // why the face can't be looked at
 	Entry      catalog.Entry
+}
+
+// contactLine is whom to ask at an issuing unit.
+type contactLine struct {
+	catalog.Contact
+	UnitName string
 }
 
 // entryOf describes the type by GB/T 36902, with the matters it results from.
@@ -276,6 +283,13 @@ func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {
 		return nil, err
 	}
 	d := &typePage{Type: t, UnitName: names[t.Unit], FieldTypes: catalog.FieldTypes()}
+	asked, err := s.Catalog.Contacts(v.r.Context(), t.Code)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range asked {
+		d.Contacts = append(d.Contacts, contactLine{x, names[x.Unit]})
+	}
 	if d.Local, err = s.Catalog.Instances(v.r.Context(), t.Code); err != nil {
 		return nil, err
 	}

@@ -170,6 +170,8 @@ func (s *server) routes() {
 	at(issue, "GET /issue/changes", s.changes)
 	at(issue, "POST /issue/changes/{id}", s.changeDecide)
 	at(issue, "GET /issue/types", s.ownTypes)
+	at(issue, "GET /issue/contacts", s.contacts)
+	at(issue, "POST /issue/contacts/{code}", s.contactSet)
 	at(issue, "GET /issue/types/new", s.typeForm)
 	at(issue, "POST /issue/types/new", s.typePropose)
 	at(issue, "POST /issue/types/{code}/confirm", s.typeConfirm)

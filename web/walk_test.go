@@ -46,6 +46,7 @@ var bodies = map[string][]string{
 	"POST /issue/kits":                          {"types", string(world.Type), "ground", "outage", "reason", "网络中断", "proof", "故障单1", "hours", "8", "size", "5", "pin", world.KitPIN, "pin2", world.KitPIN},
 	"POST /issue/kits/{id}/confirm":             {"pin", world.KitPIN + "2", "pin2", world.KitPIN + "2"},
 	"POST /issue/kits/{id}/cancel":              {"reason", "网络已恢复"},
+	"POST /issue/contacts/{code}":               {"office", "行政审批科", "phone", "0591-12345678"},
 	"POST /admin/systems/{login}":               {"do", "origin", "origin", "https://oa2.example.gov.cn"},
 	"POST /issue/stock":                         {"type", string(world.Type), "estimated", "120", "until", "2026-12-31", "basis", "发证台账"},
 	"POST /issue/stock/{id}":                    {"do", "refuse", "reason", "已经注销"},
@@ -150,6 +151,8 @@ func (k *walked) path(method, pattern string) string {
 			return k.Late
 		case p == "{draft}":
 			return string(k.Row)
+		case strings.HasPrefix(pattern, "/issue/contacts/"):
+			return string(world.Type)
 		case p == "{login}":
 			return world.System
 		case strings.HasPrefix(pattern, "/issue/stock/{id}"):
