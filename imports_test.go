@@ -39,12 +39,13 @@ var law = map[string]string{
 	"offline":      "catalog document gm issuance seal sealing sheet verification " + domain,
 	"stock":        "catalog issuance " + domain,
 	"ontime":       "calendar cases catalog issuance table " + domain,
+	"references":   "calendar catalog gm issuance registry table verification " + domain,
 	"letters":      "cases catalog document face sealing sheet " + domain,
 	"lifecycle":    "issuance catalog cases " + domain,
 	"sharing":      "calendar catalog cases verification document gm " + domain,
 	"delivery":     "cases document gm issuance letters ontime sealing sharing " + domain,
 	"archive":      "cases sharing verification document " + domain,
-	"oversight":    "calendar catalog cases delivery issuance letters lifecycle offline ontime registry sealing sharing stock verification tlog " + domain,
+	"oversight":    "calendar catalog cases delivery issuance letters lifecycle offline ontime references registry sealing sharing stock verification tlog " + domain,
 	"httpapi":      edge,
 	"web":          edge,
 	"demo":         edge,
@@ -52,7 +53,7 @@ var law = map[string]string{
 
 const (
 	domain = "access notice jobs store workday org elicense"
-	edge   = "calendar catalog cases delivery issuance letters lifecycle offline ontime table registry sealing sharing stock verification archive oversight org access notice workday elicense"
+	edge   = "calendar catalog cases delivery issuance letters lifecycle offline ontime table references registry sealing sharing stock verification archive oversight org access notice workday elicense"
 )
 
 func TestImportLaw(t *testing.T) {

@@ -30,6 +30,8 @@ var (
 	matters  = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a11", Person: "p11", Unit: "u1", Duties: []elicense.Duty{elicense.DutyMatters}}
 	officer  = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a12", Person: "p12", Unit: "u5", Duties: []elicense.Duty{elicense.DutyDisclose}}
 	anyone   = elicense.Anyone("r1")
+
+	returning = &elicense.Actor{Level: 1, Kind: elicense.System, Unit: "u1"} // a source of references
 )
 
 // openCase is a case of clerk, in which k1 is a proven party and k2 is not
@@ -74,6 +76,25 @@ type lawCase struct {
 }
 
 var lawCases = []lawCase{
+	{"the administration registers a source of references", admin, SourceKeep, Attr{}, nil, "source-keep", true},
+	{"the unit it returns to does not", clerk, SourceKeep, Attr{"unit": "u1"}, nil, "source-keep-post", false},
+	{"a live source returns references of its unit", returning, ReferenceReturn, Attr{"unit": "u1", "live": true}, nil, "reference-return", true},
+	{"one that is paused returns nothing", returning, ReferenceReturn, Attr{"unit": "u1", "live": false}, nil, "reference-return-live", false},
+	{"a business system with an account is no source", machine, ReferenceReturn, Attr{"unit": "u1", "live": true}, nil, "reference-return-source", false},
+	{"nor is a source one of another unit", returning, ReferenceReturn, Attr{"unit": "u2", "live": true}, nil, "reference-return-source", false},
+	{"the unit sees its sources", clerk, ReferenceRead, Attr{"unit": "u1"}, nil, "reference-read", true},
+	{"the administration sees all", admin, ReferenceRead, Attr{}, nil, "reference-read", true},
+	{"another unit does not", stranger, ReferenceRead, Attr{"unit": "u1"}, nil, "reference-read-who", false},
+	{"the unit opens the rows that did not stand", reviewer, ReferenceRows, Attr{"unit": "u1"}, nil, "reference-rows", true},
+	{"the administration does not", admin, ReferenceRows, Attr{"unit": "u1"}, nil, "reference-rows-unit", false},
+	{"the unit has a reference checked", clerk, ReferenceCheck, Attr{"unit": "u1"}, nil, "reference-check", true},
+	{"another unit has not", stranger, ReferenceCheck, Attr{"unit": "u1"}, nil, "reference-check-unit", false},
+	{"the unit says what it awaits of ministries", clerk, AwaitedKeep, Attr{"unit": "u1"}, nil, "awaited-keep", true},
+	{"nobody says it for another", stranger, AwaitedKeep, Attr{"unit": "u1"}, nil, "awaited-keep-unit", false},
+	{"the unit sees what it awaits", clerk, AwaitedRead, Attr{"unit": "u1"}, nil, "awaited-read", true},
+	{"supervision sees it of all", admin, AwaitedRead, Attr{}, nil, "awaited-read", true},
+	{"another unit does not see it", stranger, AwaitedRead, Attr{"unit": "u1"}, nil, "awaited-read-who", false},
+
 	{"a window clerk opens a case of his unit's matter", clerk, CaseOpen, opening(), nil, "case-open", true},
 	{"a business system opens one by ticket", &elicense.Actor{Level: 1, Kind: elicense.System, Account: "s2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}, CaseOpen, opening(), Attr{"ticket": true}, "case-open", true},
 	{"and not without", &elicense.Actor{Level: 1, Kind: elicense.System, Account: "s2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}, CaseOpen, opening(), Attr{"ticket": false}, "case-open-ticket", false},

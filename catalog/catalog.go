@@ -391,6 +391,11 @@ func Issuing(tx *store.Tx, unit elicense.UnitCode) (list []*Type, err error) {
 	return list, err
 }
 
+// Everything lists all types as they are in force.
+func Everything(tx *store.Tx) ([]*Type, error) {
+	return types(tx, `WHERE state = $1 ORDER BY code`, Published)
+}
+
 // VersionOf returns one version of a type. Errors: NotFound.
 func VersionOf(tx *store.Tx, code elicense.TypeCode, version int) (*Type, error) {
 	return keptOne(tx, "type "+string(code)+" "+strconv.Itoa(version), `WHERE code = $1 AND version = $2`, code, version)

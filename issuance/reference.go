@@ -2,6 +2,8 @@ package issuance
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,7 +24,7 @@ type Reference struct {
 	IssuedOn  elicense.Date
 	ValidFrom elicense.Date
 	ValidTo   elicense.Date
-	Source    string    // the system that returned it
+	Source    string    // name of the system that returned it
 	Contact   time.Time // when that system last confirmed it; zero is now
 }
 
@@ -32,11 +34,8 @@ type Reference struct {
 // makes, or for a number it knows.
 func (i *Issuer) Refer(ctx context.Context, actor *elicense.Actor, r Reference) (id elicense.LicenseID, err error) {
 	r.Source = strings.TrimSpace(r.Source)
-	switch {
-	case r.Source == "":
+	if r.Source == "" {
 		return "", elicense.E(elicense.Invalid, "要写明来源系统").At("source").Under("第十四条")
-	case len(r.Holders) == 0 || len(r.Holders) > maxHolders:
-		return "", elicense.E(elicense.Invalid, "要有1到%d个持证主体", maxHolders).At("holders")
 	}
 	build := func(tx *store.Tx) (access.Request, error) {
 		t, err := catalog.Current(tx, r.Type)
@@ -60,17 +59,132 @@ func (i *Issuer) Refer(ctx context.Context, actor *elicense.Actor, r Reference) 
 		}
 		id = lic.ID
 		p.Note.License, p.Note.Holder, p.Note.Detail["event"] = lic.ID, lic.Owner, string(ev.ID)
-		for _, h := range lic.Holders {
-			err := notice.Send(tx, notice.HolderInbox(h), notice.Notice{
-				Kind: "referred", Text: "您的%s已由%s回传到平台", Args: []string{lic.TypeName, r.Source}, Link: "/holder/licenses/" + string(lic.ID),
-			})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return referred(tx, lic)
 	})
 	return id, err
+}
+
+// Known returns the reference of a type and unit that has the face number, or, of a
+// type whose face has none, the one its first holder has.
+//
+// Errors: NotFound; Conflict if what has the number was made here.
+func Known(tx *store.Tx, t *catalog.Type, unit elicense.UnitCode, r *Reference) (*elicense.License, error) {
+	var lic *elicense.License
+	if t.Roles.Number != "" {
+		known, err := tx.ByNumber(t.Code, unit, r.Fields[t.Roles.Number])
+		if err != nil {
+			return nil, err
+		}
+		lic = known
+	} else {
+		if len(r.Holders) == 0 {
+			return nil, store.ErrNoRow
+		}
+		holder, err := tx.Holder(r.Holders[0].Normalize(), false)
+		if err != nil {
+			return nil, err
+		}
+		list, err := tx.LicensesOf(holder, t.Code)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range list {
+			if l.Issuer == unit && (lic == nil || lic.Standing.State.Ended()) {
+				lic = l
+			}
+		}
+		if lic == nil {
+			return nil, store.ErrNoRow
+		}
+	}
+	if !lic.Reference {
+		return nil, elicense.E(elicense.Conflict, "这一编号的证照是本平台制作的").At(t.Roles.Number).Under("第七条第一款")
+	}
+	return lic, nil
+}
+
+// Enter enters a reference a source of the unit returned, in a transaction the law
+// has permitted. by is the source: it has a unit and no person; doc is the number of
+// its batch or document.
+//
+// Errors: as those of Refer.
+func Enter(tx *store.Tx, by *elicense.Actor, r Reference, doc string) (*elicense.License, error) {
+	ev, err := refer(tx, by, r)
+	if err != nil {
+		return nil, err
+	}
+	ev.DocNo, ev.Reason = doc, "由"+r.Source+"回传"
+	lic, err := tx.Apply(ev)
+	if err != nil {
+		return nil, err
+	}
+	return lic, referred(tx, lic)
+}
+
+// Correct makes the reference say what its source says now: a new version, by
+// renewal if nothing but its term is another. It tells whether anything was.
+//
+// Errors: as those of Refer; Conflict for another holder, or as the state table says.
+func Correct(tx *store.Tx, by *elicense.Actor, lic *elicense.License, r Reference, doc string) (*elicense.License, bool, error) {
+	ev, err := refer(tx, by, r)
+	if err != nil {
+		return lic, false, err
+	}
+	if !slices.Equal(ev.First.Holders, lic.Holders) {
+		return lic, false, elicense.E(elicense.Conflict, "持证主体和平台上的引用不是同一个").At("holders").Under("第十条").Then("请来源系统核对；换了持证主体的，要先注销原证")
+	}
+	old, err := tx.Version(lic, 0)
+	if err != nil {
+		return lic, false, err
+	}
+	t, err := catalog.Current(tx, r.Type)
+	if err != nil {
+		return lic, false, err
+	}
+	term, rest := old.ValidFrom != r.ValidFrom || old.ValidTo != r.ValidTo, !r.says(old, t.Roles.ValidFrom, t.Roles.ValidTo)
+	if !term && !rest {
+		return lic, false, nil
+	}
+	ev.Kind, ev.License, ev.First = elicense.EventChange, lic.ID, nil
+	if !rest {
+		ev.Kind = elicense.EventRenew
+	}
+	ev.New.FaceNumber = old.FaceNumber
+	ev.DocNo, ev.Reason = doc, "由"+r.Source+"回传"
+	ev.Effective = tx.Now()
+	fresh, err := tx.Apply(ev)
+	if err != nil {
+		return lic, false, err
+	}
+	return fresh, true, nil
+}
+
+// says tells whether the version says all the reference does, its term and the
+// fields of it aside.
+func (r *Reference) says(v *elicense.Version, term ...string) bool {
+	filled := func(m map[string]string) map[string]string {
+		out := map[string]string{}
+		for k, s := range m {
+			if s != "" && !slices.Contains(term, k) {
+				out[k] = s
+			}
+		}
+		return out
+	}
+	return v.IssuedOn == r.IssuedOn && slices.Equal(v.Holders, r.Holders) && maps.Equal(filled(v.Fields), filled(r.Fields))
+}
+
+// referred tells the holders that a reference has come.
+func referred(tx *store.Tx, lic *elicense.License) error {
+	for _, h := range lic.Holders {
+		err := notice.Send(tx, notice.HolderInbox(h), notice.Notice{
+			Kind: "referred", Text: "您的%s已由%s回传到平台", Args: []string{lic.TypeName, lic.Source}, Link: "/holder/licenses/" + string(lic.ID),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func refer(tx *store.Tx, actor *elicense.Actor, r Reference) (*elicense.Event, error) {
@@ -84,6 +198,9 @@ func refer(tx *store.Tx, actor *elicense.Actor, r Reference) (*elicense.Event, e
 	}
 	if mode.Made() {
 		return nil, elicense.E(elicense.Conflict, "%s由本平台制证，不能登记引用", t.Name).At("type").Under("第七条第一款")
+	}
+	if len(r.Holders) == 0 || len(r.Holders) > maxHolders {
+		return nil, elicense.E(elicense.Invalid, "要有1到%d个持证主体", maxHolders).At("holders")
 	}
 	today := elicense.DateOf(tx.Now())
 	for _, f := range t.CheckFields(r.Fields, today) {

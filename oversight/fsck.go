@@ -21,6 +21,7 @@ import (
 	"elicense/offline"
 	"elicense/ontime"
 	"elicense/org"
+	"elicense/references"
 	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
@@ -303,6 +304,8 @@ func (c *checker) rows(ctx context.Context) error {
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"kit", offline.Each}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each}, {"stock", stock.EachRow},
 			{"result", ontime.Each}, {"result file", ontime.EachUpload}, {"excuse", ontime.EachExcuse}, {"setting", ontime.EachSetting},
 			{"contact", delivery.EachContact}, {"message", delivery.EachMessage}, {"receipt", delivery.EachReceipt},
+			{"source", references.EachSource}, {"delivery of a source", references.EachDelivery}, {"reference", references.EachKept},
+			{"difference", references.EachDifference}, {"awaited", references.EachAwaited},
 		} {
 			err := room.each(tx, func(id string, err error) error {
 				c.sum.Rows++

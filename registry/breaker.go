@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -24,6 +25,25 @@ type breaker struct {
 	failed  int       // running
 	since   time.Time // it was opened
 	probing bool      // one question is trying it
+}
+
+// Breaker is a circuit breaker for a system that others of the platform ask: who fails
+// again and again is left alone for a while, then one question tries it.
+type Breaker struct{ b breaker }
+
+// NewBreaker returns a breaker of which nothing has failed.
+func NewBreaker(now func() time.Time) *Breaker { return &Breaker{breaker{now: now}} }
+
+// Do runs f unless the system is left alone now.
+//
+// Errors: ErrOpen, wrapped by nobody; those of f.
+func (x *Breaker) Do(ctx context.Context, f func() error) error {
+	if !x.b.let() {
+		return ErrOpen
+	}
+	err := f()
+	x.b.note(err == nil, err != nil && ctx.Err() != nil)
+	return err
 }
 
 // let tells whether a question may go out. Who was let must note.

@@ -25,30 +25,57 @@ const (
 )
 
 // client asks one registry over HTTP.
-type client struct {
-	at   Remote
-	name string // of our key
-	conf Config
-	http *http.Client
-}
+type client struct{ *Exchange }
 
 func newClient(at Remote, c Config) (*client, error) {
-	u, err := url.Parse(at.URL)
+	x, err := NewExchange(at, Comparing, c)
+	if err != nil {
+		return nil, err
+	}
+	return &client{x}, nil
+}
+
+// Exchange asks another system over HTTP, each question and each answer signed. Its
+// methods are safe for concurrent use.
+type Exchange struct {
+	at    Remote
+	about Protocol
+	name  string // of our key
+	conf  Config
+	http  *http.Client
+}
+
+// CheckAddress refuses an address that is not fit to be asked.
+//
+// Errors: Invalid.
+func CheckAddress(address string) error {
+	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
-		return nil, elicense.E(elicense.Invalid, "基础库的地址要是https地址，不带用户名和参数").At("url").Then("本机的基础库可以用http")
+		return elicense.E(elicense.Invalid, "对方系统的地址要是https地址，不带用户名和参数").At("url").Then("本机的系统可以用http")
+	}
+	return nil
+}
+
+// NewExchange returns a way to ask the system at an address. Of the configuration
+// Key, Now, Wait and Log count.
+//
+// Errors: Invalid for an address that is not safe, or without keys.
+func NewExchange(at Remote, about Protocol, c Config) (*Exchange, error) {
+	if err := CheckAddress(at.URL); err != nil {
+		return nil, err
 	}
 	if at.Key == nil || c.Key == nil {
-		return nil, elicense.E(elicense.Invalid, "基础库要有验签公钥，平台要有签名密钥").At("key")
+		return nil, elicense.E(elicense.Invalid, "对方系统要有验签公钥，平台要有签名密钥").At("key")
 	}
 	if c.Wait == 0 {
 		c.Wait = defaultWait
 	}
-	at.URL = strings.TrimRight(at.URL, "/") + comparePath
+	at.URL = strings.TrimRight(at.URL, "/") + about.Path
 	name, err := keyName(c.Key.Public())
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}
-	return &client{at, name, c, &http.Client{
+	return &Exchange{at, about, name, c, &http.Client{
 		Timeout: c.Wait, Transport: &http.Transport{MaxIdleConnsPerHost: 8, IdleConnTimeout: time.Minute, ForceAttemptHTTP2: true},
 		// A question about a person goes to the registry and nowhere it points to.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -73,63 +100,9 @@ func (c *client) Answer(ctx context.Context, q Question) (Reply, error) {
 	if err != nil {
 		return Reply{}, fmt.Errorf("question: %w", err)
 	}
-	if len(body) > maxQuestion {
-		return Reply{}, fmt.Errorf("%w: the question is too long", ErrStatus)
-	}
-	for try := 0; ; try++ {
-		reply, err := c.once(ctx, body)
-		var lost transportError
-		if err == nil || try == retries || !errors.As(err, &lost) || ctx.Err() != nil {
-			return reply, err
-		}
-		wait := time.NewTimer(pause/2 + mrand.N(pause))
-		select {
-		case <-wait.C:
-		case <-ctx.Done():
-			wait.Stop()
-			return Reply{}, err
-		}
-	}
-}
-
-func (c *client) once(ctx context.Context, body []byte) (Reply, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.at.URL, bytes.NewReader(body))
+	answer, err := c.Ask(ctx, body)
 	if err != nil {
-		return Reply{}, fmt.Errorf("question: %w", err)
-	}
-	at, nonce := c.conf.Now().UTC().Format(time.RFC3339), rand.Text()
-	for k, v := range map[string]string{"Content-Type": "application/json", headerKey: c.name, headerTime: at, headerNonce: nonce} {
-		req.Header.Set(k, v)
-	}
-	if err := sign(req.Header, c.conf.Key, questionText(at, nonce, body)); err != nil {
 		return Reply{}, err
-	}
-	resp, err := c.http.Do(req)
-	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // the address is known, and in no log twice
-		}
-		return Reply{}, transportError{err}
-	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	switch {
-	case resp.StatusCode != http.StatusOK:
-		return Reply{}, fmt.Errorf("%w: status %d", ErrStatus, resp.StatusCode)
-	case err != nil:
-		return Reply{}, transportError{err}
-	case len(answer) > maxAnswer:
-		return Reply{}, fmt.Errorf("%w: too long", ErrAnswer)
-	}
-	then := resp.Header.Get(headerTime)
-	switch {
-	case resp.Header.Get(headerNonce) != nonce:
-		return Reply{}, ErrNonce
-	case !signed(resp.Header, c.at.Key, answerText(then, nonce, body, answer)):
-		return Reply{}, ErrSignature
-	case !near(then, c.conf.Now()):
-		return Reply{}, ErrStale
 	}
 	var reply Reply
 	d := json.NewDecoder(bytes.NewReader(answer))
@@ -139,4 +112,74 @@ func (c *client) once(ctx context.Context, body []byte) (Reply, error) {
 		return Reply{}, fmt.Errorf("%w: not as agreed", ErrAnswer)
 	}
 	return reply, nil
+}
+
+// Close ends the connections that are open.
+func (c *Exchange) Close() { c.http.CloseIdleConnections() }
+
+// Ask sends a question, and again where the way there failed, and returns the answer
+// once its signature holds, it is of this question and of now.
+//
+// Errors: ErrStatus, ErrAnswer, ErrSignature, ErrNonce, ErrStale, wrapped; others of
+// the way there. None holds what was asked or answered.
+func (c *Exchange) Ask(ctx context.Context, body []byte) ([]byte, error) {
+	if len(body) > c.about.MaxQuestion {
+		return nil, fmt.Errorf("%w: the question is too long", ErrStatus)
+	}
+	for try := 0; ; try++ {
+		answer, err := c.once(ctx, body)
+		var lost transportError
+		if err == nil || try == retries || !errors.As(err, &lost) || ctx.Err() != nil {
+			return answer, err
+		}
+		wait := time.NewTimer(pause/2 + mrand.N(pause))
+		select {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
+			return nil, err
+		}
+	}
+}
+
+func (c *Exchange) once(ctx context.Context, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.at.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("question: %w", err)
+	}
+	at, nonce := c.conf.Now().UTC().Format(time.RFC3339), rand.Text()
+	for k, v := range map[string]string{"Content-Type": "application/json", headerKey: c.name, headerTime: at, headerNonce: nonce} {
+		req.Header.Set(k, v)
+	}
+	if err := sign(req.Header, c.conf.Key, questionText(c.about.Name, at, nonce, body)); err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // the address is known, and in no log twice
+		}
+		return nil, transportError{err}
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, int64(c.about.MaxAnswer)+1))
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("%w: status %d", ErrStatus, resp.StatusCode)
+	case err != nil:
+		return nil, transportError{err}
+	case len(answer) > c.about.MaxAnswer:
+		return nil, fmt.Errorf("%w: too long", ErrAnswer)
+	}
+	then := resp.Header.Get(headerTime)
+	switch {
+	case resp.Header.Get(headerNonce) != nonce:
+		return nil, ErrNonce
+	case !signed(resp.Header, c.at.Key, answerText(then, nonce, body, answer)):
+		return nil, ErrSignature
+	case !near(then, c.conf.Now()):
+		return nil, ErrStale
+	}
+	return answer, nil
 }

@@ -13,11 +13,11 @@ import (
 	"elicense/gm"
 )
 
-// The wire: POST {URL}/compare with a Question as JSON; 200 with a Reply as JSON.
+// The wire: POST {URL}{Path} with a question as JSON; 200 with an answer as JSON.
 // Both are signed with SM2 over lines of text, the digests being SM3 in
 // hexadecimal, the signatures DER in base64:
 //
-//	question  elicense-compare-1, time, nonce, digest of the question
+//	question  elicense-{Name}-1, time, nonce, digest of the question
 //	answer    elicense-answer-1, time, nonce of the question, digest of the question, digest of the answer
 //
 // The headers carry what is not in the bodies. Any status but 200 is a failure
@@ -28,11 +28,20 @@ const (
 	headerNonce     = "Elicense-Nonce"
 	headerSignature = "Elicense-Signature"
 
-	comparePath = "/compare"
-	maxQuestion = 64 << 10 // bytes
-	maxAnswer   = 16 << 10
-	maxSkew     = 5 * time.Minute // between the clocks of platform and registry
+	maxSkew = 5 * time.Minute // between the clocks of platform and registry
 )
+
+// Protocol is what two systems speak about: a signature made for one is none for
+// another.
+type Protocol struct {
+	Name        string // in what is signed
+	Path        string // after the address of who answers
+	MaxQuestion int    // bytes
+	MaxAnswer   int
+}
+
+// Comparing is what the base registries are asked: a Question, a Reply.
+var Comparing = Protocol{Name: "compare", Path: "/compare", MaxQuestion: 64 << 10, MaxAnswer: 16 << 10}
 
 // The ways an answer can not be believed.
 var (
@@ -45,8 +54,8 @@ var (
 
 func digest(b []byte) string { d := gm.Sum(b); return hex.EncodeToString(d[:]) }
 
-func questionText(at, nonce string, question []byte) []byte {
-	return []byte(strings.Join([]string{"elicense-compare-1", at, nonce, digest(question)}, "\n"))
+func questionText(about, at, nonce string, question []byte) []byte {
+	return []byte(strings.Join([]string{"elicense-" + about + "-1", at, nonce, digest(question)}, "\n"))
 }
 
 func answerText(at, nonce string, question, answer []byte) []byte {
@@ -72,6 +81,10 @@ func near(text string, now time.Time) bool {
 	at, err := time.Parse(time.RFC3339, text)
 	return err == nil && at.Sub(now).Abs() <= maxSkew
 }
+
+// KeyName is how a public key is named on the wire: SM3 of its PEM, the first 16
+// bytes in hexadecimal.
+func KeyName(key *ecdsa.PublicKey) (string, error) { return keyName(key) }
 
 // keyName is how a public key is named on the wire.
 func keyName(key *ecdsa.PublicKey) (string, error) {

@@ -185,6 +185,35 @@ func (tx *Tx) NumberTaken(t elicense.TypeCode, issuer elicense.UnitCode, number 
 	return err == nil, err
 }
 
+// ByNumber finds the license of a type and issuer that has a face number.
+// Errors: NotFound.
+func (tx *Tx) ByNumber(t elicense.TypeCode, issuer elicense.UnitCode, number string) (*elicense.License, error) {
+	var id elicense.LicenseID
+	err := tx.ByIndex("face-number", string(t)+"|"+string(issuer)+"|"+number, `SELECT license FROM license_number WHERE number_index = $1`, &id)
+	if err != nil {
+		return nil, err
+	}
+	return tx.License(id)
+}
+
+// Confirm notes that the source of a reference said at a moment that it is as we
+// have it. That is no event and makes no version: it decides only from when on the
+// reference counts as not heard of. A moment before the last one changes nothing.
+func (tx *Tx) Confirm(l *elicense.License, at time.Time) error {
+	if !l.Reference {
+		return fmt.Errorf("license %s is no reference", l.ID)
+	}
+	if !at.After(l.Contact) {
+		return nil
+	}
+	l.Contact = at
+	n, err := tx.Exec(`UPDATE license SET contact = $1, mac = $2 WHERE owner = $3 AND id = $4 AND seq = $5`, l.Contact, tx.licenseMAC(l), l.Owner, l.ID, l.Seq)
+	if err == nil && n == 0 {
+		return elicense.E(elicense.Conflict, "证照刚刚有了别的变更").Under("第十条").Then("请刷新后核对再办")
+	}
+	return err
+}
+
 func (tx *Tx) addEvent(ev *elicense.Event) error {
 	content, err := json.Marshal(eventContent{ev.DocNo, ev.Reason})
 	if err != nil {

@@ -104,8 +104,9 @@ func (noOffline) PendingCode(*store.Tx, elicense.CheckCode) (*Pending, error)   
 func (noOffline) PendingIdentifier(*store.Tx, elicense.Identifier) (*Pending, error) { return nil, nil }
 func (noOffline) Original(*store.Tx, elicense.LicenseID, []byte) (bool, error)       { return false, nil }
 
-// staleAfter is how long a source of references may be silent.
-const staleAfter = 7 * 24 * time.Hour
+// StaleAfter is how long a source of references may be silent before what it returned is
+// told to be old.
+const StaleAfter = 7 * 24 * time.Hour
 
 // checksPerMinute is how many checks one place may ask for.
 const checksPerMinute = 60
@@ -313,7 +314,7 @@ func (a *Answer) State(lic *elicense.License, now time.Time) {
 	a.Source = here
 	if lic.Reference {
 		a.Source = lic.Source
-		a.Stale = now.Sub(lic.Contact) > staleAfter
+		a.Stale = now.Sub(lic.Contact) > StaleAfter
 	}
 }
 

@@ -28,6 +28,7 @@ import (
 	"elicense/offline"
 	"elicense/ontime"
 	"elicense/org"
+	"elicense/references"
 	"elicense/registry"
 	"elicense/seal"
 	"elicense/sealing"
@@ -71,6 +72,7 @@ type platform struct {
 	verifier  *verification.Verifier
 	queue     *jobs.Queue
 
+	references *references.References
 	registries *registry.Registries
 	embedded   *demo.Registry // the registries in this process
 }
@@ -232,6 +234,11 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	p.kits = offline.New(offline.Config{
 		DB: p.db, Guard: p.guard, Seals: p.seals, Issuer: p.issuer, Jobs: p.queue, Fonts: offline.SystemFonts, Trust: p.judgeBy, Now: now, Platform: platformName,
 	})
+	key, err := p.openRegistryKey()
+	if err != nil {
+		return err
+	}
+	p.references = references.New(references.Config{DB: p.db, Guard: p.guard, Jobs: p.queue, Dir: filepath.Join(p.dir, "returns"), Key: key, Now: now, Log: p.log})
 	p.lifecycle = lifecycle.New(p.db, p.guard)
 	p.sharing = sharing.New(p.db, p.guard, now)
 	p.queue.Handle(sharing.DiscloseJob, p.sharing.TellDisclosure)
@@ -273,7 +280,10 @@ func (p *platform) judgeBy(ctx context.Context) (document.Options, error) {
 	return document.Options{Trust: *t}, nil
 }
 
-func (p *platform) close() error { return p.db.Close() }
+func (p *platform) close() error {
+	p.references.Close()
+	return p.db.Close()
+}
 
 // demoPlatform is what the demo is loaded into.
 func (p *platform) demoPlatform() demo.Platform {

@@ -23,6 +23,7 @@ import (
 	"elicense/notice"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/references"
 	"elicense/registry"
 	"elicense/sealing"
 	"elicense/web"
@@ -91,6 +92,9 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if err := p.catalog.Resume(ctx); err != nil {
+		return err
+	}
+	if err := p.references.Resume(ctx); err != nil {
 		return err
 	}
 	return c.serve(ctx, p, listener)
@@ -246,6 +250,7 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.ready)
 	mux.HandleFunc("GET /registries/key.pem", p.registryKey)
+	mux.Handle("POST "+references.Pushing.Path, p.references.Handler())
 	httpapi.Mount(mux, httpapi.Config{
 		Org: p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Stock: p.stock,
 		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, Kits: p.kits, Now: p.clock.Now, Log: p.log, Version: version(),

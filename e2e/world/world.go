@@ -30,6 +30,7 @@ import (
 	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/references"
 	"elicense/registry"
 	"elicense/seal"
 	"elicense/sealing"
@@ -79,6 +80,8 @@ type World struct {
 	OnTime    *ontime.Ledger
 	Delivery  *delivery.Desk
 	Registry  *Registry
+
+	References *references.References
 
 	// Drafter, Reviewer and Window have accounts of their own; Both is Drafter's
 	// person under a second account that may review.
@@ -180,6 +183,10 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	})
 	w.Stock = stock.New(stock.Config{DB: w.DB, Guard: w.Guard, Issuer: w.Issuer, Missing: sharing.ReportedMissing})
 	w.OnTime = ontime.New(w.DB, w.Guard, queue, nil)
+	key, err := gm.GenerateKey()
+	must(t, err)
+	w.References = references.New(references.Config{DB: w.DB, Guard: w.Guard, Jobs: queue, Dir: t.TempDir(), Key: key, Now: clock.Now, Wait: time.Second})
+	t.Cleanup(w.References.Close)
 	queue.Handle(cases.DeemJob, w.Cases.Deem)
 	w.Catalog.Handle(queue)
 	w.Letters = &letters.Letters{DB: w.DB, Cases: w.Cases, Seals: w.Seals, Maker: document.NewMaker(set), Log: slog.New(slog.DiscardHandler), PublicURL: "http://localhost"}
