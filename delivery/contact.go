@@ -257,7 +257,7 @@ func (d *Desk) Ask(ctx context.Context, actor *elicense.Actor, ch Channel, addre
 
 // Confirm takes the address into use if the code is the one that was sent there.
 //
-// Errors: Invalid for a wrong code; Expired; Forbidden.
+// Errors: Invalid for a wrong code; Conflict if there is none any more; Forbidden.
 func (d *Desk) Confirm(ctx context.Context, actor *elicense.Actor, ch Channel, code string) error {
 	code = strings.TrimSpace(code)
 	var said error
@@ -268,7 +268,7 @@ func (d *Desk) Confirm(ctx context.Context, actor *elicense.Actor, ch Channel, c
 			return err
 		}
 		if c.pending == "" || tx.Now().After(c.Expires) || c.tries >= codeTries {
-			return elicense.E(elicense.Expired, "验证码已经失效").At("code").Then("请重新获取验证码")
+			return elicense.E(elicense.Conflict, "验证码已经失效").At("code").Then("请重新获取验证码")
 		}
 		if !c.sent(tx, code) {
 			// The try is kept: an error here would take it back.

@@ -169,7 +169,7 @@ func TestAnAddressIsTheHoldersOwn(t *testing.T) {
 			t.Fatalf("before the code: %+v", list[0])
 		}
 		must(t, w.Delivery.Confirm(ctx, w.Holder, delivery.Mail, code))
-		wants(t, elicense.Expired, w.Delivery.Confirm(ctx, w.Holder, delivery.Mail, code), "the code a second time")
+		wants(t, elicense.Conflict, w.Delivery.Confirm(ctx, w.Holder, delivery.Mail, code), "the code a second time")
 		if list, err = w.Delivery.Contacts(ctx, w.Holder); err != nil || list[0].Masked != "s***@example.com" || list[0].Source != delivery.ByHolder {
 			t.Errorf("%+v, %v", list[0], err)
 		}
@@ -186,7 +186,7 @@ func TestAnAddressIsTheHoldersOwn(t *testing.T) {
 		for range 5 {
 			wants(t, elicense.Invalid, w.Delivery.Confirm(ctx, w.Holder, delivery.Mail, "x"), "a wrong code")
 		}
-		wants(t, elicense.Expired, w.Delivery.Confirm(ctx, w.Holder, delivery.Mail, code[:6]), "the right code after five wrong ones")
+		wants(t, elicense.Conflict, w.Delivery.Confirm(ctx, w.Holder, delivery.Mail, code[:6]), "the right code after five wrong ones")
 
 		must(t, w.Delivery.Forget(ctx, w.Holder, delivery.Mail))
 		d := w.Publish(t, w.Completion("0001"))

@@ -264,6 +264,7 @@ func (d *Desk) send(ctx context.Context, payload []byte) error {
 	}
 	var refused *Refused
 	line.note(err == nil || errors.As(err, &refused))
+	store.CrashPoint("delivery.sent")
 	return d.noted(ctx, m, answer, err)
 }
 

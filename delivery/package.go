@@ -394,6 +394,7 @@ func (d *Desk) seal(ctx context.Context, payload []byte) error {
 			return d.wait(ctx, id, err)
 		}
 	}
+	store.CrashPoint("delivery.stored")
 	return d.DB.Update(ctx, func(tx *store.Tx) error {
 		p, err := packageOf(tx, id)
 		if err != nil || p.file != "" {

@@ -399,7 +399,7 @@ func (d *Desk) Counts(ctx context.Context, actor *elicense.Actor, since time.Tim
 // Resend has a message that was given up sent again, to the address the holder has
 // now.
 //
-// Errors: Forbidden, also if there is no such message; Conflict if it is not given up,
+// Errors: Forbidden, also if there is no such message; Conflict if it was handed over,
 // or the holder has no address any more.
 func (d *Desk) Resend(ctx context.Context, actor *elicense.Actor, id string) error {
 	build := func(tx *store.Tx) (access.Request, error) {
@@ -416,6 +416,9 @@ func (d *Desk) Resend(ctx context.Context, actor *elicense.Actor, id string) err
 		m, err := messageOf(tx, id)
 		if err != nil {
 			return err
+		}
+		if m.State == Waiting {
+			return nil // on its way already
 		}
 		if m.State != Failed {
 			return elicense.E(elicense.Conflict, "这条消息没有停发，不用重发")

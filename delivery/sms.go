@@ -48,17 +48,20 @@ func signedText(at string, body []byte) []byte {
 	return []byte(strings.Join([]string{"elicense-sms-1", at, hex.EncodeToString(d[:])}, "\n"))
 }
 
+// Signer is the key requests to a gateway are signed with.
+type Signer = gm.Signer
+
 // Gateway hands SMS over to an HTTP gateway.
 type Gateway struct {
 	url  string
-	key  gm.Signer
+	key  Signer
 	now  func() time.Time
 	http *http.Client
 }
 
 // NewGateway returns the gateway at the address, https unless it is on this machine;
 // key signs the requests. Errors: Invalid for an address that can't be used.
-func NewGateway(address string, key gm.Signer, now func() time.Time) (*Gateway, error) {
+func NewGateway(address string, key Signer, now func() time.Time) (*Gateway, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && loopback(u.Hostname())) {
 		return nil, elicense.E(elicense.Invalid, "短信网关的地址要是https地址，不带用户名").At("sms.url").Then("本机的网关可以用http")

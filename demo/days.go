@@ -7,6 +7,7 @@ import (
 
 	"elicense"
 	"elicense/cases"
+	"elicense/delivery"
 	"elicense/sharing"
 	"elicense/workday"
 )
@@ -142,6 +143,21 @@ func (d *Data) apply(ctx context.Context, p Platform, a *actors, by applicant, w
 	}
 	if _, err := p.Cases.Do(ctx, clerk, k.ID, cases.Take, cases.Doing{}); err != nil {
 		return err
+	}
+	// Whoever's license comes of the case is told by SMS; he has opened what he has.
+	if by.login == "store" {
+		if err := p.Delivery.Take(ctx, clerk, k.ID, 0, delivery.SMS, "13800000059"); err != nil {
+			return err
+		}
+		folder, err := p.Sharing.Folder(ctx, holder)
+		if err != nil {
+			return err
+		}
+		for _, l := range folder {
+			if err := p.Delivery.Opened(ctx, holder, l.License.ID); err != nil {
+				return err
+			}
+		}
 	}
 	_, err = p.Sharing.Accept(ctx, p.Cases, clerk, k.ID)
 	return err

@@ -23,6 +23,7 @@ import (
 	"elicense/access"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/issuance"
 	"elicense/lifecycle"
 	"elicense/offline"
@@ -56,6 +57,7 @@ type Platform struct {
 	Stock     *stock.Stock
 	Lifecycle *lifecycle.Lifecycle
 	OnTime    *ontime.Ledger
+	Delivery  *delivery.Desk
 	Kits      *offline.Kits
 	// Fonts tells whether licenses can be made; without, only types, people and
 	// references are loaded.

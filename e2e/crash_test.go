@@ -216,6 +216,11 @@ func TestCrashPoints(t *testing.T) {
 					letterOnce(t, data, id)
 					return
 				}
+				if strings.HasPrefix(name, "delivery.") {
+					crashAt(t, data, name+":1", func(c *client) { register(t, c, "13800138000"); given(c) })
+					givenOnce(t, data)
+					return
+				}
 				if strings.HasPrefix(name, "stock.") {
 					crashAt(t, data, name+":1", func(c *client) { marriage(t, c) })
 					marriageOnce(t, data)

@@ -26,6 +26,7 @@ import (
 	"elicense/access"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/issuance"
 	"elicense/letters"
 	"elicense/lifecycle"
@@ -56,6 +57,7 @@ type Config struct {
 	Measures  *registry.Measures
 	Kits      *offline.Kits
 	OnTime    *ontime.Ledger
+	Delivery  *delivery.Desk
 	Now       func() time.Time
 	Log       *slog.Logger
 	Version   string
@@ -134,6 +136,8 @@ func (s *server) routes() {
 	op(s, get, "/drafts", "drafts", "本单位的草稿", s.listDrafts)
 	op(s, get, "/drafts/{id}", "draft", "一份草稿：检查、比对、内容", s.getDraft)
 	op(s, get, "/drafts/{id}/face", "draft-face", "将要签章的照面，SVG", s.draftFace)
+	op(s, get, "/drafts/{id}/documents", "closing-documents", "和证照一起送达的文书", s.documents)
+	op(s, post, "/drafts/{id}/documents", "add-document", "加一份一起送达的文书，请求体就是盖了章的OFD或PDF", s.addDocument, created, closingFile)
 	op(s, post, "/drafts/{id}/review", "review-draft", "审核通过或退回", s.reviewDraft)
 	op(s, post, "/drafts/reviews", "review-drafts", "一起审核几份：每份按看过的照面各自通过，没有通过的写明原因", s.reviewDrafts)
 	op(s, get, "/work", "work", "本单位的待办：已逾期、今天到期、退回、等待比对、批次、应生成未生成", s.work)
@@ -186,6 +190,12 @@ func (s *server) routes() {
 	op(s, get, "/licenses/{id}/file", "license-file", "签章文件，OFD", s.licenseFile)
 	op(s, get, "/licenses/{id}/pdf", "license-pdf", "非签章的PDF", s.licensePDF)
 	op(s, get, "/licenses/{id}/print", "license-print", "打印件，PDF", s.licensePrint)
+	op(s, get, "/licenses/{id}/delivery", "delivery", "发放情况：消息、签收、送达的文件", s.deliveryAs(true))
+	op(s, post, "/licenses/{id}/package", "prepare-package", "请求制作送达清单", s.prepareAs(true))
+	op(s, get, "/licenses/{id}/package", "package", "送达包，ZIP", s.packageAs(true))
+	op(s, post, "/licenses/{id}/handing", "hand-over", "登记打印交付", s.handOver)
+	op(s, get, "/deliveries", "deliveries", "本单位的发放：没有送到、还没有签收、全部", s.listDeliveries)
+	op(s, post, "/deliveries/messages/{message}/resending", "resend", "重新发送没有送到的消息", s.resend)
 	op(s, post, "/licenses/{id}/events", "propose-event", "提出状态变更（待第二人复核）", s.proposeEvent, created)
 	op(s, post, "/license-changes/{id}/review", "review-event", "复核状态变更", s.reviewEvent)
 
@@ -210,6 +220,7 @@ func (s *server) routes() {
 	op(s, get, "/cases/{id}/letters/{kind}", "letter-file", "盖了章的文书，OFD", s.letterFile)
 	op(s, post, "/cases/{id}/letters/{kind}", "ask-letter", "请求盖章：窗口的材料接收凭证，或没有盖成的文书", s.askLetter)
 	op(s, post, "/cases/{id}/moves", "move-case", "办理：接办、补正告知、受理、停表、决定、撤回、转办", s.moveCase)
+	op(s, post, "/cases/{id}/contacts", "take-contact", "登记当事人的联系方式", s.takeContact)
 	op(s, post, "/cases/{id}/parties", "join-case", "增加当事人", s.joinCase, created)
 	op(s, post, "/cases/{id}/materials/{place}", "give", "解决一项材料：用证照、容缺、承诺、写明理由收取纸质", s.give)
 	op(s, post, "/cases/{id}/materials/{place}/file", "attach", "收一项材料的文件，请求体就是文件", s.attach, upload)
@@ -235,6 +246,13 @@ func (s *server) routes() {
 	op(s, get, "/folder/{id}/file", "own-file", "签章文件，OFD", s.ownFile)
 	op(s, get, "/folder/{id}/pdf", "own-pdf", "非签章的PDF", s.ownPDF)
 	op(s, get, "/folder/{id}/print", "own-print", "打印件，PDF", s.ownPrint)
+	op(s, get, "/folder/{id}/delivery", "own-delivery", "送达：文件、消息、时间", s.deliveryAs(false))
+	op(s, post, "/folder/{id}/package", "prepare-own-package", "请求制作送达清单", s.prepareAs(false))
+	op(s, get, "/folder/{id}/package", "own-package", "送达包，ZIP", s.packageAs(false))
+	op(s, get, "/contacts", "own-contacts", "持证人的接收方式", s.ownContacts)
+	op(s, post, "/contacts/{channel}", "ask-contact", "设一个接收方式，往那里发验证码", s.askContact)
+	op(s, post, "/contacts/{channel}/confirmation", "confirm-contact", "用验证码确认", s.confirmContact)
+	op(s, post, "/contacts/{channel}/removal", "forget-contact", "删除接收方式", s.forgetContact)
 	op(s, get, "/folder/{id}/uses", "own-uses", "谁用过这个证照", s.ownUses)
 
 	op(s, post, "/checks", "check", "按二维码里的查验码查验", s.check, public)

@@ -350,6 +350,9 @@ func (s *server) ownFile(ctx context.Context, who *elicense.Actor, in *licenseID
 
 func (s *server) file(ctx context.Context, who *elicense.Actor, id elicense.LicenseID, issued bool) (*raw, error) {
 	b, name, err := s.Sharing.File(ctx, who, id, issued)
+	if err == nil && !issued {
+		err = s.Delivery.Opened(ctx, who, id)
+	}
 	if err != nil {
 		return nil, err
 	}

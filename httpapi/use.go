@@ -328,6 +328,9 @@ func (s *server) folder(ctx context.Context, who *elicense.Actor, _ *noInput) (*
 
 func (s *server) ownLicense(ctx context.Context, who *elicense.Actor, in *licenseID) (*body[licenseOut], error) {
 	o, err := s.Sharing.Own(ctx, who, in.ID)
+	if err == nil {
+		err = s.Delivery.Opened(ctx, who, in.ID)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -43,6 +44,11 @@ var atDesks = map[string]string{
 	"own-move": "POST /holder/cases/{id}/do/{move}", "object": "GET /holder/cases/{id}", "agreements": "GET /holder/agreements", "answer": "POST /holder/agreements/{id}",
 	"own-license": "GET /holder/licenses/{id}", "own-file": "GET /holder/licenses/{id}/file", "own-pdf": "GET /holder/licenses/{id}/pdf",
 	"own-print": "POST /holder/licenses/{id}/print", "own-uses": "GET /holder/licenses/{id}/uses", "figures": "GET /admin/use", "registries": "GET /admin/registries", "records": "GET /admin/records",
+	"closing-documents": "GET /issue/drafts/{id}", "add-document": "POST /issue/drafts/{id}/documents", "delivery": "GET /issue/deliveries/{id}", "prepare-package": "POST /issue/deliveries/{id}/package",
+	"package": "GET /issue/deliveries/{id}/package", "hand-over": "POST /issue/deliveries/{id}/handed", "deliveries": "GET /issue/deliveries", "resend": "POST /issue/deliveries/{id}/messages/{message}",
+	"take-contact": "POST /window/cases/{id}/contacts", "own-delivery": "GET /holder/licenses/{id}/delivery", "prepare-own-package": "POST /holder/licenses/{id}/delivery/package",
+	"own-package": "GET /holder/licenses/{id}/delivery/package", "own-contacts": "GET /holder/contacts", "ask-contact": "POST /holder/contacts/{channel}",
+	"confirm-contact": "POST /holder/contacts/{channel}/confirm", "forget-contact": "POST /holder/contacts/{channel}/forget",
 	"record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "queue": "GET /window",
 }
 
@@ -75,8 +81,18 @@ func (k *walked) path(o operation) string {
 			return "received"
 		case p == "{record}":
 			return string(k.Used)
+		case p == "{message}":
+			return k.Message
+		case p == "{channel}" && o.OperationID != "ask-contact":
+			return "mail"
+		case p == "{channel}":
+			return "sms"
 		}
 		switch o.OperationID {
+		case "hand-over":
+			return string(k.Told)
+		case "closing-documents", "add-document":
+			return string(k.Edited.ID)
 		case "result":
 			return k.Owed
 		case "move-result":
@@ -146,6 +162,8 @@ func (k *walked) path(o operation) string {
 	switch o.OperationID {
 	case "new-lot":
 		at += "?licenseTypeCode=" + string(world.Type) + "&closed=2026-03-10&name=a.csv"
+	case "add-document":
+		at += "?title=" + url.QueryEscape("决定书")
 	case "license-print", "own-print":
 		at += "?purpose=x"
 	case "on-time-setting":
@@ -160,6 +178,16 @@ func (k *walked) path(o operation) string {
 func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecorder {
 	b, number := k.body(o.Operation), fmt.Sprint(100+n)
 	switch o.OperationID {
+	case "add-document":
+		return k.send(w.Actor, o.method, k.path(o), string(k.Sealed), "Content-Type", "application/octet-stream")
+	case "hand-over":
+		b = map[string]any{"receiver": "陈示例", "proof": "card"}
+	case "ask-contact":
+		b = map[string]any{"address": "13800138001"}
+	case "confirm-contact":
+		b = map[string]any{"code": k.Typed}
+	case "take-contact":
+		b = map[string]any{"party": 0, "channel": "sms", "address": "13800138000"}
 	case "lot-photos":
 		return k.send(w.Actor, o.method, k.path(o), string(world.NoPhotos), "Content-Type", "application/octet-stream")
 	case "new-lot", "add-rows":

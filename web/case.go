@@ -14,6 +14,7 @@ import (
 	"elicense"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/letters"
 	"elicense/org"
 	"elicense/sharing"
@@ -30,6 +31,8 @@ var saidWords = map[string]string{
 	"missing": "缺证已登记，签发单位会收到", "wrong": "错证已登记，签发单位会收到", "send": "申请已提交", "supply": "补正已提交",
 	"propose": "已提交，等电子政务管理部门核对发布", "publish": "已发布", "return": "已退回", "basis": "依据已登记", "system": "已登记，马上生效", "stock-once": "第一次录入已收下，等另一个人对着扫描件再录一遍", "lot": "已上传并检查", "lot-rows": "更正的行已检查", "lot-photos": "照片已收下，等照片的行已检查", "lot-photos-left": "照片已收下；有的照片没有哪一行要，请核对文件名", "kit": "已申请，等另一位审核签章人员确认", "kit-confirmed": "已确认，可以下载工具包", "kit-cancelled": "工具包已注销", "kit-package": "离线包已收下，正在逐份核对登记", "kit-again": "这个离线包以前导入过：已登记的不变，没有登记的再核对一次", "calendar": "日历已登记，还没到期的期限会重新计算", "calendar-end": "已停用，还没到期的期限会重新计算", "repeal": "已登记失效；引用它的事项都有了待办",
 	"results": "已上传并检查", "r-hand": "已转给他，他会收到消息", "r-refuse": "已提出不生成，等另一位审核人员确认", "r-confirm": "已确认不生成", "r-disagree": "不同意，仍要生成",
+	"package": "正在给送达清单盖章，过一会儿刷新就能下载", "handed": "已登记打印交付", "resend": "已重新发送", "document": "文书已收下，发布时一起送达",
+	"code": "验证码已发出，10分钟内有效", "contact": "联系方式已登记", "contact-end": "已删除，不再往那里发",
 	"excuse": "已记录豁免，证照仍记为迟", "lift": "已撤销豁免", "minutes": "已设置",
 	"object": "已经告诉监督部门，会有人核实", "yes": "已同意", "no": "已按您的意思办，不再使用",
 }
@@ -57,6 +60,8 @@ type caseView struct {
 	Moves     map[cases.Move]bool
 	Blocked   []string // materials that stand against acceptance
 	Papers    []letters.Kind
+	Contacts  map[int][]*delivery.Contact // of the parties, by place
+	Channels  []delivery.Channel
 	Reached   int // the step of the case the page is at, from 1
 
 	// What is being filled in: a move, or the options of a material.
@@ -141,6 +146,11 @@ func (s *server) showCase(v *visit, used *useView) error {
 		d.Moves[mv] = err == nil && (mv != cases.Correct || !told)
 	}
 	d.Papers = letters.Due(k, course)
+	if d.Channels = s.Delivery.Offered(); len(d.Channels) > 0 {
+		if d.Contacts, err = s.Delivery.Reached(ctx, v.who, id); err != nil {
+			return err
+		}
+	}
 	list, _, err := s.Sharing.Materials(ctx, v.who, id)
 	if err != nil {
 		return err

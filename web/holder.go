@@ -71,6 +71,9 @@ func (s *server) ownLicense(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if err := s.Delivery.Opened(v.r.Context(), v.who, o.ID); err != nil {
+		return err
+	}
 	d.Shared = len(uses)
 	d.Uses = uses[:min(len(uses), recentUses)]
 	return v.render("license", o.License.TypeName, d)

@@ -11,6 +11,7 @@ import (
 
 	"elicense"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/issuance"
 	"elicense/ontime"
 	"elicense/workday"
@@ -435,6 +436,7 @@ type draftPage struct {
 	Findings []catalog.Finding
 	Changed  int
 	Wrong    int
+	Uploads  []*delivery.Upload
 }
 
 // fieldRow is one field in the review: what will be sealed, what the version
@@ -461,6 +463,9 @@ func (s *server) draft(v *visit) error {
 			d.Trouble = v.explain(err)
 		}
 		d.Pages = len(svgs)
+	}
+	if d.Uploads, err = s.Delivery.Uploads(v.r.Context(), v.who, r.ID); err != nil {
+		return err
 	}
 	return v.render("draft", v.t("审核：%s", r.TypeName), d)
 }

@@ -30,7 +30,7 @@ var (
 		name: "issue", title: "签发台", path: "/issue", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister, elicense.DutyMatters},
 		nav: []link{
-			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/stock", "存量补录", ""}, {"/issue/licenses", "本单位证照", ""},
+			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/stock", "存量补录", ""}, {"/issue/licenses", "本单位证照", ""}, {"/issue/deliveries", "发放", ""},
 			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""}, {"/issue/matters", "事项与材料", ""},
 		},
 	}
@@ -56,9 +56,10 @@ var navFor = map[string][]elicense.Duty{
 	"/issue": {elicense.DutyDraft, elicense.DutyReview}, "/issue/new": {elicense.DutyDraft}, "/issue/lots": {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/kits":  {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/stock": {elicense.DutyDraft, elicense.DutyReview}, "/admin/stock": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
-	"/admin/systems":  {elicense.DutyAccounts},
-	"/admin/ontime":   {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
-	"/issue/licenses": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
+	"/admin/systems":    {elicense.DutyAccounts},
+	"/admin/ontime":     {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
+	"/issue/deliveries": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange},
+	"/issue/licenses":   {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
 	"/issue/types": {elicense.DutyRegister}, "/issue/seals": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyRegister},
 	"/issue/matters": {elicense.DutyMatters}, "/admin/use": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 	"/admin/withdrawn": {elicense.DutyAudit, elicense.DutySupervise}, "/admin/registries": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
@@ -100,6 +101,7 @@ func (s *server) routes() {
 	at(public, "GET /matters/{code}", s.matterOne)
 	at(public, "GET /tour", s.tour)
 	at(public, "GET /help", s.help)
+	at(public, "GET /outbox", s.outbox)
 	at(public, "GET /signin", s.signInForm)
 	at(public, "POST /signin", s.signIn)
 	at(public, "POST /signout", s.signOut)
@@ -123,6 +125,13 @@ func (s *server) routes() {
 	at(holder, "GET /holder/licenses/{id}/pdf", s.pdf(false))
 	at(holder, "POST /holder/licenses/{id}/print", s.print(false))
 	at(holder, "GET /holder/licenses/{id}/uses", s.ownUses)
+	at(holder, "GET /holder/licenses/{id}/delivery", s.deliveryOne(false))
+	at(holder, "POST /holder/licenses/{id}/delivery/package", s.packagePrepare(false))
+	at(holder, "GET /holder/licenses/{id}/delivery/package", s.packageFile(false))
+	at(holder, "GET /holder/contacts", s.toldBy)
+	at(holder, "POST /holder/contacts/{channel}", s.contactDo(s.contactAsk, "code"))
+	at(holder, "POST /holder/contacts/{channel}/confirm", s.contactDo(s.contactConfirm, "contact"))
+	at(holder, "POST /holder/contacts/{channel}/forget", s.contactDo(s.contactForget, "contact-end"))
 	at(holder, "GET /holder/apply/{code}", s.applyForm)
 	at(holder, "POST /holder/apply/{code}", s.apply)
 	at(holder, "GET /holder/cases", s.ownCases)
@@ -147,6 +156,13 @@ func (s *server) routes() {
 	at(issue, "POST /issue/drafts/{id}/edit", s.draftSave)
 	at(issue, "POST /issue/drafts/{id}/review", s.draftReview)
 	at(issue, "POST /issue/drafts/{id}/comparison", s.comparisonDo)
+	at(issue, "POST /issue/drafts/{id}/documents", s.draftDocument)
+	at(issue, "GET /issue/deliveries", s.deliveries)
+	at(issue, "GET /issue/deliveries/{id}", s.deliveryOne(true))
+	at(issue, "POST /issue/deliveries/{id}/package", s.packagePrepare(true))
+	at(issue, "GET /issue/deliveries/{id}/package", s.packageFile(true))
+	at(issue, "POST /issue/deliveries/{id}/handed", s.handOver)
+	at(issue, "POST /issue/deliveries/{id}/messages/{message}", s.resend)
 	at(issue, "GET /issue/review", s.batch)
 	at(issue, "POST /issue/review", s.batchApprove)
 	at(issue, "GET /issue/results", s.results)
@@ -229,6 +245,7 @@ func (s *server) routes() {
 	at(window, "POST /window/new", s.caseStart)
 	at(window, "GET /window/cases/{id}", s.caseOne)
 	at(window, "POST /window/cases/{id}", s.caseUse)
+	at(window, "POST /window/cases/{id}/contacts", s.contactTake)
 	at(window, "POST /window/queue/{id}", s.caseTake)
 	at(window, "POST /window/cases/{id}/do/{move}", s.caseMove)
 	at(window, "POST /window/cases/{id}/materials/{place}", s.caseMaterial)

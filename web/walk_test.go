@@ -52,6 +52,9 @@ var bodies = map[string][]string{
 	"POST /issue/stock/{id}":                    {"do", "refuse", "reason", "已经注销"},
 	"POST /issue/samples/{type}":                {"do", "draw"},
 	"POST /admin/calendar/notice":               {"year", "2027", "doc", "国办发明电〔2026〕99号", "holidays", "元旦 2027-01-01 2027-01-03"},
+	"POST /holder/contacts/{channel}":           {"address", "13800138001"},
+	"POST /issue/deliveries/{id}/handed":        {"holder", "0", "receiver", "陈示例", "proof", "card"},
+	"POST /window/cases/{id}/contacts":          {"party", "0", "channel", "sms", "address", "13800138000"},
 	"POST /admin/calendar/day":                  {"day", "2026-11-06", "free", "yes", "name", "防御台风", "docNo", "榕防指〔2026〕8号"},
 	"POST /admin/calendar/{id}/end":             {"reason", "台风没有来"},
 	"POST /issue/results/{id}":                  {"do", "disagree"},
@@ -87,6 +90,9 @@ func walk(t *testing.T) *walked {
 	seq := func(d world.WalkedDraft) string { return strconv.FormatInt(d.Seq, 10) }
 	k.bodies["POST /issue/drafts/{id}/edit"] = append([]string{"seq", seq(k.Edited)}, firm...)
 	k.bodies["POST /issue/drafts/{id}/review"] = []string{"seq", seq(k.Judged), "do", "return", "remark", "请核对"}
+	k.bodies["POST /holder/contacts/{channel}/confirm"] = []string{"code", k.Typed}
+	k.files["POST /issue/drafts/{id}/documents"] = k.Sealed
+	k.bodies["POST /issue/drafts/{id}/documents"] = []string{"title", "决定书"}
 	k.bodies["POST /issue/new"] = append([]string{
 		"type", string(world.Type), "case", "许可9", "kind", "publish", "closed", k.Clock.Now().In(elicense.Shanghai).Format(localTime), "docNo", "鼓市监准〔2026〕9号",
 	}, firm...)
@@ -195,6 +201,14 @@ func (k *walked) path(method, pattern string) string {
 			return "withdraw"
 		case p == "{move}":
 			return "clarify"
+		case p == "{message}":
+			return k.Message
+		case p == "{channel}" && strings.Count(pattern, "/") > 3:
+			return "mail"
+		case p == "{channel}":
+			return "sms"
+		case strings.HasSuffix(pattern, "/handed"), strings.Contains(pattern, "/messages/"):
+			return string(k.Told)
 		case strings.HasPrefix(pattern, "/check"):
 			return string(k.Code)
 		case strings.HasPrefix(pattern, "/admin/matters/"):

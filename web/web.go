@@ -21,6 +21,7 @@ import (
 	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/issuance"
 	"elicense/letters"
 	"elicense/lifecycle"
@@ -58,6 +59,8 @@ type Config struct {
 	Measures  *registry.Measures
 	Kits      *offline.Kits
 	OnTime    *ontime.Ledger
+	Delivery  *delivery.Desk
+	Outbox    *delivery.Outbox // of the demo's gateways; nil elsewhere
 	Notices   *notice.Box
 	Calendar  *calendar.Keeper
 	Now       func() time.Time

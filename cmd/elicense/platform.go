@@ -66,6 +66,7 @@ type platform struct {
 	issuer    *issuance.Issuer
 	ontime    *ontime.Ledger
 	delivery  *delivery.Desk
+	outbox    *delivery.Outbox // of the demo's gateways; nil elsewhere
 	lifecycle *lifecycle.Lifecycle
 	sharing   *sharing.Sharing
 	receipts  *sharing.Receipts
@@ -234,7 +235,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	p.kits = offline.New(offline.Config{
 		DB: p.db, Guard: p.guard, Seals: p.seals, Issuer: p.issuer, Jobs: p.queue, Fonts: offline.SystemFonts, Trust: p.judgeBy, Now: now, Platform: platformName,
 	})
-	key, err := p.openRegistryKey()
+	key, err := p.openKey(registryKeyName)
 	if err != nil {
 		return err
 	}
@@ -288,7 +289,7 @@ func (p *platform) close() error {
 // demoPlatform is what the demo is loaded into.
 func (p *platform) demoPlatform() demo.Platform {
 	return demo.Platform{
-		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Kits: p.kits, Fonts: p.fonts != nil,
+		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, Kits: p.kits, Fonts: p.fonts != nil,
 	}
 }
 

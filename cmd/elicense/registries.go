@@ -30,7 +30,7 @@ type registryEntry struct {
 // does. stop ends what was opened.
 func (c *serveCmd) connectRegistries(p *platform) (stop func(), err error) {
 	remote := map[registry.ID]registry.Remote{}
-	own, err := p.openRegistryKey()
+	own, err := p.openKey(registryKeyName)
 	if err != nil {
 		return nil, err
 	}
@@ -52,17 +52,6 @@ func (c *serveCmd) connectRegistries(p *platform) (stop func(), err error) {
 	}
 	p.registries, p.issuer.Compare = asked, asked
 	return func() { asked.Close(); end() }, nil
-}
-
-func (p *platform) openRegistryKey() (gm.Signer, error) {
-	key, err := p.keys.Open(registryKeyName)
-	if errors.Is(err, gm.ErrNoKey) {
-		key, err = p.keys.Create(registryKeyName)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("key for the registries: %w", err)
-	}
-	return key, nil
 }
 
 func readRegistries(file string) (map[registry.ID]registry.Remote, error) {
@@ -120,20 +109,4 @@ func (p *platform) serveRegistries(client gm.Signer) (map[registry.ID]registry.R
 		remote[r.ID] = registry.Remote{URL: "http://" + l.Addr().String(), Key: key.Public()}
 	}
 	return remote, func() { server.Close() }, nil
-}
-
-// registryKey answers with the public key registries check questions by.
-func (p *platform) registryKey(w http.ResponseWriter, _ *http.Request) {
-	key, err := p.openRegistryKey()
-	var pem []byte
-	if err == nil {
-		pem, err = gm.MarshalPublicKey(key.Public())
-	}
-	if err != nil {
-		p.log.Error("key for the registries", "err", err)
-		http.Error(w, "unavailable", http.StatusServiceUnavailable)
-		return
-	}
-	w.Header().Set("Content-Type", "application/x-pem-file")
-	_, _ = w.Write(pem)
 }

@@ -22,7 +22,7 @@ func TestRegistriesAreConnected(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.close()
-	own, err := p.openRegistryKey()
+	own, err := p.openKey(registryKeyName)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,6 +40,7 @@ type serveCmd struct {
 	SealingToken   string `help:"File with the credential for the sealing service." env:"ELICENSE_SEALING_TOKEN" type:"path" placeholder:"FILE"`
 	TimeAuthority  string `help:"Address of an outside time authority (RFC 3161); the platform's own is used without." env:"ELICENSE_TIME_AUTHORITY" placeholder:"URL"`
 	Registries     string `help:"File (JSON) that names the base registries asked over HTTP, their addresses and public keys; the others are the demo's." env:"ELICENSE_REGISTRIES" type:"path" placeholder:"FILE"`
+	Channels       string `help:"File (JSON) that names the mail server and the SMS gateway holders are told through; the demo has its own." env:"ELICENSE_CHANNELS" type:"path" placeholder:"FILE"`
 }
 
 const (
@@ -83,6 +84,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	stopChannels, err := c.connectChannels(p)
+	if err != nil {
+		return err
+	}
+	defer stopChannels()
 	if p.db.Alone() {
 		if err := p.queue.Reclaim(ctx); err != nil {
 			return err
@@ -249,11 +255,12 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", p.ready)
-	mux.HandleFunc("GET /registries/key.pem", p.registryKey)
+	mux.HandleFunc("GET /registries/key.pem", p.publicKey(registryKeyName))
+	mux.HandleFunc("GET /delivery/key.pem", p.publicKey(smsKeyName))
 	mux.Handle("POST "+references.Pushing.Path, p.references.Handler())
 	httpapi.Mount(mux, httpapi.Config{
 		Org: p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Stock: p.stock,
-		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, Kits: p.kits, Now: p.clock.Now, Log: p.log, Version: version(),
+		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, Delivery: p.delivery, Kits: p.kits, Now: p.clock.Now, Log: p.log, Version: version(),
 	})
 	pages := c.pages(p)
 	if training != nil {
@@ -273,7 +280,7 @@ func (c *serveCmd) pages(p *platform) web.Config {
 	return web.Config{
 		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Catalog: p.catalog,
 		Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Stock: p.stock, Receipts: p.receipts, Verifier: p.verifier,
-		Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, Kits: p.kits, Notices: notice.NewBox(p.db), Calendar: &calendar.Keeper{DB: p.db, Guard: p.guard}, Now: p.clock.Now, Log: p.log,
+		Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, Delivery: p.delivery, Outbox: p.outbox, Kits: p.kits, Notices: notice.NewBox(p.db), Calendar: &calendar.Keeper{DB: p.db, Guard: p.guard}, Now: p.clock.Now, Log: p.log,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), Drawer: catalog.NewDrawer(p.fonts),
 	}
 }

@@ -3,6 +3,7 @@ package world
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
+	"elicense/delivery"
 	"elicense/gm"
 	"elicense/letters"
 	"elicense/lifecycle"
@@ -75,6 +77,10 @@ type Walk struct {
 	Disclosed      [2]string           // proposed; approved
 	Kit, KitOut    string              // one that waits to be confirmed; one that is out
 	KitEnd         string              // one to cancel
+	Told           elicense.LicenseID  // one whose holder could not be told
+	Message        string              // that was given up
+	Sealed         []byte              // a document under a seal
+	Typed          string              // the code that was sent to the holder's mailbox
 	Package        []byte              // of KitOut: it was opened, and nothing was made
 	key            gm.Signer
 	tickets        int
@@ -259,6 +265,7 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	must(t, err)
 	k.Agreement = asked[0].ID
 
+	k.delivered(t)
 	applied, err := w.Seals.Apply(ctx, w.Reviewer, sealing.Application{Line: "待制章"})
 	must(t, err)
 	k.Applied, k.Seal2 = applied.ID, w.MakeSeal(t, "备用章")
@@ -293,6 +300,47 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	must(t, err)
 	k.Record = list[0].ID
 }
+
+// delivered makes what the pages of delivery show: a package, a message that was given
+// up, and an address that waits for its code. The SMS gateway refuses all numbers.
+func (k *Walk) delivered(t testing.TB) {
+	t.Helper()
+	ctx, w := t.Context(), k.World
+	codes := make(chan string, 10)
+	w.Delivery.Connect(delivery.SMS, sender(func(delivery.Text) error { return &delivery.Refused{Answer: "空号"} }))
+	w.Delivery.Connect(delivery.Mail, sender(func(x delivery.Text) error {
+		if _, code, found := strings.Cut(x.Body, "验证码是"); found {
+			codes <- code[:6]
+		}
+		return nil
+	}))
+	must(t, w.Delivery.Take(ctx, w.Window, k.Office, 0, delivery.SMS, "13800138000"))
+	k.Told = w.Publish(t, w.Completion("41")).License
+	must(t, w.Delivery.Prepare(ctx, w.Holder, k.License, false))
+	must(t, w.Delivery.Ask(ctx, w.Holder, delivery.Mail, "shop@example.com"))
+	k.Typed = <-codes
+	for until := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		told, err := w.Delivery.Of(ctx, w.Drafter, k.Told, true)
+		must(t, err)
+		made, err := w.Delivery.Of(ctx, w.Drafter, k.License, true)
+		must(t, err)
+		if told.Failed() && made.Package != nil && !made.Package.Sealed.IsZero() {
+			k.Message = told.Sent[0].ID
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("nothing is delivered")
+		}
+	}
+	var err error
+	k.Sealed, _, err = w.Sharing.File(ctx, w.Drafter, k.License, true)
+	must(t, err)
+}
+
+// sender is a channel that does as the test says.
+type sender func(delivery.Text) error
+
+func (s sender) Send(_ context.Context, x delivery.Text) (string, error) { return "250", s(x) }
 
 // KitPIN is the PIN of who orders KitOrder.
 const KitPIN = "wuyishan-37"
