@@ -19,9 +19,19 @@ func OfficeCases(tx *store.Tx, drafts []elicense.DraftID) (map[elicense.DraftID]
 	for n, id := range drafts {
 		args[n], places[n] = string(id), "$"+strconv.Itoa(n+1)
 	}
-	list, err := results(tx, `WHERE r.office_case <> '' AND c.draft IN (`+strings.Join(places, ", ")+`)`, args...)
-	for _, r := range list {
+	// Plain joins: from the few drafts to their results, never through all results.
+	ids, err := store.All(tx, func(r *store.Rows) (id string, err error) { return id, r.Scan(&id) },
+		`SELECT r.id FROM completion c JOIN case_result r ON r.unit = c.unit AND r.case_index = c.case_index AND r.item = c.item
+		WHERE c.draft IN (`+strings.Join(places, ", ")+`) AND r.office_case <> ''`, args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		r, err := resultOf(tx, id)
+		if err != nil {
+			return nil, err
+		}
 		found[r.Draft] = r.Office
 	}
-	return found, err
+	return found, nil
 }
