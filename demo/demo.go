@@ -29,6 +29,7 @@ import (
 	"elicense/offline"
 	"elicense/ontime"
 	"elicense/org"
+	"elicense/references"
 	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/stock"
@@ -59,6 +60,11 @@ type Platform struct {
 	OnTime    *ontime.Ledger
 	Delivery  *delivery.Desk
 	Kits      *offline.Kits
+
+	References *references.References
+	// Signer makes the key a ministry's system of the demo signs with, and its public half.
+	Signer func() (key references.Signer, publicPEM string, err error)
+
 	// Fonts tells whether licenses can be made; without, only types, people and
 	// references are loaded.
 	Fonts bool
@@ -432,7 +438,10 @@ func Load(ctx context.Context, p Platform, clock *Clock) error {
 			return err
 		}
 	}
-	return d.licenses(ctx, p, clock, now)
+	if err := d.licenses(ctx, p, clock, now); err != nil {
+		return err
+	}
+	return d.returns(ctx, p, now)
 }
 
 // register enters and publishes the types, through the form's functions.

@@ -64,6 +64,9 @@ func (i *Issuer) Refer(ctx context.Context, actor *elicense.Actor, r Reference) 
 	return id, err
 }
 
+// returned is why what a source says happens to a reference; the source stands on it.
+const returned = "来源系统回传"
+
 // Known returns the reference of a type and unit that has the face number, or, of a
 // type whose face has none, the one its first holder has.
 //
@@ -113,7 +116,7 @@ func Enter(tx *store.Tx, by *elicense.Actor, r Reference, doc string) (*elicense
 	if err != nil {
 		return nil, err
 	}
-	ev.DocNo, ev.Reason = doc, "由"+r.Source+"回传"
+	ev.DocNo, ev.Reason = doc, returned
 	lic, err := tx.Apply(ev)
 	if err != nil {
 		return nil, err
@@ -150,7 +153,7 @@ func Correct(tx *store.Tx, by *elicense.Actor, lic *elicense.License, r Referenc
 		ev.Kind = elicense.EventRenew
 	}
 	ev.New.FaceNumber = old.FaceNumber
-	ev.DocNo, ev.Reason = doc, "由"+r.Source+"回传"
+	ev.DocNo, ev.Reason = doc, returned
 	ev.Effective = tx.Now()
 	fresh, err := tx.Apply(ev)
 	if err != nil {

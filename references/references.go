@@ -27,6 +27,9 @@ import (
 	"elicense/store"
 )
 
+// Signer is a key that signs with SM2.
+type Signer = gm.Signer
+
 // Config is what References need; Dir, Key and Log may be missing.
 type Config struct {
 	DB    *store.DB

@@ -435,7 +435,7 @@ func (s *Source) event(tx *store.Tx, lic *elicense.License, kind elicense.EventK
 	if effective != "" && effective != elicense.DateOf(at) {
 		at = effective.Start()
 	}
-	return &elicense.Event{License: lic.ID, Kind: kind, Effective: at, DocNo: doc, Reason: "由" + s.Name + "回传", Unit: s.Unit}
+	return &elicense.Event{License: lic.ID, Kind: kind, Effective: at, DocNo: doc, Reason: "来源系统回传", Unit: s.Unit}
 }
 
 // steps are the events that lead a license to the standing.
@@ -474,7 +474,7 @@ func (r *References) refuse(ctx context.Context, source string, d *Delivery, why
 			return err
 		}
 		out.State, out.Reason = Refused, reason
-		s.Trouble = "最近一次交付不收：" + reason
+		s.Trouble = "最近一次交付不收"
 		p.Note.Detail["delivery"] = out.ID
 		return errors.Join(s.put(tx), out.put(tx))
 	})

@@ -33,7 +33,7 @@ var saidWords = map[string]string{
 	"results": "已上传并检查", "r-hand": "已转给他，他会收到消息", "r-refuse": "已提出不生成，等另一位审核人员确认", "r-confirm": "已确认不生成", "r-disagree": "不同意，仍要生成",
 	"package": "正在给送达清单盖章，过一会儿刷新就能下载", "handed": "已登记打印交付", "resend": "已重新发送", "document": "文书已收下，发布时一起送达",
 	"code": "验证码已发出，10分钟内有效", "contact": "联系方式已登记", "contact-end": "已删除，不再往那里发",
-	"excuse": "已记录豁免，证照仍记为迟", "lift": "已撤销豁免", "minutes": "已设置",
+	"excuse": "已记录豁免，证照仍记为迟", "lift": "已撤销豁免", "minutes": "已设置", "asked": "正在查收，稍后刷新", "verified": "已核验，结果记在引用上",
 	"object": "已经告诉监督部门，会有人核实", "yes": "已同意", "no": "已按您的意思办，不再使用",
 }
 

@@ -30,7 +30,7 @@ var (
 		name: "issue", title: "签发台", path: "/issue", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister, elicense.DutyMatters},
 		nav: []link{
-			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/stock", "存量补录", ""}, {"/issue/licenses", "本单位证照", ""}, {"/issue/deliveries", "发放", ""},
+			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/stock", "存量补录", ""}, {"/issue/references", "国家证照回传", ""}, {"/issue/licenses", "本单位证照", ""}, {"/issue/deliveries", "发放", ""},
 			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""}, {"/issue/matters", "事项与材料", ""},
 		},
 	}
@@ -42,9 +42,9 @@ var (
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyTypes, elicense.DutySeals, elicense.DutyAccounts, elicense.DutyAudit, elicense.DutySupervise},
 		nav: []link{
-			{"/admin", "总览", "监督"}, {"/admin/ontime", "按时生成", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/stock", "存量补录进度", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
+			{"/admin", "总览", "监督"}, {"/admin/ontime", "按时生成", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/stock", "存量补录进度", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/awaited", "等待部委回传", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
-			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/systems", "业务系统", "登记"}, {"/admin/seals", "电子印章", "登记"},
+			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/systems", "业务系统", "登记"}, {"/admin/sources", "来源系统", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
 	}
 	desks = []*desk{holder, issue, window, admin, public}
@@ -57,6 +57,8 @@ var navFor = map[string][]elicense.Duty{
 	"/issue/kits":  {elicense.DutyDraft, elicense.DutyReview},
 	"/issue/stock": {elicense.DutyDraft, elicense.DutyReview}, "/admin/stock": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 	"/admin/systems":    {elicense.DutyAccounts},
+	"/issue/references": {elicense.DutyDraft, elicense.DutyReview}, "/admin/awaited": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
+	"/admin/sources":    {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 	"/admin/ontime":     {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 	"/issue/deliveries": {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange},
 	"/issue/licenses":   {elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange}, "/issue/changes": {elicense.DutyChange, elicense.DutyReview},
@@ -240,6 +242,14 @@ func (s *server) routes() {
 	at(issue, "GET /issue/seals/{id}/picture", s.sealPicture)
 	at(issue, "GET /issue/seals/{id}/request", s.sealRequest)
 
+	at(issue, "GET /issue/references", s.references)
+	at(issue, "POST /issue/references/{id}", s.sourceAsk)
+	at(issue, "GET /issue/references/{id}/bad", s.deliveryBad)
+	at(issue, "POST /issue/licenses/{id}/verify", s.referenceVerify)
+	at(issue, "GET /issue/awaited", s.awaited)
+	at(issue, "POST /issue/awaited", s.awaitedNew)
+	at(issue, "POST /issue/awaited/{id}", s.awaitedStep)
+
 	at(window, "GET /window", s.myCases)
 	at(window, "GET /window/new", s.caseForm)
 	at(window, "POST /window/new", s.caseStart)
@@ -287,6 +297,10 @@ func (s *server) routes() {
 	at(admin, "GET /admin/use/{list}", s.useCSV)
 	at(admin, "GET /admin/registries", s.registries)
 	at(admin, "GET /admin/registries.csv", s.registriesCSV)
+	at(admin, "GET /admin/awaited", s.awaited)
+	at(admin, "GET /admin/awaited.csv", s.awaitedCSV)
+	at(admin, "GET /admin/sources", s.sources)
+	at(admin, "POST /admin/sources", s.sourceKeep)
 	at(admin, "GET /admin/notices", s.notices)
 	at(admin, "GET /admin/records", s.records)
 	at(admin, "GET /admin/records/{id}", s.record)

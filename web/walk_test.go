@@ -59,6 +59,8 @@ var bodies = map[string][]string{
 	"POST /admin/calendar/{id}/end":             {"reason", "台风没有来"},
 	"POST /issue/results/{id}":                  {"do", "disagree"},
 	"POST /issue/ontime":                        {"minutes", "10"},
+	"POST /issue/awaited":                       {"system", "国家系统", "ministry", "某部", "types", string(world.NationalType)},
+	"POST /issue/awaited/{id}":                  {"seq", "1", "kind", "call", "on", "2026-03-10", "text", "商请回传", "state", "requested"},
 	"POST /admin/ontime/late/{kind}/{id}":       {"do", "excuse", "ground", "outage", "doc", "工单2", "reason", "停机"},
 	"POST /admin/bases":                         {"rank", "law", "title", "某法", "article", "第一条", "quote", "条文", "inForce", "2020-01-01"},
 	"POST /admin/bases/{id}/repeal":             {"repealed", "2026-03-10"},
@@ -128,6 +130,9 @@ func walk(t *testing.T) *walked {
 	edited := string(k.Edited.ID)
 	k.bodies["POST /issue/review"] = []string{"d", edited, "seq." + edited, seq(k.Edited), "digest." + edited, hex.EncodeToString(shown.Digest)}
 	k.files["POST /issue/types/import"] = []byte("证照类型名称,证照类型代码\r\n小餐饮登记证,11350102FJDEM0275F099\r\n")
+	k.bodies["POST /admin/sources"] = []string{
+		"id", "other", "name", "另一系统", "ministry", "某部", "unit", string(world.Issuer), "kind", "file", "state", "paused", "hours", "24", "key", k.NewKey, "types", string(world.NationalType),
+	}
 	k.bodies["POST /admin/seals/trust"] = []string{"kind", sealing.TrustRoot}
 	return k
 }
@@ -142,6 +147,14 @@ func (k *walked) path(method, pattern string) string {
 			return "json"
 		case p == "{form}":
 			return "csv"
+		case strings.HasPrefix(pattern, "/issue/references/{id}/"):
+			return k.Returned
+		case strings.HasPrefix(pattern, "/issue/references/"):
+			return k.Source
+		case strings.HasPrefix(pattern, "/issue/awaited/"):
+			return k.Awaited
+		case strings.HasSuffix(pattern, "/verify"):
+			return string(k.Confirmed)
 		case strings.HasPrefix(pattern, "/issue/results/files/"):
 			return k.Bad
 		case strings.HasPrefix(pattern, "/issue/results/"):

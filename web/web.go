@@ -30,6 +30,7 @@ import (
 	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/references"
 	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
@@ -39,33 +40,34 @@ import (
 
 // Config is what the pages answer from; all of it is required but the demo's.
 type Config struct {
-	Org       *org.Org
-	Seals     *sealing.Register
-	Sessions  *org.Sessions
-	Typed     *org.Typed
-	Guard     *access.Guard
-	Law       *access.Law
-	Catalog   *catalog.Catalog
-	Drawer    *catalog.Drawer // nil without fonts: faces can't be looked at
-	Cases     *cases.Cases
-	Letters   *letters.Letters
-	Issuer    *issuance.Issuer
-	Lifecycle *lifecycle.Lifecycle
-	Sharing   *sharing.Sharing
-	Stock     *stock.Stock
-	Receipts  *sharing.Receipts
-	Verifier  *verification.Verifier
-	Oversight *oversight.Oversight
-	Measures  *registry.Measures
-	Kits      *offline.Kits
-	OnTime    *ontime.Ledger
-	Delivery  *delivery.Desk
-	Outbox    *delivery.Outbox // of the demo's gateways; nil elsewhere
-	Notices   *notice.Box
-	Calendar  *calendar.Keeper
-	Now       func() time.Time
-	Log       *slog.Logger
-	PublicURL string // start of the address in QR codes
+	Org        *org.Org
+	Seals      *sealing.Register
+	Sessions   *org.Sessions
+	Typed      *org.Typed
+	Guard      *access.Guard
+	Law        *access.Law
+	Catalog    *catalog.Catalog
+	Drawer     *catalog.Drawer // nil without fonts: faces can't be looked at
+	Cases      *cases.Cases
+	Letters    *letters.Letters
+	Issuer     *issuance.Issuer
+	Lifecycle  *lifecycle.Lifecycle
+	Sharing    *sharing.Sharing
+	Stock      *stock.Stock
+	Receipts   *sharing.Receipts
+	Verifier   *verification.Verifier
+	Oversight  *oversight.Oversight
+	Measures   *registry.Measures
+	Kits       *offline.Kits
+	OnTime     *ontime.Ledger
+	Delivery   *delivery.Desk
+	Outbox     *delivery.Outbox // of the demo's gateways; nil elsewhere
+	Notices    *notice.Box
+	Calendar   *calendar.Keeper
+	Now        func() time.Time
+	Log        *slog.Logger
+	PublicURL  string // start of the address in QR codes
+	References *references.References
 	// Demo lists the accounts the sign-in page offers with one click, with the
 	// password of all of them; empty outside the demo.
 	Demo         []DemoAccount

@@ -289,8 +289,18 @@ func (p *platform) close() error {
 // demoPlatform is what the demo is loaded into.
 func (p *platform) demoPlatform() demo.Platform {
 	return demo.Platform{
-		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, Kits: p.kits, Fonts: p.fonts != nil,
+		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, References: p.references, Signer: newSigner, Kits: p.kits, Fonts: p.fonts != nil,
 	}
+}
+
+// newSigner makes a key and writes its public half.
+func newSigner() (gm.Signer, string, error) {
+	key, err := gm.GenerateKey()
+	if err != nil {
+		return nil, "", err
+	}
+	pem, err := gm.MarshalPublicKey(key.Public())
+	return key, string(pem), err
 }
 
 // loadDemo fills an empty platform with the demo, once.

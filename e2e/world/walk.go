@@ -4,8 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ import (
 	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/references"
 	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
@@ -65,6 +68,11 @@ type Walk struct {
 	Entered        string              // a license on paper that waits for its second entry
 	Sampled        elicense.DraftID    // of the stock, published and drawn
 	Owed, Refusing string              // results: one that is missing; one no license is said to come of
+	Source         string              // that returns NationalType
+	Returned       string              // a delivery of it with a bad row
+	NewKey         string              // of a source to be registered, PEM
+	Awaited        string              // what is awaited of a ministry, seq 1
+	Confirmed      elicense.LicenseID  // a reference
 	Bad            string              // a table of results with a bad row
 	Late, Excused  string              // licenses published late; the latter excused
 	Excuse         string              // of the latter
@@ -221,6 +229,8 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	k.Sampled = w.Published(t, again.Draft).ID
 	_, err = w.Stock.Draw(ctx, w.Reviewer, Type)
 	must(t, err)
+
+	k.refer(t)
 
 	keeper := &calendar.Keeper{DB: w.DB, Guard: w.Guard}
 	must(t, keeper.Declare(ctx, w.Admin, workday.Special{Day: "2026-11-05", Free: true, Name: "防御台风停工停业", Doc: "榕防指〔2026〕7号"}))
@@ -485,4 +495,68 @@ func Listing(t testing.TB, heading string) map[string]map[string]string {
 		}
 	}
 	return table
+}
+
+// refer has a source return a reference and a row that does not stand, and awaits
+// another.
+func (k *Walk) refer(t testing.TB) {
+	t.Helper()
+	ctx, w := t.Context(), k.World
+	key, err := gm.GenerateKey()
+	must(t, err)
+	pem, err := gm.MarshalPublicKey(key.Public())
+	must(t, err)
+	other, err := gm.GenerateKey()
+	must(t, err)
+	otherPEM, err := gm.MarshalPublicKey(other.Public())
+	must(t, err)
+	k.Source, k.NewKey = "gov-files", string(otherPEM)
+	awaited := FoodType()
+	awaited.Code, awaited.Name, awaited.Mode, awaited.Reason, awaited.Face = "11350102FJDEM0275F010", "国家备案证", catalog.National, "按照国家规范制作", nil
+	must(t, w.Catalog.Propose(ctx, w.Drafter, awaited))
+	must(t, w.Catalog.Decide(ctx, w.Admin, awaited.Code, 1, true, ""))
+	source := references.Source{
+		ID: k.Source, Name: "国家许可系统", Ministry: "某部", Unit: Issuer, Kind: references.File, Key: string(pem), State: references.Live,
+		Types: []references.Returns{{Type: NationalType, Hours: 24}},
+	}
+	must(t, w.References.Register(ctx, w.Admin, source))
+	fields := w.Completion("55").Fields
+	good := references.Row{Type: NationalType, Holders: []elicense.HolderRef{Firm}, IssuedOn: "2026-03-01", Fields: fields}
+	bad := good
+	bad.IssuedOn = "2027-01-01"
+	var b bytes.Buffer
+	for _, r := range []references.Row{good, bad} {
+		line, err := json.Marshal(r)
+		must(t, err)
+		b.Write(append(line, '\n'))
+	}
+	dir := filepath.Join(w.References.Dir, k.Source)
+	must(t, os.MkdirAll(dir, 0o700))
+	manifest, err := references.SignFile(key, k.Source, "a.jsonl", b.Bytes())
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "a.jsonl"), b.Bytes(), 0o600))
+	must(t, os.WriteFile(filepath.Join(dir, "a.jsonl.sign"), manifest, 0o600))
+	must(t, w.References.Ask(ctx, w.Drafter, k.Source))
+	for until := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		list, err := w.References.Deliveries(ctx, w.Drafter, 1)
+		must(t, err)
+		if len(list) == 1 && list[0].State == references.Taken {
+			k.Returned = list[0].ID
+			break
+		}
+		if time.Now().After(until) {
+			t.Fatal("the source's file was not taken")
+		}
+	}
+	// From here on it is asked, and does not answer.
+	known, err := w.References.Sources(ctx, w.Admin, true)
+	must(t, err)
+	source.Kind, source.URL, source.Changed = references.HTTP, "http://127.0.0.1:1", known[0].Changed
+	must(t, w.References.Register(ctx, w.Admin, source))
+	list, err := w.References.Oldest(ctx, w.Drafter, 1)
+	must(t, err)
+	k.Confirmed = list[0].License.ID
+	a, err := w.References.Await(ctx, w.Drafter, references.Awaited{System: "国家备案系统", Ministry: "某部", Types: []elicense.TypeCode{awaited.Code}})
+	must(t, err)
+	k.Awaited = a.ID
 }
