@@ -224,7 +224,7 @@ func (s *server) sources(v *visit) error {
 	if i := slices.IndexFunc(list, func(h *references.Health) bool { return h.ID == v.Query("id") }); i >= 0 {
 		d.Edit = list[i].Source
 	}
-	return v.render("sources", v.t("来源系统"), d)
+	return v.render("sources", v.t("回传来源"), d)
 }
 
 func (s *server) sourceKeep(v *visit) error {
