@@ -30,7 +30,7 @@ var (
 		name: "issue", title: "签发台", path: "/issue", kind: elicense.Staff,
 		duties: []elicense.Duty{elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister, elicense.DutyMatters},
 		nav: []link{
-			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/stock", "存量补录", ""}, {"/issue/references", "国家证照回传", ""}, {"/issue/licenses", "本单位证照", ""}, {"/issue/deliveries", "发放", ""},
+			{"/issue", "待办", ""}, {"/issue/new", "制证", ""}, {"/issue/lots", "批量制证", ""}, {"/issue/kits", "离线制证", ""}, {"/issue/stock", "存量补录", ""}, {"/issue/references", "回传", ""}, {"/issue/licenses", "本单位证照", ""}, {"/issue/deliveries", "发放", ""},
 			{"/issue/changes", "状态变更", ""}, {"/issue/types", "类别登记", ""}, {"/issue/seals", "本单位印章", ""}, {"/issue/matters", "事项与材料", ""},
 		},
 	}
