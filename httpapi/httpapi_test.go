@@ -540,9 +540,9 @@ func encode(v any) string {
 func TestNobodyReachesWhatIsNotHis(t *testing.T) {
 	each(t, func(h *hall) {
 		open := map[string][]string{ // what the others may do all the same
-			"another unit":        {"drafts", "lots", "kits", "queue", "tickets", "results", "results-template", "work", "programmes", "entries", "stock-sample"},
+			"another unit":        {"drafts", "lots", "kits", "queue", "tickets", "results", "results-template", "work", "programmes", "entries", "stock-sample", "deliveries"},
 			"another clerk":       {"queue"},
-			"another holder":      {"folder", "own-cases", "agreements"},
+			"another holder":      {"folder", "own-cases", "agreements", "own-contacts"},
 			"anyone":              nil,
 			"a system of another": nil,
 		}
