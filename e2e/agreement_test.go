@@ -51,8 +51,8 @@ func TestBrowserAgreement(t *testing.T) {
 	b.sees("今天收件", "林样本")
 	// What was refused stands on the clerk's own day with its reason.
 	b.open(work)
-	b.must(chromedp.Click(chromedp.CSS(`details.sheet > summary`)))
-	b.must(chromedp.SetValue(chromedp.CSS(`details input[name="material"]`), "结婚证"))
+	b.must(chromedp.Click(chromedp.CSS(`details.sheet:has(button[value="query"]) > summary`)))
+	b.must(chromedp.SetValue(chromedp.CSS(`details:has(button[value="query"]) input[name="material"]`), "结婚证"))
 	b.click(`details.sheet button[value="query"]`)
 	b.sees("不能查看")
 	b.open("/window/day")

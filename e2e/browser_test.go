@@ -320,8 +320,8 @@ func useInCase(b *browser, seen *pages) {
 	b.click(`button[value="compare"]`)
 	b.sees("1项不一致")
 	// What is not in the list, and who is no party, is refused.
-	b.must(chromedp.Click(chromedp.CSS(`details.sheet > summary`)))
-	b.must(chromedp.SetValue(chromedp.CSS(`details input[name="material"]`), "结婚证"))
+	b.must(chromedp.Click(chromedp.CSS(`details.sheet:has(button[value="query"]) > summary`)))
+	b.must(chromedp.SetValue(chromedp.CSS(`details:has(button[value="query"]) input[name="material"]`), "结婚证"))
 	b.click(`details.sheet button[value="query"]`)
 	b.sees("不能查看：这类证照不在本事项的材料清单内", "下一步", "第十三条第二款", "本次拒绝已记录")
 	// A colleague is refused like anyone who asks for a case that is not there.

@@ -440,6 +440,7 @@ func TestBrowserKit(t *testing.T) {
 	code := string(d.TypeCode("T14"))
 	b.login("make-wj-gl")
 	b.open("/issue/kits")
+	b.must(chromedp.Click(chromedp.CSS(`details:has(form[action="/issue/kits"]) > summary`)))
 	b.must(chromedp.Click(chromedp.CSS(`input[name="types"][value="` + code + `"]`)))
 	b.fill("hours", "8", "size", "12", "pin", drafterPIN, "pin2", drafterPIN)
 	b.must(chromedp.SetValue(chromedp.CSS(`form[action="/issue/kits"] [name="reason"]`), "窗口网络中断，申请人在等"))
