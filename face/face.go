@@ -237,7 +237,7 @@ type Data struct {
 	Withheld map[string]bool
 	// Watermark is printed across every page, as of a copy for one use.
 	Watermark string
-	// Note stands small in the upper left corner of every page: how a license came
+	// Note stands small in the upper margin of every page: how a license came
 	// to be that was not made with its case (Art. 8).
 	Note string
 	// Proof marks reserved places that are empty, for the editor. A proof can't

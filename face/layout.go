@@ -482,13 +482,11 @@ func (s *setter) sample() error {
 	return s.setText(chars, &Text{At: Rect{w - 33, 0.8, 30, 3.8}, Size: min(9, max(5, w/26)), Min: 4, Align: Right, Color: sheet.Red}, nil)
 }
 
-// note writes a line into the margin that no face uses.
+// note writes a line into the upper margin that no face uses, between what copies
+// (on the left) and samples (on the right) write there.
 func (s *setter) note(text string) error {
-	chars, err := s.append(nil, text, sheet.Hei, 0, "", true)
-	if err != nil {
-		return err
-	}
-	return s.setText(chars, &Text{At: Rect{3, 0.8, s.out.W - 40, 3.8}, Size: 7, Min: 5, Color: sheet.Ink}, nil)
+	left := 5 + 12*min(7, s.out.W/18)*pt // twelve characters of a copy's mark
+	return Note(s.out, s.fonts, text, Text{At: Rect{left, 0.8, s.out.W - left - 12, 3.8}, Size: max(5, min(7, s.out.W/18)), Min: 4, Color: sheet.Ink, Font: sheet.Hei})
 }
 
 // watermark repeats a line across the page.
