@@ -67,6 +67,7 @@ type Lot struct {
 
 	// How its rows stand; read with the lot.
 	Made, Stopped, Waiting, Bad int
+	Photos                      int // of the bad ones, those that wait for nothing but photographs
 }
 
 // The sizes of lots.
@@ -163,7 +164,7 @@ func (l *Lot) count(tx *store.Tx) error {
 			l.Waiting += n
 		}
 	}
-	return tx.Row(`SELECT COUNT(*) FROM lot_bad WHERE lot = $1`, l.ID).Scan(&l.Bad)
+	return tx.Row(`SELECT COUNT(*), COALESCE(SUM(CASE WHEN awaits THEN 1 ELSE 0 END), 0) FROM lot_bad WHERE lot = $1`, l.ID).Scan(&l.Bad, &l.Photos)
 }
 
 func lotOf(tx *store.Tx, id string) (*Lot, error) {

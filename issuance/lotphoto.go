@@ -19,7 +19,6 @@ import (
 	"strings"
 
 	"elicense"
-	"elicense/access"
 	"elicense/catalog"
 	"elicense/store"
 
@@ -344,13 +343,4 @@ func (r *lotReader) inLot(ctx context.Context, rows func(tx *store.Tx) error) er
 		list[0].Rows += r.good - good
 		return list[0].update(tx)
 	})
-}
-
-// WaitingForPhotos counts the rows of a lot that wait for nothing but photographs.
-func (i *Issuer) WaitingForPhotos(ctx context.Context, actor *elicense.Actor, id string) (n int, err error) {
-	n, _, err = access.Get(ctx, i.Guard, lotRequest(actor, access.DraftRead, id), func(tx *store.Tx, _ *access.Permit) (n int, err error) {
-		err = tx.Row(`SELECT COUNT(*) FROM lot_bad WHERE lot = $1 AND awaits = $2`, id, true).Scan(&n)
-		return n, err
-	})
-	return n, err
 }

@@ -85,20 +85,7 @@ func (s *Stock) Plan(ctx context.Context, actor *elicense.Actor, typ elicense.Ty
 	case basis == "" || utf8.RuneCountInString(basis) > maxNote:
 		return elicense.E(elicense.Invalid, "要写明估计数从哪里来，最多%d个字", maxNote).At("basis").Then("例如：发证台账、业务库统计")
 	}
-	build := func(tx *store.Tx) (access.Request, error) {
-		t, err := catalog.Current(tx, typ)
-		if err != nil {
-			return access.Request{}, err
-		}
-		issuers := make([]string, len(t.Issuers))
-		for i, u := range t.Issuers {
-			issuers[i] = string(u)
-		}
-		return access.Request{
-			Actor: actor, Act: access.DraftMake, On: access.Thing{Kind: "Draft", ID: "stock", Attr: access.Attr{"unit": string(actor.Unit), "issuers": issuers}},
-			Note: access.Note{LicenseType: typ, Detail: map[string]string{"programme": strconv.Itoa(estimated)}},
-		}, nil
-	}
+	build := issuing(actor, typ, map[string]string{"programme": strconv.Itoa(estimated)})
 	return s.Guard.Write(ctx, build, func(tx *store.Tx, _ *access.Permit) error {
 		p := Programme{Unit: actor.Unit, Type: typ, Estimated: estimated, Until: until, Basis: basis, Changed: tx.Now()}
 		_, err := tx.Exec(`INSERT INTO stock_programme (unit, type, estimated, until, basis, changed, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)

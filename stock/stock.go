@@ -161,20 +161,7 @@ func (s *Stock) Enter(ctx context.Context, actor *elicense.Actor, typ elicense.T
 	case utf8.RuneCountInString(name) > maxNote:
 		name = ""
 	}
-	build := func(tx *store.Tx) (access.Request, error) {
-		t, err := catalog.Current(tx, typ)
-		if err != nil {
-			return access.Request{}, err
-		}
-		issuers := make([]string, len(t.Issuers))
-		for i, u := range t.Issuers {
-			issuers[i] = string(u)
-		}
-		return access.Request{
-			Actor: actor, Act: access.DraftMake, On: access.Thing{Kind: "Draft", ID: "stock", Attr: access.Attr{"unit": string(actor.Unit), "issuers": issuers}},
-			Note: access.Note{LicenseType: typ, Detail: map[string]string{"origin": string(origin)}},
-		}, nil
-	}
+	build := issuing(actor, typ, map[string]string{"origin": string(origin)})
 	file := FilePrefix + elicense.RandomID[string]()
 	var digest []byte
 	if permitted(ctx, s.DB, s.Guard, build) { // before the row that names it, and not at all if the law refuses
@@ -211,6 +198,35 @@ func (s *Stock) Enter(ctx context.Context, actor *elicense.Actor, typ elicense.T
 	return e, err
 }
 
+// issuing asks the law whether the actor makes licenses of the type for a unit that
+// issues it.
+func issuing(actor *elicense.Actor, typ elicense.TypeCode, detail map[string]string) func(*store.Tx) (access.Request, error) {
+	return func(tx *store.Tx) (access.Request, error) {
+		t, err := catalog.Current(tx, typ)
+		if err != nil {
+			return access.Request{}, err
+		}
+		issuers := make([]string, len(t.Issuers))
+		for i, u := range t.Issuers {
+			issuers[i] = string(u)
+		}
+		return access.Request{
+			Actor: actor, Act: access.DraftMake, On: access.Thing{Kind: "Draft", ID: "stock", Attr: access.Attr{"unit": string(actor.Unit), "issuers": issuers}},
+			Note: access.Note{LicenseType: typ, Detail: maps.Clone(detail)}, // acts add to it, and may be run again
+		}, nil
+	}
+}
+
+// plainHolder is a holder in the form in which two entries are compared, found by
+// the long identity number.
+func plainHolder(h elicense.HolderRef) elicense.HolderRef {
+	h = h.Normalize()
+	if long, ok := elicense.Upgrade15(h.Code); ok && h.CodeType == elicense.CodeCitizen {
+		h.Code = string(long)
+	}
+	return h
+}
+
 func permitted(ctx context.Context, db *store.DB, g *access.Guard, build func(*store.Tx) (access.Request, error)) bool {
 	return db.View(ctx, func(tx *store.Tx) error {
 		req, err := build(tx)
@@ -230,10 +246,7 @@ func (e *Entry) check(tx *store.Tx, t *catalog.Type, in Typed) (Typed, error) {
 		return out, elicense.E(elicense.Invalid, "要填写持证主体").At("holders")
 	}
 	for _, h := range in.Holders {
-		h = h.Normalize()
-		if long, ok := elicense.Upgrade15(h.Code); ok && h.CodeType == elicense.CodeCitizen {
-			h.Code = string(long)
-		}
+		h = plainHolder(h)
 		if err := h.Check(today); err != nil {
 			return out, err
 		}
@@ -323,7 +336,8 @@ func (s *Stock) Settle(ctx context.Context, actor *elicense.Actor, id string, se
 	var holders []elicense.HolderRef
 	var fields map[string]string
 	if e, err := s.Get(ctx, actor, id); err == nil && e.Second != nil {
-		holders, fields = e.Holders(second), e.chosen(second).Fields
+		right := e.chosen(second)
+		holders, fields = right.Holders, right.Fields
 	}
 	return s.change(ctx, actor, access.DraftMake, id, Differs, func(tx *store.Tx, p *access.Permit, e *Entry, t *catalog.Type, compared issuance.Compared) error {
 		typed, err := e.check(tx, t, e.chosen(second))
@@ -334,9 +348,6 @@ func (s *Stock) Settle(ctx context.Context, actor *elicense.Actor, id string, se
 		return s.make(tx, p, actor, e, typed, compared)
 	}, holders, fields)
 }
-
-// Holders are those of the entry that is right about them.
-func (e *Entry) Holders(second map[string]bool) []elicense.HolderRef { return e.chosen(second).Holders }
 
 // chosen is what the entries say, of each difference the one that is right.
 func (e *Entry) chosen(second map[string]bool) Typed {
@@ -438,11 +449,7 @@ func (s *Stock) change(ctx context.Context, actor *elicense.Actor, act access.Ac
 	if len(holders) > 0 && permitted(ctx, s.DB, s.Guard, build) {
 		normal := make([]elicense.HolderRef, len(holders))
 		for i, h := range holders {
-			if normal[i] = h.Normalize(); normal[i].CodeType == elicense.CodeCitizen {
-				if long, ok := elicense.Upgrade15(normal[i].Code); ok {
-					normal[i].Code = string(long)
-				}
-			}
+			normal[i] = plainHolder(h)
 		}
 		compared = s.Issuer.Compared(ctx, normal, fields)
 	}

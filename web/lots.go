@@ -142,7 +142,6 @@ type lotPage struct {
 	Mine    bool // who made it does not judge it
 	MinLot  int
 	Moving  bool // the page should be looked at again soon
-	Photos  int  // rows that wait for nothing but photographs
 }
 
 func (s *server) lot(v *visit) error {
@@ -156,11 +155,6 @@ func (s *server) lot(v *visit) error {
 	}
 	if l.Rows > 0 {
 		d.Percent = 100 * (l.Made + l.Stopped) / l.Rows
-	}
-	if l.State == issuance.LotOpen && l.Bad > 0 {
-		if d.Photos, err = s.Issuer.WaitingForPhotos(v.r.Context(), v.who, l.ID); err != nil {
-			return err
-		}
 	}
 	if l.State == issuance.LotInReview {
 		if d.Sample, err = s.Issuer.LotSample(v.r.Context(), v.who, l.ID); err != nil {
