@@ -43,10 +43,11 @@ func (f Finding) String() string {
 
 // CheckLog reads every record of every shard, recomputes leaves, tiles, heads and
 // roots, checks the signatures of all checkpoints and that each continues the
-// one before, and reports all that is wrong. The error is for what could not be
-// read. All of it is one consistent state; on a large log it takes about a
-// minute a million records.
-func (db *DB) CheckLog(ctx context.Context, report func(Finding)) error {
+// one before, and reports all that is wrong. visit, unless it is nil, is given each
+// record that is as it was logged. The error is for what could not be read. All of
+// it is one consistent state; on a large log it takes about a minute a million
+// records.
+func (db *DB) CheckLog(ctx context.Context, visit func(*Record), report func(Finding)) error {
 	report = withoutEchoes(report)
 	return db.View(ctx, func(tx *Tx) error {
 		shards, err := All(tx, func(r *Rows) (int, error) {
@@ -58,7 +59,7 @@ func (db *DB) CheckLog(ctx context.Context, report func(Finding)) error {
 			return err
 		}
 		for _, s := range shards {
-			c := &checker{db: db, tx: tx, shard: s, report: report, levels: map[uint][]byte{}}
+			c := &checker{db: db, tx: tx, shard: s, visit: visit, report: report, levels: map[uint][]byte{}}
 			err := c.check()
 			if err == nil {
 				err = checkKeys(tx, s, c.size, report)
@@ -101,6 +102,7 @@ type checker struct {
 	db      *DB
 	tx      *Tx
 	shard   int
+	visit   func(*Record) // may be nil
 	report  func(Finding)
 	size    uint64 // by the head
 	tree    tlog.Tree
@@ -222,12 +224,14 @@ func (c *checker) record(s storedRecord) error {
 	if err != nil {
 		return err
 	}
-	leaf, wrong := c.leafOf(s)
+	r, leaf, wrong := c.leafOf(s)
 	if wrong == "" && known && leaf != logged {
 		wrong = "its leaf is not the one in the tile"
 	}
 	if wrong != "" {
 		c.found(RecordChanged, s.idx, s.id, "%s", wrong)
+	} else if c.visit != nil {
+		c.visit(&r)
 	}
 	if !known {
 		if len(s.leaf) == gm.DigestSize {
@@ -240,22 +244,22 @@ func (c *checker) record(s storedRecord) error {
 }
 
 // leafOf recomputes a record's leaf and says what about the row is wrong.
-func (c *checker) leafOf(s storedRecord) (leaf tlog.Hash, wrong string) {
+func (c *checker) leafOf(s storedRecord) (r Record, leaf tlog.Hash, wrong string) {
 	if len(s.salt) != tlog.SaltSize {
-		return leaf, "its salt is not a salt"
+		return r, leaf, "its salt is not a salt"
 	}
 	leaf = tlog.RecordLeaf(s.salt, c.shard, s.idx, s.bytes)
 	if !bytes.Equal(leaf[:], s.leaf) {
-		return leaf, "its bytes, salt or place are not those of its leaf"
+		return r, leaf, "its bytes, salt or place are not those of its leaf"
 	}
 	r, err := decodeRecord(s.bytes)
 	if err != nil {
-		return leaf, err.Error()
+		return r, leaf, err.Error()
 	}
 	if r.ID != s.id || r.Time.UnixMicro() != s.time {
-		return leaf, "its id or time is not that of its bytes"
+		return r, leaf, "its id or time is not that of its bytes"
 	}
-	return leaf, ""
+	return r, leaf, ""
 }
 
 // logged returns the leaf that the tile at the place holds.
@@ -419,7 +423,7 @@ func checkKeys(tx *Tx, shard int, size uint64, report func(Finding)) error {
 			continue
 		}
 		end = max(end, r.first+r.size)
-		keys, err := readRun(tx, shard, r.first)
+		keys, err := readRun(tx, shard, r)
 		if errors.Is(err, ErrTampered) {
 			report(Finding{IndexWrong, shard, r.first, "", fmt.Sprintf("the keys of the %d records from it on can not be read: %v", r.size, err)})
 			continue

@@ -194,7 +194,7 @@ type column struct {
 
 // recordTables are written with every record; what rests on them is not kept, and
 // their rows are not looked at when they change.
-var recordTables = map[string]bool{"record": true, "record_id": true, "record_run": true, "record_part": true, "log_head": true, "log_tile": true}
+var recordTables = map[string]bool{"record": true, "record_id": true, "record_run": true, "record_part": true, "record_sweep": true, "log_head": true, "log_tile": true}
 
 // markKey is how a value of a column stands in a mark.
 func markKey(v any) (string, bool) {

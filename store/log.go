@@ -23,6 +23,8 @@ type chain struct {
 	shard int
 	mu    sync.Mutex
 	known []tlog.Tree // what the stored edge may be: one tree, or two while a commit is in doubt
+
+	merger *merger // of a store that is not opened to inspect
 }
 
 // head is the row of log_head.
@@ -34,7 +36,7 @@ type head struct {
 // openChain makes the shard's head when it is missing, and reads it. To inspect,
 // the head is not asked for: CheckLog says what is wrong with it.
 func openChain(ctx context.Context, db *DB) (*chain, error) {
-	c := &chain{db: db, shard: db.cfg.Shard, known: []tlog.Tree{{}}}
+	c := &chain{db: db, shard: db.cfg.Shard, known: []tlog.Tree{{}}, merger: newMerger()}
 	if db.cfg.Inspect {
 		return c, inspectRuns(ctx, db)
 	}
@@ -50,7 +52,12 @@ func openChain(ctx context.Context, db *DB) (*chain, error) {
 	if err != nil {
 		return nil, err
 	}
-	return c, c.catchUp(ctx)
+	if err := errors.Join(c.catchUp(ctx), c.sweep(ctx)); err != nil {
+		return nil, err
+	}
+	c.merger.ended = make(chan struct{})
+	go c.mergeRuns()
+	return c, nil
 }
 
 // inspectRuns makes the runs of a database that has just been brought up to date
@@ -144,7 +151,7 @@ func (c *chain) append(tx *Tx, records []*pending) (*tlog.Tree, error) {
 	if err := insertRows(tx, rows); err != nil {
 		return nil, err
 	}
-	if err := c.addRun(tx, run{h.tree.Size(), uint64(len(records))}, keys); err != nil {
+	if err := c.addRun(tx, run{h.tree.Size(), uint64(len(records)), h.tree.Size()}, keys); err != nil {
 		return nil, err
 	}
 	if err := c.tiles(tx, h.tree.Size(), leaves, nodes); err != nil {
@@ -187,6 +194,7 @@ func (c *chain) committed(tree *tlog.Tree) {
 	if tree == nil {
 		return
 	}
+	c.merger.committed()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if tree.Size() > c.known[len(c.known)-1].Size() || !c.db.engine.shared() {

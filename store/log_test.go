@@ -44,7 +44,7 @@ func fill(t testing.TB, db *store.DB, n int) []string {
 
 func findings(t testing.TB, db *store.DB) (out []store.Finding) {
 	t.Helper()
-	if err := db.CheckLog(ctx, func(f store.Finding) { out = append(out, f) }); err != nil {
+	if err := db.CheckLog(ctx, nil, func(f store.Finding) { out = append(out, f) }); err != nil {
 		t.Fatalf("CheckLog: %v", err)
 	}
 	return out
@@ -510,7 +510,7 @@ func TestASaltOfAnotherLengthIsNamed(t *testing.T) {
 			t.Errorf("got %v, want the tampering named", err)
 		}
 		named := false
-		err = db.CheckLog(ctx, func(f store.Finding) { named = named || f.ID == r[0].ID })
+		err = db.CheckLog(ctx, nil, func(f store.Finding) { named = named || f.ID == r[0].ID })
 		if err != nil || !named {
 			t.Errorf("the check of the log: named %v, %v", named, err)
 		}

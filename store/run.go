@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"elicense/gm"
@@ -15,7 +16,9 @@ import (
 // Records are found by what they are about through runs: the keys of the records
 // of a stretch of the log, sorted. A commit adds one run, in a row or two; a row
 // for each key would dirty a page for each. When runs become many they are merged
-// into longer ones, so that looking up a key asks few.
+// into longer ones, so that looking up a key asks few: short ones by the commit
+// that makes them many, long ones aside (merger), since every commit would wait
+// for it.
 
 // runKey is one key of one record in a run, so written that keys sort by what
 // they are of, then by the time of the record:
@@ -57,11 +60,13 @@ func (r *Record) runKeys(list []runKey, month int64, idx uint64) []runKey {
 const (
 	partKeys   = 256   // keys to a row
 	runFan     = 4     // runs of one level become one of the next
-	runLongest = 16384 // records from which on a run is left as it is: merging takes the writer's time
+	runLongest = 16384 // records from which on a run is left as it is
+	runAside   = 4     // level from which on runs are merged aside
 )
 
-// run is a row of record_run.
-type run struct{ first, size uint64 }
+// run is a row of record_run. Its rows of record_part stand under parts, which is
+// first until it was merged aside.
+type run struct{ first, size, parts uint64 }
 
 // level is how often the run may have been merged.
 func (r run) level() (n int) {
@@ -72,16 +77,26 @@ func (r run) level() (n int) {
 }
 
 func putRun(tx *Tx, shard int, r run, keys []runKey) error {
-	if _, err := tx.Exec("INSERT INTO record_run (shard, first, size) VALUES ($1, $2, $3)", shard, r.first, r.size); err != nil {
+	if err := putRunRow(tx, shard, r); err != nil {
 		return err
 	}
+	return putParts(tx, shard, r.parts, keys)
+}
+
+func putRunRow(tx *Tx, shard int, r run) error {
+	_, err := tx.Exec("INSERT INTO record_run (shard, first, size, parts) VALUES ($1, $2, $3, $4)", shard, r.first, r.size, r.parts)
+	return err
+}
+
+// putParts inserts keys, which are whole rows but for the last.
+func putParts(tx *Tx, shard int, parts uint64, keys []runKey) error {
 	var rows [][]any
 	for part := range slices.Chunk(keys, partKeys) {
 		b := make([]byte, 0, len(part)*len(runKey{}))
 		for i := range part {
 			b = append(b, part[i][:]...)
 		}
-		rows = append(rows, []any{shard, r.first, part[0][:], b})
+		rows = append(rows, []any{shard, parts, part[0][:], b})
 	}
 	return insertMany(tx, "record_part (shard, first, low, keys)", rows)
 }
@@ -101,8 +116,8 @@ func splitKeys(b []byte) ([]runKey, error) {
 var errLow = tampered("keys of records", errors.New("they do not begin with the first"))
 
 // readRun returns the keys of a run.
-func readRun(tx *Tx, shard int, first uint64) (keys []runKey, err error) {
-	rows, err := tx.Query("SELECT low, keys FROM record_part WHERE shard = $1 AND first = $2 ORDER BY low", shard, first)
+func readRun(tx *Tx, shard int, r run) (keys []runKey, err error) {
+	rows, err := tx.Query("SELECT low, keys FROM record_part WHERE shard = $1 AND first = $2 ORDER BY low", shard, r.parts)
 	if err != nil {
 		return nil, err
 	}
@@ -125,13 +140,13 @@ func readRun(tx *Tx, shard int, first uint64) (keys []runKey, err error) {
 
 func runs(tx *Tx, shard int, order string) ([]run, error) {
 	return All(tx, func(r *Rows) (one run, err error) {
-		err = r.Scan(&one.first, &one.size)
+		err = r.Scan(&one.first, &one.size, &one.parts)
 		return one, err
-	}, "SELECT first, size FROM record_run WHERE shard = $1 ORDER BY first "+order, shard)
+	}, "SELECT first, size, parts FROM record_run WHERE shard = $1 ORDER BY first "+order, shard)
 }
 
-// addRun enters the keys of the newest records, and merges runs that have become
-// too many.
+// addRun enters the keys of the newest records, and merges short runs that have
+// become too many. Of long ones the merger is told.
 func (c *chain) addRun(tx *Tx, r run, keys []runKey) error {
 	slices.SortFunc(keys, compareKeys)
 	if err := putRun(tx, c.shard, r, keys); err != nil {
@@ -141,32 +156,44 @@ func (c *chain) addRun(tx *Tx, r run, keys []runKey) error {
 	if err != nil {
 		return err
 	}
-	for level := 0; ; level++ {
-		n, same := 0, 0
-		for n < len(newest) && newest[n].level() <= level && newest[n].size < runLongest {
-			if newest[n].level() == level {
-				same++
-			}
-			n++
-		}
+	for level := range runAside {
+		n, same := upTo(newest, level)
 		if same >= runFan {
 			merged, err := c.merge(tx, newest[:n])
 			if err != nil {
 				return err
 			}
 			newest = append([]run{merged}, newest[n:]...)
-		} else if n == len(newest) || newest[n].size >= runLongest {
+		} else if n == len(newest) {
 			return nil
 		}
 	}
+	if len(dueAside(newest)) > 0 {
+		c.merger.many.Store(true)
+	}
+	return nil
 }
 
-// merge makes one run of neighbors, the newest of which is the first.
+// upTo counts the newest runs that are of a level or below, and those of the
+// level among them.
+func upTo(newest []run, level int) (n, same int) {
+	for n < len(newest) && newest[n].level() <= level && newest[n].size < runLongest {
+		if newest[n].level() == level {
+			same++
+		}
+		n++
+	}
+	return n, same
+}
+
+// merge makes one run of neighbors, the newest of which is the first, none of
+// them merged aside.
 func (c *chain) merge(tx *Tx, list []run) (run, error) {
 	one := run{first: list[len(list)-1].first}
+	one.parts = one.first
 	var all [][]runKey
 	for _, r := range list {
-		keys, err := readRun(tx, c.shard, r.first)
+		keys, err := readRun(tx, c.shard, r)
 		if err != nil {
 			return run{}, err
 		}
@@ -179,7 +206,12 @@ func (c *chain) merge(tx *Tx, list []run) (run, error) {
 			return run{}, err
 		}
 	}
-	for len(all) > 1 { // each key is moved once a round
+	return one, putRun(tx, c.shard, one, mergeAll(all))
+}
+
+// mergeAll moves each key once a round.
+func mergeAll(all [][]runKey) []runKey {
+	for len(all) > 1 {
 		var half [][]runKey
 		for i := 0; i+1 < len(all); i += 2 {
 			half = append(half, mergeKeys(all[i], all[i+1]))
@@ -189,7 +221,7 @@ func (c *chain) merge(tx *Tx, list []run) (run, error) {
 		}
 		all = half
 	}
-	return one, putRun(tx, c.shard, one, all[0])
+	return all[0]
 }
 
 func mergeKeys(a, b []runKey) []runKey {
@@ -225,7 +257,7 @@ func (c *chain) catchUp(ctx context.Context) error {
 			if done = r.first >= h.tree.Size(); done {
 				return nil
 			}
-			r.size = min(runLongest, h.tree.Size()-r.first)
+			r.size, r.parts = min(runLongest, h.tree.Size()-r.first), r.first
 			var keys []runKey
 			err = eachRecord(tx, c.shard, r.first, r.first+r.size, func(rec *Record, month int64, idx uint64) { keys = rec.runKeys(keys, month, idx) })
 			if err != nil {
@@ -274,10 +306,10 @@ func eachRecord(tx *Tx, shard int, from, to uint64, f func(r *Record, month int6
 // cursor walks back through the keys of a run that have one hash.
 type cursor struct {
 	shard int
-	first uint64
+	parts uint64
 	hash  [8]byte
-	keys  []runKey // what is left of the part at hand, in order; the last is next
-	low   runKey   // of the part
+	keys  []byte // what is left of the part at hand, in order; the last is next
+	low   runKey // of the part
 }
 
 // next returns the newest key that is left.
@@ -285,39 +317,38 @@ func (c *cursor) next() (runKey, bool) {
 	if len(c.keys) == 0 {
 		return runKey{}, false
 	}
-	return c.keys[len(c.keys)-1], true
+	return runKey(c.keys[len(c.keys)-len(runKey{}):]), true
 }
 
 // fill takes a part up, up to a bound.
 func (c *cursor) fill(low, part []byte, bound runKey) error {
-	keys, err := splitKeys(part)
-	if err != nil {
-		return err
+	const width = len(runKey{})
+	if len(part) == 0 || len(part)%width != 0 {
+		return tampered("keys of records", fmt.Errorf("%d bytes", len(part)))
 	}
-	if !bytes.Equal(low, keys[0][:]) {
+	if !bytes.Equal(low, part[:width]) {
 		return errLow
 	}
-	c.low = keys[0]
+	c.low = runKey(low)
 	var lowest runKey
 	copy(lowest[:], c.hash[:])
-	from, _ := slices.BinarySearchFunc(keys, lowest, compareKeys)
-	to, at := slices.BinarySearchFunc(keys, bound, compareKeys)
-	if at {
-		to++
-	}
-	c.keys = keys[min(from, to):to]
+	key := func(n int) []byte { return part[n*width : (n+1)*width] }
+	n := len(part) / width
+	from := sort.Search(n, func(i int) bool { return bytes.Compare(key(i), lowest[:]) >= 0 })
+	to := sort.Search(n, func(i int) bool { return bytes.Compare(key(i), bound[:]) > 0 })
+	c.keys = part[min(from, to)*width : to*width]
 	return nil
 }
 
 // step drops the newest key and takes up the part before when it was the last.
 func (c *cursor) step(tx *Tx) error {
-	c.keys = c.keys[:len(c.keys)-1]
+	c.keys = c.keys[:len(c.keys)-len(runKey{})]
 	if len(c.keys) > 0 || [8]byte(c.low[:8]) != c.hash {
 		return nil // what stands before is of other keys
 	}
 	var low, part []byte
 	err := tx.Row("SELECT low, keys FROM record_part WHERE shard = $1 AND first = $2 AND low < $3 ORDER BY low DESC LIMIT 1",
-		c.shard, c.first, c.low[:]).Scan(&low, &part)
+		c.shard, c.parts, c.low[:]).Scan(&low, &part)
 	if errors.Is(err, ErrNoRow) {
 		return nil
 	}
@@ -334,8 +365,8 @@ func cursors(tx *Tx, key recordKey, until time.Time) ([]*cursor, error) {
 	for i := 16; i < len(bound); i++ {
 		bound[i] = 0xff
 	}
-	rows, err := tx.Query(`SELECT p.shard, p.first, p.low, p.keys FROM record_run r JOIN record_part p ON p.shard = r.shard AND p.first = r.first
-		AND p.low = (SELECT q.low FROM record_part q WHERE q.shard = r.shard AND q.first = r.first AND q.low <= $1 ORDER BY q.low DESC LIMIT 1)`, bound[:])
+	rows, err := tx.Query(`SELECT p.shard, p.first, p.low, p.keys FROM record_run r JOIN record_part p ON p.shard = r.shard AND p.first = r.parts
+		AND p.low = (SELECT q.low FROM record_part q WHERE q.shard = r.shard AND q.first = r.parts AND q.low <= $1 ORDER BY q.low DESC LIMIT 1)`, bound[:])
 	if err != nil {
 		return nil, err
 	}
@@ -343,7 +374,7 @@ func cursors(tx *Tx, key recordKey, until time.Time) ([]*cursor, error) {
 	for rows.Next() {
 		c := &cursor{hash: [8]byte(bound[:8])}
 		var low, part []byte
-		if err := rows.Scan(&c.shard, &c.first, &low, &part); err != nil {
+		if err := rows.Scan(&c.shard, &c.parts, &low, &part); err != nil {
 			return nil, err
 		}
 		if err := c.fill(low, part, bound); err != nil {

@@ -27,12 +27,13 @@ type sqliteEngine struct {
 	all     []*prepared
 	shapes  *shapes
 	changed []uint32 // marks of the rows the transaction in hand has changed
+	copier  *copier
 }
 
 func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		"wal_autocheckpoint(4000)", // pages: a record touches one of each index, and checkpoints wait for the disk
+		"wal_autocheckpoint(8000)", // pages; the copier leaves little for it to do
 		"cache_size(-32768)", "temp_store(MEMORY)", "journal_size_limit(67108864)",
 	}}
 	e := &sqliteEngine{name: "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()}
@@ -57,6 +58,9 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 		return nil, fmt.Errorf("store: the driver's %T tells nothing of changes", e.write.conn)
 	}
 	hooks.RegisterPreUpdateHook(e.change)
+	if e.copier, err = startCopier(e); err != nil {
+		return nil, err
+	}
 	n := max(4, 2*runtime.GOMAXPROCS(0))
 	e.readers, e.ended = make(chan *prepared, n), make(chan struct{})
 	for range n {
@@ -208,6 +212,7 @@ func (e *sqliteEngine) close() error {
 	for range e.open {
 		<-e.readers
 	}
+	e.copier.stop()
 	var errs []error
 	for _, p := range e.all {
 		errs = append(errs, p.close())
@@ -386,6 +391,7 @@ func (e *sqliteEngine) try(db *DB, group []*request) (err error) {
 	CrashPoint("store.committed")
 	visible()
 	committed = true
+	e.copier.wrote()
 	db.chain.committed(tree)
 	if whole.wrote {
 		db.epoch.Add(1)

@@ -151,6 +151,9 @@ func (db *DB) Close() error {
 		return nil
 	}
 	var errs []error
+	if db.chain != nil {
+		db.chain.merger.stop()
+	}
 	if db.writer != nil {
 		db.writer.stop()
 	}
