@@ -154,6 +154,7 @@ const (
 	DisclosePropose Act = "disclose.propose"
 	DiscloseApprove Act = "disclose.approve"
 	DiscloseRead    Act = "disclose.read"
+	DiscloseLook    Act = "disclose.look" // the act itself, without what is disclosed
 	FiguresRead     Act = "figures.read"
 	RegistriesRead  Act = "registries.read"
 	OnTimeReport    Act = "ontime.report"  // results of closed cases of the unit

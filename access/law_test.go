@@ -222,6 +222,8 @@ var lawCases = []lawCase{
 
 	{"an officer proposes a disclosure", officer, DisclosePropose, Attr{}, nil, "disclose-propose", true},
 	{"a window clerk does not", clerk, DisclosePropose, Attr{}, nil, "disclose-post", false},
+	{"an officer looks at an act of his unit", officer, DiscloseLook, Attr{"unit": "u5"}, nil, "disclose-look", true},
+	{"and at no other's", officer, DiscloseLook, Attr{"unit": "u6"}, nil, "disclose-look-unit", false},
 	{"a second officer approves", officer, DiscloseApprove, Attr{"unit": "u5", "first": "p13"}, nil, "disclose-approve", true},
 	{"not the first", officer, DiscloseApprove, Attr{"unit": "u5", "first": "p12"}, nil, "disclose-second", false},
 	{"nor another unit's", officer, DiscloseApprove, Attr{"unit": "u6", "first": "p13"}, nil, "disclose-second", false},

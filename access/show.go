@@ -3,6 +3,8 @@ package access
 import (
 	"strings"
 	"unicode/utf8"
+
+	"elicense"
 )
 
 // Class says how a field of a license is protected.
@@ -40,6 +42,16 @@ func MaskName(name string) string {
 	default:
 		return string(r[0]) + strings.Repeat("*", n-2) + string(r[n-1])
 	}
+}
+
+// MaskHolder is a holder as lists show him: of a person the name and the code are
+// masked; those of organizations are public. A reference whose kind of code is not
+// known counts as a person.
+func MaskHolder(h elicense.HolderRef) elicense.HolderRef {
+	if !h.CodeType.Organization() {
+		h.Name, h.Code = MaskName(h.Name), MaskCode(h.Code, 6, 4)
+	}
+	return h
 }
 
 // MaskCode keeps the first head and the last tail characters of a code; a code

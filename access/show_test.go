@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"elicense"
 )
 
 func TestMaskingNames(t *testing.T) {
@@ -15,6 +17,18 @@ func TestMaskingNames(t *testing.T) {
 	} {
 		if got := MaskName(tc.name); got != tc.want {
 			t.Errorf("MaskName(%q) = %q, want %q", tc.name, got, tc.want)
+		}
+	}
+}
+
+func TestHoldersInLists(t *testing.T) {
+	for _, tc := range []struct{ is, want elicense.HolderRef }{
+		{elicense.HolderRef{CodeType: elicense.CodeCitizen, Code: "350100198506120117", Name: "陈示例"}, elicense.HolderRef{CodeType: elicense.CodeCitizen, Code: "350100********0117", Name: "陈*例"}},
+		{elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: "91350102FJDEM90180", Name: "福州示例餐饮有限公司"}, elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: "91350102FJDEM90180", Name: "福州示例餐饮有限公司"}},
+		{elicense.HolderRef{Code: "E12345678", Name: "陈例"}, elicense.HolderRef{Code: "*********", Name: "*例"}},
+	} {
+		if got := MaskHolder(tc.is); got != tc.want {
+			t.Errorf("%+v, want %+v", got, tc.want)
 		}
 	}
 }

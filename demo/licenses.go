@@ -363,11 +363,17 @@ func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.
 		if err := d.stock(ctx, p, actors); err != nil {
 			return fmt.Errorf("stock: %w", err)
 		}
+		if err := d.disclosed(ctx, p, actors, elicense.DateOf(clock.Now())); err != nil {
+			return fmt.Errorf("disclosed: %w", err)
+		}
 	}
 	if err := d.changes(ctx, p, actors); err != nil || !p.Fonts {
 		return err
 	}
 	clock.set(now.Add(-20 * time.Minute))
+	if err := d.toDisclose(ctx, p, actors); err != nil {
+		return fmt.Errorf("to be disclosed: %w", err)
+	}
 	return d.today(ctx, p, actors, clock)
 }
 

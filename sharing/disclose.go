@@ -39,11 +39,21 @@ type Disclosure struct {
 	State    string // proposed, approved, refused
 	First    elicense.PersonID
 	Second   elicense.PersonID
+	Officers [2]string // their names when they acted; the second is empty until then
 	Proposed time.Time
 	Decided  time.Time
+	Told     time.Time // zero until the holder is told
 	key      elicense.HolderKey
 	license  elicense.LicenseID
 	seq      int64
+}
+
+// ReadUntil is when the two officers can read no more; zero if it was not approved.
+func (d *Disclosure) ReadUntil() time.Time {
+	if d.State != "approved" {
+		return time.Time{}
+	}
+	return d.Decided.Add(readFor)
 }
 
 type disclosureContent struct {
@@ -53,6 +63,7 @@ type disclosureContent struct {
 	Fields    []string           `json:"fields"`
 	Reason    string             `json:"reason"`
 	TellBasis string             `json:"tellBasis,omitempty"`
+	Officers  [2]string          `json:"officers"`
 }
 
 // The limits of a disclosure.
@@ -80,6 +91,8 @@ func (d *Disclosure) check(today elicense.Date) error {
 		return bad("fields", "要逐项写明调取的内容，最多%d项", maxDisclosed)
 	case d.TellFrom != "" && d.TellBasis == "":
 		return bad("tellBasis", "暂不告知持证人，要写明法律依据")
+	case d.TellFrom == "" && d.TellBasis != "":
+		return bad("tellFrom", "暂不告知持证人，要写明从哪天起告知")
 	}
 	if d.TellFrom != "" {
 		day, err := elicense.ParseDate(string(d.TellFrom))
@@ -98,7 +111,7 @@ func (d *Disclosure) parts(content []byte) [][]byte {
 }
 
 func (d *Disclosure) put(tx *store.Tx) error {
-	content, err := json.Marshal(disclosureContent{d.Holder, d.DocNo, d.Basis, d.Fields, d.Reason, d.TellBasis})
+	content, err := json.Marshal(disclosureContent{d.Holder, d.DocNo, d.Basis, d.Fields, d.Reason, d.TellBasis, d.Officers})
 	if err != nil {
 		return fmt.Errorf("disclosure: %w", err)
 	}
@@ -120,7 +133,7 @@ func disclosures(tx *store.Tx, where string, args ...any) ([]*Disclosure, error)
 	return store.All(tx, func(r *store.Rows) (*Disclosure, error) {
 		var d Disclosure
 		var b, mac []byte
-		err := r.Scan(&d.ID, &d.Unit, &d.key, &d.license, &d.Type, &d.State, &b, &d.First, &d.Second, &d.Proposed, &d.Decided, &d.TellFrom, &d.seq, &mac)
+		err := r.Scan(&d.ID, &d.Unit, &d.key, &d.license, &d.Type, &d.State, &b, &d.First, &d.Second, &d.Proposed, &d.Decided, &d.TellFrom, &d.Told, &d.seq, &mac)
 		if err != nil {
 			return nil, err
 		}
@@ -131,9 +144,9 @@ func disclosures(tx *store.Tx, where string, args ...any) ([]*Disclosure, error)
 		if err := json.Unmarshal(b, &c); err != nil {
 			return nil, fmt.Errorf("disclosure %s: %w", d.ID, err)
 		}
-		d.Holder, d.DocNo, d.Basis, d.Fields, d.Reason, d.TellBasis = c.Holder, c.DocNo, c.Basis, c.Fields, c.Reason, c.TellBasis
+		d.Holder, d.DocNo, d.Basis, d.Fields, d.Reason, d.TellBasis, d.Officers = c.Holder, c.DocNo, c.Basis, c.Fields, c.Reason, c.TellBasis, c.Officers
 		return &d, tx.CheckMAC(mac, "disclosure", d.ID, d.parts(b)...)
-	}, `SELECT id, unit, holder_key, license, type, state, content_enc, first, second, proposed, decided, tell_from, seq, mac FROM disclosure `+where, args...)
+	}, `SELECT id, unit, holder_key, license, type, state, content_enc, first, second, proposed, decided, tell_from, told, seq, mac FROM disclosure `+where, args...)
 }
 
 // ProposeDisclosure puts a disclosure before a second officer. Whether there is such a
@@ -163,6 +176,7 @@ func (s *Sharing) ProposeDisclosure(ctx context.Context, actor *elicense.Actor, 
 			return elicense.E(elicense.Invalid, "要的内容里，有的不是%s的字段", t.Name).At("fields")
 		}
 		d.ID, d.Unit, d.State, d.First, d.Second, d.Proposed, d.seq, d.license, d.key = elicense.NewID[string](tx.Now()), actor.Unit, "proposed", actor.Person, "", tx.Now(), 0, "", ""
+		d.Officers = [2]string{actor.Name}
 		id = d.ID
 		p.Note.Detail = map[string]string{"act": "disclosure", "id": d.ID}
 		return d.put(tx)
@@ -184,7 +198,7 @@ func (s *Sharing) DecideDisclosure(ctx context.Context, actor *elicense.Actor, i
 		if d.State != "proposed" {
 			return elicense.E(elicense.Conflict, "这次调取已经办过")
 		}
-		d.Second, d.Decided, d.State = actor.Person, tx.Now(), "refused"
+		d.Second, d.Officers[1], d.Decided, d.State = actor.Person, actor.Name, tx.Now(), "refused"
 		p.Note.Detail = map[string]string{"act": "disclosure", "id": d.ID, "approve": strconv.FormatBool(approve)}
 		if !approve {
 			return d.put(tx)
@@ -235,7 +249,7 @@ func (s *Sharing) disclosureRequest(actor *elicense.Actor, act access.Act, id st
 		if err != nil {
 			return access.Request{}, err
 		}
-		fresh := d.State == "approved" && tx.Now().Sub(d.Decided) < readFor
+		fresh := tx.Now().Before(d.ReadUntil())
 		return access.Request{
 			Actor: actor, Act: act,
 			On: access.Thing{Kind: "Disclosure", ID: id, Attr: access.Attr{"unit": string(d.Unit), "first": string(d.First), "second": string(d.Second), "fresh": fresh}},
@@ -293,6 +307,16 @@ func (s *Sharing) ReadDisclosure(ctx context.Context, actor *elicense.Actor, id 
 	return res, nil
 }
 
+// Disclosure opens one to an officer of its unit, without what is disclosed.
+//
+// Errors: Forbidden to others, also if there is none.
+func (s *Sharing) Disclosure(ctx context.Context, actor *elicense.Actor, id string) (*Disclosure, error) {
+	d, _, err := access.Get(ctx, s.guard, s.disclosureRequest(actor, access.DiscloseLook, id), func(tx *store.Tx, _ *access.Permit) (*Disclosure, error) {
+		return one(disclosures(tx, `WHERE id = $1`, id))
+	})
+	return d, err
+}
+
 // Disclosures lists the disclosures of the actor's unit, the newest first.
 //
 // Errors: Forbidden to who has not the duty.
@@ -302,6 +326,39 @@ func (s *Sharing) Disclosures(ctx context.Context, actor *elicense.Actor, limit 
 	}
 	list, _, err := access.Get(ctx, s.guard, build, func(tx *store.Tx, _ *access.Permit) ([]*Disclosure, error) {
 		return disclosures(tx, `WHERE unit = $1 ORDER BY id DESC LIMIT $2`, actor.Unit, limit)
+	})
+	return list, err
+}
+
+// DisclosureFigures are the counts of one unit's disclosures: that there were any,
+// and never of whom or what.
+type DisclosureFigures struct {
+	Unit                                 elicense.UnitCode
+	UnitName                             string
+	Proposed, Waiting, Approved, Refused int // put forward in the time; of those
+	Untold                               int // approved of these, whose holder is not told yet
+}
+
+// DisclosureFigures counts the disclosures put forward on the days from and to, by
+// unit, the most first.
+//
+// Errors: Forbidden to who may not see the figures of all units.
+func (s *Sharing) DisclosureFigures(ctx context.Context, actor *elicense.Actor, from, to elicense.Date) ([]DisclosureFigures, error) {
+	build := func(*store.Tx) (access.Request, error) {
+		return access.Request{
+			Actor: actor, Act: access.FiguresRead, On: access.Thing{Kind: "Figures", ID: "disclosures", Attr: access.Attr{"unit": ""}},
+			Note: access.Note{Detail: map[string]string{"from": string(from), "to": string(to)}},
+		}, nil
+	}
+	list, _, err := access.Get(ctx, s.guard, build, func(tx *store.Tx, _ *access.Permit) ([]DisclosureFigures, error) {
+		return store.All(tx, func(r *store.Rows) (f DisclosureFigures, err error) {
+			if err = r.Scan(&f.Unit, &f.Proposed, &f.Waiting, &f.Approved, &f.Refused, &f.Untold); err == nil {
+				f.UnitName = s.unitName(tx, f.Unit)
+			}
+			return f, err
+		}, `SELECT unit, COUNT(*), COUNT(*) FILTER (WHERE state = 'proposed'), COUNT(*) FILTER (WHERE state = 'approved'),
+			COUNT(*) FILTER (WHERE state = 'refused'), COUNT(*) FILTER (WHERE state = 'approved' AND license <> '' AND told IS NULL)
+			FROM disclosure WHERE proposed >= $1 AND proposed < $2 GROUP BY unit ORDER BY 2 DESC, unit`, from.Start(), to.End())
 	})
 	return list, err
 }

@@ -56,6 +56,7 @@ func TestDisclosureByTwoOfficers(t *testing.T) {
 		bad("fields", "逐项", func(d *sharing.Disclosure) { d.Fields = nil })
 		bad("fields", "有的不是", func(d *sharing.Disclosure) { d.Fields = []string{"photo"} })
 		bad("tellBasis", "要写明法律依据", func(d *sharing.Disclosure) { d.TellFrom = "2026-05-01" })
+		bad("tellFrom", "从哪天起告知", func(d *sharing.Disclosure) { d.TellBasis = "某法" })
 		bad("tellFrom", "一年以内", func(d *sharing.Disclosure) { d.TellFrom, d.TellBasis = "2028-05-01", "某法" })
 		_, err := w.Sharing.ProposeDisclosure(ctx, w.Window, ask)
 		says(t, err, elicense.Forbidden, "由有关机关指定的两名人员")
@@ -127,6 +128,22 @@ func TestDisclosureByTwoOfficers(t *testing.T) {
 		must(t, w.Sharing.DecideDisclosure(ctx, two, id, true))
 		_, err = w.Sharing.ReadDisclosure(ctx, two, id)
 		says(t, err, elicense.NotFound, "没有查到")
+		// Its unit sees the act, supervision that there were some, and others neither.
+		d, err := w.Sharing.Disclosure(ctx, two, id)
+		must(t, err)
+		if d.State != "approved" || d.Officers != [2]string{"高调取", "魏复核"} || d.Holder != nobody.Holder || !d.Told.IsZero() || d.ReadUntil().IsZero() {
+			t.Errorf("%+v", d)
+		}
+		_, err = w.Sharing.Disclosure(ctx, w.Window, id)
+		says(t, err, elicense.Forbidden, "不是本机关办理的调取")
+		figures, err := w.Sharing.DisclosureFigures(ctx, w.Auditor, "2026-03-01", "2026-12-31")
+		must(t, err)
+		want := sharing.DisclosureFigures{Unit: world.Issuer, UnitName: figures[0].UnitName, Proposed: 3, Approved: 3}
+		if len(figures) != 1 || figures[0] != want {
+			t.Errorf("%+v, want %+v", figures, want)
+		}
+		_, err = w.Sharing.DisclosureFigures(ctx, w.Window, "2026-03-01", "2026-12-31")
+		says(t, err, elicense.Forbidden, "本单位的用证统计")
 		w.Fsck(t)
 	})
 }

@@ -223,7 +223,7 @@ var actWords = map[string]string{
 	"case.move": "办理办件", "case.join": "增加当事人", "case.take": "接办", "case.apply": "网上申请", "case.own": "当事人查看办件",
 	"case.own-move": "申请人办理", "matter.propose": "登记事项", "matter.publish": "核对事项", "basis.keep": "登记依据", "calendar.keep": "登记工作日历", "system.keep": "登记业务系统密钥",
 	"seal.apply": "申请印章", "seal.manage": "管理印章", "seal.stop": "停用印章", "seal.read": "查看印章", "disclose.propose": "提出依法调取",
-	"disclose.approve": "同意依法调取", "disclose.read": "依法调取", "figures.read": "查看用证统计", "registries.read": "查看基础库比对", "receipt.read": "下载用证凭据",
+	"disclose.approve": "同意依法调取", "disclose.read": "依法调取", "disclose.look": "查看调取事项", "figures.read": "查看用证统计", "registries.read": "查看基础库比对", "receipt.read": "下载用证凭据",
 	"record.read": "查看访问记录", "check": "公众查验", "sign-in": "登录", "begin": "建立平台", "desk.enter": "打开工作台",
 }
 

@@ -9,7 +9,7 @@ import (
 	"elicense/sealing"
 )
 
-// desk is one of the five places people work at.
+// desk is one of the places people work at.
 type desk struct {
 	name   string // of its layout
 	title  string
@@ -47,7 +47,11 @@ var (
 			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/systems", "业务系统", "登记"}, {"/admin/sources", "回传来源", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
 	}
-	desks = []*desk{holder, issue, window, admin, public}
+	disclose = &desk{
+		name: "disclose", title: "调取台", path: "/disclose", kind: elicense.Staff, duties: []elicense.Duty{elicense.DutyDisclose},
+		nav: []link{{"/disclose", "调取事项", ""}, {"/disclose/new", "提出调取", ""}},
+	}
+	desks = []*desk{holder, issue, window, admin, disclose, public}
 )
 
 // navFor are the duties an entry of a navigation is for; it is left out for
@@ -270,6 +274,13 @@ func (s *server) routes() {
 	at(window, "POST /window/practice/end", s.practiceEnd)
 	at(window, "GET /window/notices", s.notices)
 	at(window, "GET /window/cases/{id}/uses/{record}/receipt", s.receipt)
+
+	at(disclose, "GET /disclose", s.disclosures)
+	at(disclose, "GET /disclose/new", s.discloseForm)
+	at(disclose, "POST /disclose/new", s.disclosePropose)
+	at(disclose, "GET /disclose/{id}", s.disclosure)
+	at(disclose, "POST /disclose/{id}", s.discloseDecide)
+	at(disclose, "POST /disclose/{id}/content", s.discloseRead)
 
 	at(admin, "GET /admin", s.overview)
 	at(admin, "GET /admin/types", s.waitingTypes)

@@ -24,7 +24,9 @@ type usePage struct {
 	Refused  []useBar // by rule
 	Free     []useBar // share of materials met without submission, by unit
 	Lines    []paperRow
-	At       time.Time
+	// Disclosed are the counts of statutory disclosures, when all units are shown.
+	Disclosed []sharing.DisclosureFigures
+	At        time.Time
 }
 
 // useBar is one bar of a picture, in a hundred.
@@ -70,6 +72,11 @@ func (s *server) useFigures(v *visit) error {
 	d, err := s.figuresFor(v)
 	if err != nil {
 		return err
+	}
+	if d.Unit == "" {
+		if d.Disclosed, err = s.Sharing.DisclosureFigures(v.r.Context(), v.who, d.From, d.To); err != nil {
+			return err
+		}
 	}
 	for _, u := range d.Units {
 		if u.Unit == d.Unit {

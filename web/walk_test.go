@@ -51,6 +51,8 @@ var bodies = map[string][]string{
 	"POST /issue/stock":                         {"type", string(world.Type), "estimated", "120", "until", "2026-12-31", "basis", "发证台账"},
 	"POST /issue/stock/{id}":                    {"do", "refuse", "reason", "已经注销"},
 	"POST /issue/samples/{type}":                {"do", "draw"},
+	"POST /disclose/new":                        {"type", string(world.Type), "codeType", string(world.Firm.CodeType), "code", world.Firm.Code, "name", world.Firm.Name, "docNo", "调9", "basis", "某法第一条", "fields", "license_no"},
+	"POST /disclose/{id}":                       {"do", "approve"},
 	"POST /admin/calendar/notice":               {"year", "2027", "doc", "国办发明电〔2026〕99号", "holidays", "元旦 2027-01-01 2027-01-03"},
 	"POST /holder/contacts/{channel}":           {"address", "13800138001"},
 	"POST /issue/deliveries/{id}/handed":        {"holder", "0", "receiver", "陈示例", "proof", "card"},
@@ -147,6 +149,10 @@ func (k *walked) path(method, pattern string) string {
 			return "json"
 		case p == "{form}":
 			return "csv"
+		case pattern == "/disclose/{id}":
+			return k.Disclosed[0]
+		case strings.HasPrefix(pattern, "/disclose/"):
+			return k.Disclosed[1]
 		case strings.HasPrefix(pattern, "/issue/references/{id}/"):
 			return k.Returned
 		case strings.HasPrefix(pattern, "/issue/references/"):

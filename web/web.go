@@ -1,5 +1,6 @@
 // Package web is the pages for people: the public check, the holder's folder on a
-// phone, the issuing desk, the window, and the administration.
+// phone, the issuing desk, the window, the administration, and the desk of
+// statutory disclosure.
 //
 // It decides nothing. A handler reads the request, calls the domain, and renders
 // what comes back; it returns its error, and one function turns that into a page.
