@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -86,6 +87,27 @@ func TestImportLaw(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOnlyTheCheckSeesWithdrawnLicenses: whoever else did could show one (Art. 2).
+func TestOnlyTheCheckSeesWithdrawnLicenses(t *testing.T) {
+	seen := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if strings.Contains(string(b), ".SeeWithdrawn(") {
+			seen++
+			if filepath.ToSlash(path) != "oversight/fsck.go" {
+				t.Errorf("%s reads withdrawn licenses", path)
+			}
+		}
+		return err
+	})
+	if err != nil || seen == 0 {
+		t.Errorf("looked at nothing: %v", err)
 	}
 }
 

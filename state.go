@@ -46,6 +46,11 @@ const (
 	Pledged                        // 质押，不动产称抵押，股权称出质
 	SealedUp                       // 查封
 	Disputed                       // 有异议
+
+	// Withdrawn (撤下) is never lifted: the license held a secret, which Art. 2 leaves
+	// out of the Measures, and nothing of it is shown any more. It does not say whether
+	// the license is in force: on paper it may be.
+	Withdrawn
 )
 
 // Has tells whether all overlays of x are set.
@@ -73,13 +78,17 @@ const (
 	EventDispute EventKind = "dispute" // 提出异议 (Art. 16)
 	EventSettle  EventKind = "settle"  // 异议办结
 	EventRestore EventKind = "restore" // 吊销被撤销，恢复
+
+	// EventWithdraw (撤下) is none of the acts of Art. 10: sharing ends, and the license
+	// is as it was.
+	EventWithdraw EventKind = "withdraw"
 )
 
 var eventWords = map[EventKind]string{
 	EventPublish: "生成发布", EventChange: "变更", EventRenew: "延续", EventRevoke: "吊销",
 	EventCancel: "注销", EventAbolish: "废止", EventSuspend: "挂起", EventResume: "解除挂起",
 	EventPledge: "质押", EventRelease: "解除质押", EventSealUp: "查封", EventUnseal: "解除查封",
-	EventDispute: "提出异议", EventSettle: "异议办结", EventRestore: "恢复",
+	EventDispute: "提出异议", EventSettle: "异议办结", EventRestore: "恢复", EventWithdraw: "撤下",
 }
 
 // Chinese returns the word shown to people, "" for an unknown kind.
@@ -115,6 +124,12 @@ func (s Standing) After(k EventKind) (Standing, error) {
 	}
 	if !k.Known() {
 		return s, E(Invalid, "没有这种状态变更").At("kind")
+	}
+	if s.Overlays.Has(Withdrawn) {
+		return s, E(Conflict, "这个证照已经撤下，不能%s", k.Chinese()).Under("第二条").Then("需要电子证照的，请重新生成一份不含涉密内容的")
+	}
+	if k == EventWithdraw {
+		return s.set(Withdrawn, "")
 	}
 	if s.State.Ended() {
 		return s.afterEnd(k)
@@ -243,6 +258,9 @@ const expiringDays = 90
 // last day of validity counts in full, in Asia/Shanghai; an empty date is no
 // bound.
 func (s Standing) StatusAt(from, to Date, now time.Time) Status {
+	if s.Overlays.Has(Withdrawn) {
+		return StatusUnknown
+	}
 	switch s.State {
 	case Revoked:
 		return StatusRevoked
@@ -274,7 +292,7 @@ func (o Overlays) Words() []string {
 	for _, x := range []struct {
 		o Overlays
 		w string
-	}{{Suspended, "暂停使用"}, {Pledged, "已质押"}, {SealedUp, "已查封"}, {Disputed, "有异议"}} {
+	}{{Suspended, "暂停使用"}, {Pledged, "已质押"}, {SealedUp, "已查封"}, {Disputed, "有异议"}, {Withdrawn, "已撤下"}} {
 		if o.Has(x.o) {
 			w = append(w, x.w)
 		}
@@ -285,7 +303,7 @@ func (o Overlays) Words() []string {
 // String lists the overlays in English, for logs and the API.
 func (o Overlays) String() string {
 	var w []string
-	for i, name := range []string{"suspended", "pledged", "sealed-up", "disputed"} {
+	for i, name := range []string{"suspended", "pledged", "sealed-up", "disputed", "withdrawn"} {
 		if o.Has(1 << i) {
 			w = append(w, name)
 		}

@@ -42,6 +42,8 @@ func TestStateTable(t *testing.T) {
 		{"released", []EventKind{EventPublish, EventPledge}, EventRelease, Standing{Published, 0, 1}},
 		{"disputed", []EventKind{EventPublish}, EventDispute, Standing{Published, Disputed, 1}},
 		{"a revoked license is cancelled", []EventKind{EventPublish, EventRevoke}, EventCancel, Standing{Cancelled, 0, 1}},
+		{"withdrawn because of a secret, it stands as it stood", []EventKind{EventPublish, EventPledge}, EventWithdraw, Standing{Published, Pledged | Withdrawn, 1}},
+		{"an ended one is withdrawn too", []EventKind{EventPublish, EventRevoke}, EventWithdraw, Standing{Revoked, Withdrawn, 1}},
 		{"a court restores a revoked license", []EventKind{EventPublish, EventRevoke}, EventRestore, Standing{Published, 0, 1}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -77,6 +79,9 @@ func TestStateTableRefuses(t *testing.T) {
 		{"lifting what is not set", []EventKind{EventPublish}, EventResume},
 		{"releasing what is not pledged", []EventKind{EventPublish}, EventRelease},
 		{"settling without a dispute", []EventKind{EventPublish}, EventSettle},
+		{"withdrawing twice", []EventKind{EventPublish, EventWithdraw}, EventWithdraw},
+		{"anything after it was withdrawn", []EventKind{EventPublish, EventWithdraw}, EventRevoke},
+		{"restoring a revoked license that was withdrawn", []EventKind{EventPublish, EventRevoke, EventWithdraw}, EventRestore},
 		{"an unknown event", []EventKind{EventPublish}, "vanish"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -113,7 +118,9 @@ func TestAnyRowOfEventsKeepsTheLaw(t *testing.T) {
 			}
 			s = next
 			switch {
-			case before.State.Ended() && k != EventCancel && k != EventRestore:
+			case before.Overlays.Has(Withdrawn):
+				t.Fatalf("%s happened to a withdrawn license", k)
+			case before.State.Ended() && k != EventCancel && k != EventRestore && k != EventWithdraw:
 				t.Fatalf("%s happened to an ended license", k)
 			case s.Version < before.Version || s.Version > before.Version+1:
 				t.Fatalf("%s took version %d to %d", k, before.Version, s.Version)
@@ -146,6 +153,7 @@ func TestStatusIsComputed(t *testing.T) {
 		{"suspended", Standing{Published, Suspended, 1}, "", "", "2026-11-23T00:00:00Z", StatusSuspended},
 		{"pledged is still valid", Standing{Published, Pledged, 1}, "", "", "2026-11-23T00:00:00Z", StatusValid},
 		{"sealed-up still proves", Standing{Published, SealedUp, 1}, "", "", "2026-11-23T00:00:00Z", StatusValid},
+		{"withdrawn: it is not said", Standing{Published, Withdrawn, 1}, "", "", "2026-11-23T00:00:00Z", StatusUnknown},
 		{"revoked beats expired", Standing{Revoked, 0, 1}, "", "2020-01-01", "2026-11-23T00:00:00Z", StatusRevoked},
 		{"nothing known", Standing{}, "", "", "2026-11-23T00:00:00Z", StatusUnknown},
 	} {

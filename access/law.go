@@ -145,6 +145,8 @@ const (
 	DraftEnter      Act = "draft.enter" // the second entry of a license on paper
 	ChangePropose   Act = "change.propose"
 	ChangeReview    Act = "change.review"
+	WithdrawPropose Act = "withdraw.propose" // of a license that holds a secret
+	WithdrawReview  Act = "withdraw.review"
 	TypePropose     Act = "type.propose"
 	TypePublish     Act = "type.publish"
 	SealApply       Act = "seal.apply"

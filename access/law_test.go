@@ -201,6 +201,13 @@ var lawCases = []lawCase{
 	{"the proposer does not", both, ChangeReview, Attr{"unit": "u1", "proposer": "p1"}, nil, "change-other-person", false},
 	{"a window clerk reviews no change", neighbor, ChangeReview, Attr{"unit": "u1", "proposer": "p1"}, nil, "review-post", false},
 
+	{"a clerk proposes to withdraw a license", clerk, WithdrawPropose, Attr{"unit": "u1"}, nil, "withdraw-propose", true},
+	{"another unit does not", stranger, WithdrawPropose, Attr{"unit": "u1"}, nil, "withdraw-issuer", false},
+	{"nor does a business system", machine, WithdrawPropose, Attr{"unit": "u1"}, nil, "withdraw-issuer", false},
+	{"another person reviews the withdrawal", reviewer, WithdrawReview, Attr{"unit": "u1", "proposer": "p1"}, nil, "withdraw-review", true},
+	{"who proposed it does not", both, WithdrawReview, Attr{"unit": "u1", "proposer": "p1"}, nil, "withdraw-other-person", false},
+	{"a window clerk reviews none", neighbor, WithdrawReview, Attr{"unit": "u1", "proposer": "p1"}, nil, "review-post", false},
+
 	{"a unit proposes its type", clerk, TypePropose, Attr{"unit": "u1"}, nil, "type-propose", true},
 	{"not another unit's", clerk, TypePropose, Attr{"unit": "u2"}, nil, "type-own-unit", false},
 	{"the administration publishes", admin, TypePublish, Attr{"proposer": "p1"}, nil, "type-publish", true},

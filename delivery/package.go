@@ -165,6 +165,9 @@ func (d *Desk) deliver(ctx context.Context, payload []byte) error {
 				return err
 			}
 			lic, err := tx.License(dr.License)
+			if elicense.IsKind(err, elicense.NotFound) { // withdrawn meanwhile
+				return nil
+			}
 			if err != nil {
 				return err
 			}

@@ -339,6 +339,9 @@ func (d *Desk) List(ctx context.Context, actor *elicense.Actor, which Which, aft
 		}
 		for _, p := range ids {
 			lic, err := tx.License(p.ID)
+			if elicense.IsKind(err, elicense.NotFound) {
+				continue // withdrawn
+			}
 			if err != nil {
 				return err
 			}

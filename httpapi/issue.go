@@ -388,10 +388,11 @@ func pdf(b []byte, name string, err error) (*raw, error) {
 }
 
 type eventIn struct {
-	Kind      elicense.EventKind `json:"kind" doc:"suspend挂起 resume解除挂起 pledge质押 release解除质押 seal-up查封 unseal解除查封 revoke吊销 cancel注销 abolish废止 restore恢复"`
+	Kind      elicense.EventKind `json:"kind" doc:"suspend挂起 resume解除挂起 pledge质押 release解除质押 seal-up查封 unseal解除查封 revoke吊销 cancel注销 abolish废止 restore恢复 withdraw撤下（涉密）"`
 	DocNo     string             `json:"documentNumber"`
-	Reason    string             `json:"reason"`
+	Reason    string             `json:"reason,omitempty" doc:"撤下的不填，其他的要填"`
 	Effective time.Time          `json:"effectiveAt,omitempty"`
+	Ground    lifecycle.Ground   `json:"ground,omitempty" doc:"撤下的：state-secret国家秘密 work-secret工作秘密；不写原因"`
 }
 
 func (s *server) proposeEvent(ctx context.Context, who *elicense.Actor, in *struct {
@@ -399,6 +400,13 @@ func (s *server) proposeEvent(ctx context.Context, who *elicense.Actor, in *stru
 	Body eventIn
 },
 ) (*body[idOut], error) {
+	if in.Body.Kind == elicense.EventWithdraw {
+		c, err := s.Lifecycle.Withdraw(ctx, who, in.ID, in.Body.Ground, in.Body.DocNo)
+		if err != nil {
+			return nil, err
+		}
+		return &body[idOut]{idOut{c.ID}}, nil
+	}
 	c, err := s.Lifecycle.Propose(ctx, who, lifecycle.Change{
 		License: in.ID, Kind: in.Body.Kind, DocNo: in.Body.DocNo, Reason: in.Body.Reason, Effective: in.Body.Effective,
 	})

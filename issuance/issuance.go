@@ -145,6 +145,8 @@ type Content struct {
 
 	Scan     string        `json:"scan,omitempty"`     // of the paper a license catches up with
 	SealedOn elicense.Date `json:"sealedOn,omitempty"` // the day its face says it is sealed on
+
+	Withdrawn bool `json:"withdrawn,omitempty"` // the license held a secret: what it said is not here any more
 }
 
 // Blocked tells whether a finding or the comparison stops the draft.

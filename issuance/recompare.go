@@ -53,6 +53,10 @@ func (i *Issuer) recompare(ctx context.Context, payload []byte) error {
 			return err
 		}
 		lic, err := tx.License(d.License)
+		if elicense.IsKind(err, elicense.NotFound) { // withdrawn
+			d = nil
+			return nil
+		}
 		if err == nil && (lic.Standing.Version != d.Version || lic.Standing.State != elicense.Published) {
 			d = nil // what it said is no longer what is in force
 		}

@@ -74,6 +74,9 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 				return nil, err
 			}
 			for _, d := range ds {
+				if d.Withdrawn {
+					continue
+				}
 				list = append(list, Summary{d, d.Holders[0].Name})
 			}
 		}
@@ -104,6 +107,9 @@ func review(tx *store.Tx, id elicense.DraftID) (*Review, error) {
 	d, err := Of(tx, id)
 	if err != nil {
 		return nil, err
+	}
+	if d.Withdrawn {
+		return nil, ErrWithdrawn()
 	}
 	r := &Review{Draft: d, DrafterBy: "业务系统推送"}
 	if r.TypeEntry, err = catalog.VersionOf(tx, d.Type, d.TypeVersion); err != nil {
@@ -358,17 +364,24 @@ func (i *Issuer) Discard(ctx context.Context, actor *elicense.Actor, id elicense
 			return err
 		}
 		d.State = Void
-		// The case may be posted again.
-		for _, index := range tx.Indexes("completion", d.Case) {
-			if _, err := tx.Exec(`DELETE FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, d.Unit, index, d.Item); err != nil {
-				return err
-			}
+		if err := d.forget(tx); err != nil {
+			return err
 		}
 		if err := registry.Settle(tx, string(d.ID)); err != nil {
 			return err
 		}
 		return update(tx, d)
 	})
+}
+
+// forget lets the case of a draft that ends without a license be posted again.
+func (d *Draft) forget(tx *store.Tx) error {
+	for _, index := range tx.Indexes("completion", d.Case) {
+		if _, err := tx.Exec(`DELETE FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, d.Unit, index, d.Item); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // qualified sees that a third party that issues holds the license its

@@ -4,12 +4,18 @@
 // transaction of the review the license is changed, and open cases, the holder
 // and the public check see it at once. 变更 and 延续, which make a new version, go
 // through issuance.
+//
+// A license that turns out to hold a state or work secret is withdrawn (撤下) by two
+// persons in the same way. That is none of the acts of Art. 10: Art. 2 leaves secrets
+// out of the Measures, so from then on nothing of the license is shown to anybody, and
+// it is not said whether it is in force. Nothing lifts it; see withdraw.go.
 package lifecycle
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,15 +95,20 @@ const maxReason = 500
 func (l *Lifecycle) Propose(ctx context.Context, actor *elicense.Actor, c Change) (*Change, error) {
 	c.DocNo, c.Reason = strings.TrimSpace(c.DocNo), strings.TrimSpace(c.Reason)
 	switch {
-	case !c.Kind.Known() || c.Kind.MakesVersion() || c.Kind == elicense.EventDispute || c.Kind == elicense.EventSettle:
+	case !slices.Contains(Kinds(), c.Kind):
 		return nil, elicense.E(elicense.Invalid, "要选择要办的状态变更").At("kind").Under("第十条")
 	case c.DocNo == "" || utf8.RuneCountInString(c.DocNo) > 100:
 		return nil, elicense.E(elicense.Invalid, "要填写决定文书的文号，如鼓市监罚〔2026〕77号").At("docNo").Under("第十条")
 	case c.Reason == "" || utf8.RuneCountInString(c.Reason) > maxReason:
 		return nil, elicense.E(elicense.Invalid, "要写明原因，%d字以内", maxReason).At("reason").Under("第十条")
 	}
+	return l.propose(ctx, actor, access.ChangePropose, c, `kind <> ''`)
+}
+
+// propose enters a change unless one is waiting that meets the condition.
+func (l *Lifecycle) propose(ctx context.Context, actor *elicense.Actor, act access.Act, c Change, unless string) (*Change, error) {
 	build := func(tx *store.Tx) (access.Request, error) {
-		return l.request(tx, actor, access.ChangePropose, c.License, "")
+		return l.request(tx, actor, act, c.License, "")
 	}
 	err := l.guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {
 		lic, err := tx.License(c.License)
@@ -107,8 +118,11 @@ func (l *Lifecycle) Propose(ctx context.Context, actor *elicense.Actor, c Change
 		if _, err := lic.Standing.After(c.Kind); err != nil {
 			return err
 		}
+		if c.Kind == elicense.EventWithdraw && lic.Reference {
+			return elicense.E(elicense.Conflict, "这个证照由国家系统回传，不能在这里撤下").Under("第二条").Then("请来源单位停止回传，并告诉电子政务管理部门")
+		}
 		var waiting int
-		err = tx.Row(`SELECT COUNT(*) FROM change_request WHERE license = $1 AND state = $2`, lic.ID, Proposed).Scan(&waiting)
+		err = tx.Row(`SELECT COUNT(*) FROM change_request WHERE license = $1 AND state = $2 AND `+unless, lic.ID, Proposed).Scan(&waiting)
 		if err != nil {
 			return err
 		}
@@ -163,7 +177,11 @@ func (l *Lifecycle) Decide(ctx context.Context, actor *elicense.Actor, id string
 		} else if err != nil {
 			return access.Request{}, err
 		}
-		req, err := l.request(tx, actor, access.ChangeReview, c.License, c.Proposer)
+		act := access.ChangeReview
+		if c.Kind == elicense.EventWithdraw {
+			act = access.WithdrawReview
+		}
+		req, err := l.request(tx, actor, act, c.License, c.Proposer)
 		req.Note.Detail = map[string]string{"change": id, "kind": string(c.Kind), "approve": strconv.FormatBool(approve)}
 		return req, err
 	}
@@ -191,6 +209,11 @@ func (l *Lifecycle) Decide(ctx context.Context, actor *elicense.Actor, id string
 // happen applies the event and tells the holders and the clerks of their open
 // cases.
 func happen(tx *store.Tx, c *Change) (*elicense.Event, error) {
+	if c.Kind == elicense.EventWithdraw {
+		if err := beforeWithdrawing(tx, c); err != nil {
+			return nil, err
+		}
+	}
 	ev := &elicense.Event{
 		License: c.License, Kind: c.Kind, Effective: c.Effective, DocNo: c.DocNo, Reason: c.Reason, Unit: c.Unit,
 		Actor: c.Proposer, Reviewer: c.Reviewer,
@@ -209,6 +232,12 @@ func tell(tx *store.Tx, lic *elicense.License, c *Change) error {
 		return err
 	}
 	for _, h := range lic.Holders {
+		if c.Kind == elicense.EventWithdraw {
+			if err := tellWithdrawn(tx, h, unit.Name, lic.Type); err != nil {
+				return err
+			}
+			continue
+		}
 		err := notice.Send(tx, notice.HolderInbox(h), notice.Notice{
 			Kind: "changed", Text: "您的%s已由%s办理%s，文号%s", Args: []string{lic.TypeName, unit.Name, c.Kind.Chinese(), c.DocNo},
 			Link: "/holder/licenses/" + string(lic.ID),
@@ -221,7 +250,8 @@ func tell(tx *store.Tx, lic *elicense.License, c *Change) error {
 			return err
 		}
 		for _, k := range open {
-			if err := tellClerk(tx, k, lic, c); err != nil {
+			err := tellClerk(tx, k, lic.Type, "办件%s的当事人的%s已办理%s", k.Number, lic.TypeName, c.Kind.Chinese())
+			if err != nil {
 				return err
 			}
 		}
@@ -230,26 +260,18 @@ func tell(tx *store.Tx, lic *elicense.License, c *Change) error {
 }
 
 // tellClerk tells the clerk of an open case, if the matter asks for the type.
-func tellClerk(tx *store.Tx, k *cases.Case, lic *elicense.License, c *Change) error {
+func tellClerk(tx *store.Tx, k *cases.Case, t elicense.TypeCode, text string, args ...string) error {
 	m, err := cases.MatterOf(tx, k.Matter)
-	if err != nil {
+	if err != nil || !slices.Contains(m.Types(), t) {
 		return err
 	}
-	for _, t := range m.Types() {
-		if t == lic.Type {
-			return notice.Send(tx, notice.AccountInbox(k.Clerk), notice.Notice{
-				Kind: "changed", Text: "办件%s的当事人的%s已办理%s", Args: []string{k.Number, lic.TypeName, c.Kind.Chinese()},
-				Link: "/window/cases/" + string(k.ID),
-			})
-		}
-	}
-	return nil
+	return notice.Send(tx, notice.AccountInbox(k.Clerk), notice.Notice{Kind: "changed", Text: text, Args: args, Link: "/window/cases/" + string(k.ID)})
 }
 
 // Entry is a change in a list, with its license.
 type Entry struct {
 	*Change
-	TypeName   string
+	TypeName   string // empty if the license was withdrawn
 	Identifier elicense.Identifier
 	ProposedBy string
 }
@@ -280,7 +302,7 @@ func (l *Lifecycle) Queue(ctx context.Context, actor *elicense.Actor, state Stat
 }
 
 func entry(tx *store.Tx, c *Change) (*Entry, error) {
-	lic, err := tx.License(c.License)
+	lic, err := tx.LicenseOrNone(c.License)
 	if err != nil {
 		return nil, err
 	}

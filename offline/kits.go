@@ -491,6 +491,17 @@ func (k *Kits) Get(ctx context.Context, actor *elicense.Actor, id string) (*Deta
 			if p.Rows, err = outcomes(tx, p.ID); err != nil {
 				return nil, err
 			}
+			for _, o := range p.Rows {
+				if o.License == "" {
+					continue
+				}
+				switch _, err := tx.License(o.License); {
+				case elicense.IsKind(err, elicense.NotFound): // withdrawn: nothing of it is shown
+					o.Holder = ""
+				case err != nil:
+					return nil, err
+				}
+			}
 		}
 		return d, nil
 	})

@@ -67,6 +67,8 @@ func (k *Kits) pending(tx *store.Tx, t *taken) (*verification.Pending, error) {
 		p.Types = append(p.Types, x.Name)
 	}
 	switch {
+	case t.State == numberTaken: // its license was withdrawn: nothing is known of it
+		return nil, nil
 	case t.State == numberRefused:
 		p.State = verification.NotTaken
 	case l.State == Cancelled:

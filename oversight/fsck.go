@@ -117,6 +117,7 @@ func (c *checker) eventMark(license, event string) uint64 {
 func (c *checker) licenses(ctx context.Context) error {
 	files := c.judges(ctx)
 	err := c.db.View(ctx, func(tx *store.Tx) error {
+		tx.SeeWithdrawn()
 		return tx.EachLicense(func(l *elicense.License, err error) error {
 			c.sum.Licenses++
 			if err != nil {

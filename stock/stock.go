@@ -481,9 +481,25 @@ func (s *Stock) change(ctx context.Context, actor *elicense.Actor, act access.Ac
 // Get returns an entry to its unit. Errors: Forbidden, also if there is none.
 func (s *Stock) Get(ctx context.Context, actor *elicense.Actor, id string) (*Entry, error) {
 	e, _, err := access.Get(ctx, s.Guard, s.request(actor, access.DraftRead, id), func(tx *store.Tx, _ *access.Permit) (*Entry, error) {
-		return entryOf(tx, id)
+		e, err := entryOf(tx, id)
+		if err == nil {
+			err = e.shown(tx)
+		}
+		return e, err
 	})
 	return e, err
+}
+
+// shown refuses an entry whose license was withdrawn. Errors: NotFound.
+func (e *Entry) shown(tx *store.Tx) error {
+	if e.Draft == "" {
+		return nil
+	}
+	d, err := issuance.Of(tx, e.Draft)
+	if err == nil && d.Withdrawn {
+		return issuance.ErrWithdrawn()
+	}
+	return err
 }
 
 // Picture returns the picture of an entry's paper to its unit.
@@ -500,7 +516,20 @@ func (s *Stock) Picture(ctx context.Context, actor *elicense.Actor, id string) (
 // windows first, then the oldest.
 func (s *Stock) List(ctx context.Context, actor *elicense.Actor, state State, limit int) ([]*Entry, error) {
 	list, _, err := access.Get(ctx, s.Guard, s.ofUnit(actor, access.DraftRead), func(tx *store.Tx, _ *access.Permit) ([]*Entry, error) {
-		return entries(tx, `WHERE unit = $1 AND state = $2 ORDER BY asked DESC, created LIMIT $3`, actor.Unit, state, limit)
+		list, err := entries(tx, `WHERE unit = $1 AND state = $2 ORDER BY asked DESC, created LIMIT $3`, actor.Unit, state, limit)
+		if err != nil {
+			return nil, err
+		}
+		shown := list[:0]
+		for _, e := range list {
+			err := e.shown(tx)
+			if err == nil {
+				shown = append(shown, e)
+			} else if !elicense.IsKind(err, elicense.NotFound) {
+				return nil, err
+			}
+		}
+		return shown, nil
 	})
 	return list, err
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -54,7 +55,7 @@ func (tx *Tx) Apply(ev *elicense.Event) (*elicense.License, error) {
 	if ev.Kind == elicense.EventPublish {
 		lic, err = tx.firstLicense(ev)
 	} else {
-		lic, err = tx.License(ev.License)
+		lic, err = tx.anyLicense(ev.License)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("apply %s to %s: %w", ev.Kind, ev.License, err)
@@ -75,6 +76,11 @@ func (tx *Tx) Apply(ev *elicense.Event) (*elicense.License, error) {
 	}
 	if err := tx.addEvent(ev); err != nil {
 		return nil, err
+	}
+	if ev.Kind == elicense.EventWithdraw { // one made in its place has the number of the paper
+		if err := tx.freeNumbers(lic); err != nil {
+			return nil, err
+		}
 	}
 	return lic, tx.putLicense(lic, ev.Kind == elicense.EventPublish)
 }
@@ -175,6 +181,22 @@ func (tx *Tx) TakeNumber(lic *elicense.License, number string) error {
 	return err
 }
 
+// freeNumbers gives up the face numbers of a license.
+func (tx *Tx) freeNumbers(lic *elicense.License) error {
+	for n := 1; n <= lic.Standing.Version; n++ {
+		v, err := tx.Version(lic, n)
+		if err != nil {
+			return err
+		}
+		for _, index := range tx.Indexes("face-number", string(lic.Type)+"|"+string(lic.Issuer)+"|"+v.FaceNumber) {
+			if _, err := tx.Exec(`DELETE FROM license_number WHERE number_index = $1 AND license = $2`, index, lic.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // NumberTaken tells whether a license of the type and issuer has the number.
 func (tx *Tx) NumberTaken(t elicense.TypeCode, issuer elicense.UnitCode, number string) (bool, error) {
 	var other elicense.LicenseID
@@ -250,10 +272,33 @@ func (tx *Tx) putLicense(l *elicense.License, first bool) error {
 const licenseColumns = `owner, id, type, type_name, type_version, issuer, state, overlays, version, seq, identifier,
 	valid_from, valid_to, published, changed, reference, source, contact, mac`
 
+// SeeWithdrawn lets the rest of the transaction read licenses that were withdrawn
+// because of a secret. It is for the check of everything that is stored; all others
+// read as if there were no such license, which is how nothing of one can be shown.
+func (tx *Tx) SeeWithdrawn() { tx.withdrawn = true }
+
+// shown is the condition of SQL for licenses that were not withdrawn; fmt puts the
+// number of the overlay.
+var shown = fmt.Sprintf("(overlays & %d) = 0", elicense.Withdrawn)
+
+// hidden tells whether the transaction reads as if there were no such license.
+func (tx *Tx) hidden(l *elicense.License) bool {
+	return !tx.withdrawn && l.Standing.Overlays.Has(elicense.Withdrawn)
+}
+
 // License returns a license by its id; in an Update its row is locked until the
-// end. Errors: NotFound; Unavailable if the row
+// end. Errors: NotFound, also for one that was withdrawn; Unavailable if the row
 // is not what the platform wrote.
 func (tx *Tx) License(id elicense.LicenseID) (*elicense.License, error) {
+	l, err := tx.anyLicense(id)
+	if err == nil && tx.hidden(l) {
+		return nil, ErrNoRow
+	}
+	return l, err
+}
+
+// anyLicense is License of withdrawn ones too.
+func (tx *Tx) anyLicense(id elicense.LicenseID) (*elicense.License, error) {
 	var owner elicense.HolderKey
 	if err := tx.Row(`SELECT owner FROM license_id WHERE id = $1`, id).Scan(&owner); err != nil {
 		return nil, err
@@ -289,6 +334,7 @@ func (tx *Tx) LicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) ([]*e
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, tx.hidden)
 	for _, l := range list {
 		if err := tx.fillHolders(l); err != nil {
 			return nil, err
@@ -331,7 +377,7 @@ func (tx *Tx) keptLicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) (
 		if err != nil {
 			return nil, err
 		}
-		if l == nil {
+		if l == nil || tx.hidden(l) {
 			continue
 		}
 		one := *l
@@ -347,15 +393,15 @@ func (tx *Tx) keptLicensesOf(holder elicense.HolderKey, typ elicense.TypeCode) (
 // those published before the given moment, limit of them and whatever else was
 // published in the moment of the last, so that a page can begin before it.
 func (tx *Tx) LicensesIssued(unit elicense.UnitCode, before time.Time, limit int) ([]*elicense.License, error) {
-	return tx.licenses(`WHERE issuer = $1 AND published < $2 AND published >= (SELECT MIN(published) FROM
-		(SELECT published FROM license WHERE issuer = $3 AND published < $4 ORDER BY published DESC LIMIT $5) AS page)
+	return tx.licenses(`WHERE issuer = $1 AND `+shown+` AND published < $2 AND published >= (SELECT MIN(published) FROM
+		(SELECT published FROM license WHERE issuer = $3 AND `+shown+` AND published < $4 ORDER BY published DESC LIMIT $5) AS page)
 		ORDER BY published DESC, id DESC`, unit, before, unit, before, limit)
 }
 
 // LicensesIssuedOf lists the licenses of one type a unit issued, the newest
 // first.
 func (tx *Tx) LicensesIssuedOf(unit elicense.UnitCode, t elicense.TypeCode) ([]*elicense.License, error) {
-	return tx.licenses(`WHERE issuer = $1 AND type = $2 ORDER BY published DESC, id`, unit, t)
+	return tx.licenses(`WHERE issuer = $1 AND type = $2 AND `+shown+` ORDER BY published DESC, id`, unit, t)
 }
 
 // EachLicense calls f with every license there is, in the order of the primary

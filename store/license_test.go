@@ -76,6 +76,7 @@ func next(t testing.TB, lic *elicense.License, kind elicense.EventKind) *elicens
 func stored(t testing.TB, db *store.DB, id elicense.LicenseID) (lic *elicense.License, events []*elicense.Event) {
 	t.Helper()
 	view(t, db, func(tx *store.Tx) (err error) {
+		tx.SeeWithdrawn()
 		if lic, err = tx.License(id); err != nil {
 			return err
 		}
@@ -144,7 +145,7 @@ func TestAPublishedLicenseIsReadAsItWasWritten(t *testing.T) {
 var laterKinds = []elicense.EventKind{
 	elicense.EventChange, elicense.EventRenew, elicense.EventRevoke, elicense.EventCancel, elicense.EventAbolish, elicense.EventSuspend,
 	elicense.EventResume, elicense.EventPledge, elicense.EventRelease, elicense.EventSealUp, elicense.EventUnseal, elicense.EventDispute,
-	elicense.EventSettle, elicense.EventRestore, "unheard-of",
+	elicense.EventSettle, elicense.EventRestore, elicense.EventWithdraw, "unheard-of",
 }
 
 // TestTheRowIsWhatItsEventsLeadTo lets random events happen: the row is always

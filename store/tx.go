@@ -33,6 +33,8 @@ type Tx struct {
 	relied   []uint32   // marks relied on before it was
 	resting  *resting   // of the Keep in hand
 	opens    func() error
+
+	withdrawn bool // licenses that were withdrawn are read too
 }
 
 // session runs statements: a connection of its own with prepared statements, or

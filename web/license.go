@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -35,11 +36,12 @@ func (s *server) issuedList(v *visit) error {
 
 type licensePage struct {
 	*sharing.Opened
-	Events []*elicense.Event // the newest first
-	Pages  int
-	Kinds  []elicense.EventKind
-	In     typed
-	Form   string
+	Events  []*elicense.Event // the newest first
+	Pages   int
+	Kinds   []elicense.EventKind
+	Grounds []lifecycle.Ground
+	In      typed
+	Form    string
 }
 
 // licenseOf puts together what the holder and the issuing unit see of a license.
@@ -74,6 +76,7 @@ func (s *server) issued(v *visit) error {
 			d.Kinds = append(d.Kinds, k)
 		}
 	}
+	d.Grounds = lifecycle.Grounds()
 	return v.render("issued", o.License.TypeName, d)
 }
 
@@ -134,6 +137,19 @@ func (s *server) changePropose(v *visit) error {
 	}
 	if err := s.Typed.Clear(v.r.Context(), v.who, form); err != nil {
 		return err
+	}
+	return v.goTo("/issue/changes")
+}
+
+// withdrawPropose proposes that nothing of a license is shown any more.
+func (s *server) withdrawPropose(v *visit) error {
+	_, err := s.Lifecycle.Withdraw(v.r.Context(), v.who, elicense.LicenseID(v.r.PathValue("id")), lifecycle.Ground(v.Posted("ground")), v.Posted("secretDoc"))
+	if err != nil {
+		var e *elicense.Error
+		if errors.As(err, &e) && e.Field == "docNo" { // the page has another number of a document
+			err = e.At("secretDoc")
+		}
+		return v.again(err, func() error { return s.issued(v) })
 	}
 	return v.goTo("/issue/changes")
 }

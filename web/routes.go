@@ -189,6 +189,7 @@ func (s *server) routes() {
 	at(issue, "GET /issue/licenses/{id}/pdf", s.pdf(true))
 	at(issue, "POST /issue/licenses/{id}/print", s.print(true))
 	at(issue, "POST /issue/licenses/{id}/change", s.changePropose)
+	at(issue, "POST /issue/licenses/{id}/withdraw", s.withdrawPropose)
 	at(issue, "GET /issue/changes", s.changes)
 	at(issue, "POST /issue/changes/{id}", s.changeDecide)
 	at(issue, "GET /issue/types", s.ownTypes)

@@ -34,6 +34,7 @@ var bodies = map[string][]string{
 	"POST /issue/licenses/{id}/print":           {"purpose", "办事"},
 	"POST /issue/drafts/{id}/comparison":        {"do", "handle", "remark", "已请登记机关更正"},
 	"POST /issue/licenses/{id}/change":          {"kind", "suspend", "docNo", "鼓市监〔2026〕3号", "reason", "依法办理"},
+	"POST /issue/licenses/{id}/withdraw":        {"ground", "work-secret", "secretDoc", "鼓市监密〔2026〕1号"},
 	"POST /issue/changes/{id}":                  {"do", "refuse", "remark", "请核对"},
 	"POST /issue/matters/new":                   {"name", "试办事项", "days", "5", "online", "on", "n", "1", "m0.name", "申请书", "m0.way", "form"},
 	"POST /issue/types/face/preview":            {},
@@ -272,7 +273,7 @@ func (k *walked) path(method, pattern string) string {
 			return string(k.Office)
 		case strings.Contains(pattern, "/agreements/"):
 			return k.Agreement
-		case strings.HasSuffix(pattern, "/change"):
+		case strings.HasSuffix(pattern, "/change"), strings.HasSuffix(pattern, "/withdraw"):
 			return string(k.Other)
 		}
 		return string(k.License)
