@@ -169,6 +169,8 @@ const (
 	ContactOwn      Act = "contact.own"      // a holder's addresses, by himself
 	ContactTake     Act = "contact.take"     // a party's address, told to the clerk of his case
 	DeliveryHandle  Act = "delivery.handle"  // hand over on paper, send again
+	DeliveryFind    Act = "delivery.find"    // what waits at a window, without contents
+	DeliveryWindow  Act = "delivery.window"  // print and hand over at a window
 	SourceKeep      Act = "source.keep"      // register systems that return licenses
 	ReferenceReturn Act = "reference.return" // what such a system says of its licenses
 	ReferenceRead   Act = "reference.read"   // sources, deliveries and their counts, without contents

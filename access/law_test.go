@@ -177,6 +177,15 @@ var lawCases = []lawCase{
 	{"another unit's does not", stranger, DeliveryHandle, Attr{"issuer": "u1"}, nil, "delivery-handle-unit", false},
 	{"nor does a business system", machine, DeliveryHandle, Attr{"issuer": "u1"}, nil, "delivery-handle-unit", false},
 
+	{"a window of the case finds what waits", clerk, DeliveryFind, Attr{"units": []string{"u9", "u1"}}, nil, "delivery-find", true},
+	{"another window does not", stranger, DeliveryFind, Attr{"units": []string{"u9", "u1"}}, nil, "delivery-window-unit", false},
+	{"nor does it find what is nowhere", clerk, DeliveryFind, Attr{"units": []string{}}, nil, "delivery-window-unit", false},
+	{"nor does a business system", machine, DeliveryFind, Attr{"units": []string{"u1"}}, nil, "delivery-window-unit", false},
+	{"a clerk hands over to who has proven himself", clerk, DeliveryWindow, Attr{"units": []string{"u1"}}, Attr{"proven": true, "self": false}, "delivery-window", true},
+	{"not at another window", stranger, DeliveryWindow, Attr{"units": []string{"u1"}}, Attr{"proven": true, "self": false}, "delivery-window-unit", false},
+	{"not to who has not", clerk, DeliveryWindow, Attr{"units": []string{"u1"}}, Attr{"proven": false, "self": false}, "delivery-window-proven", false},
+	{"not to himself", clerk, DeliveryWindow, Attr{"units": []string{"u1"}}, Attr{"proven": true, "self": true}, "delivery-window-self", false},
+
 	{"the issuing unit sees its license", clerk, LicenseIssued, Attr{"issuer": "u1"}, nil, "license-issued", true},
 	{"another unit does not", stranger, LicenseIssued, Attr{"issuer": "u1"}, nil, "issued-own-unit", false},
 

@@ -293,6 +293,15 @@ func isParty(tx *store.Tx, actor *elicense.Actor, list []Party) (bool, error) {
 	return false, nil
 }
 
+// IsHimself tells whether the actor himself is among holders.
+func IsHimself(tx *store.Tx, actor *elicense.Actor, holders []elicense.HolderKey) (bool, error) {
+	parties := make([]Party, len(holders))
+	for i, h := range holders {
+		parties[i].Holder = h
+	}
+	return isParty(tx, actor, parties)
+}
+
 func inParty(err error, i int) error {
 	if e, ok := err.(*elicense.Error); ok {
 		e.Field = "parties." + strconv.Itoa(i+1) + "." + e.Field

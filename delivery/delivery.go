@@ -31,6 +31,7 @@ import (
 	"elicense/jobs"
 	"elicense/letters"
 	"elicense/sealing"
+	"elicense/sharing"
 	"elicense/store"
 )
 
@@ -59,13 +60,14 @@ func (c Channel) Chinese() string {
 
 // Config is what delivery needs; all of it is required but Log.
 type Config struct {
-	DB    *store.DB
-	Guard *access.Guard
-	Seals *sealing.Register
-	Maker *document.Maker // nil without fonts: lists wait
-	Jobs  *jobs.Queue
-	Trust func(context.Context) (document.Options, error) // what uploaded documents are judged by
-	Now   func() time.Time
+	DB      *store.DB
+	Guard   *access.Guard
+	Seals   *sealing.Register
+	Maker   *document.Maker // nil without fonts: lists wait
+	Jobs    *jobs.Queue
+	Trust   func(context.Context) (document.Options, error) // what uploaded documents are judged by
+	Now     func() time.Time
+	Sharing *sharing.Sharing // prints what is collected at a window
 	// PublicURL is the platform's address, which messages and lists name.
 	PublicURL string
 	// Platform is what the platform calls itself in messages.

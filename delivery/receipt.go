@@ -54,6 +54,22 @@ type Receipt struct {
 type Handing struct {
 	Receiver string `json:"receiver,omitempty"`
 	Remark   string `json:"remark,omitempty"` // such as how he is related to the holder
+	Window   string `json:"window,omitempty"` // name of the unit at whose window it was; empty for the issuing unit's desk
+}
+
+// check tidies the texts and refuses what is missing.
+func (h *Handing) check(proof cases.Proof) error {
+	h.Receiver, h.Remark = strings.TrimSpace(h.Receiver), strings.TrimSpace(h.Remark)
+	if !slices.Contains(cases.Proofs(), proof) {
+		return elicense.E(elicense.Invalid, "要写明怎么核实领取人的身份").At("proof").Under("第十七条第三款")
+	}
+	if n := utf8.RuneCountInString(h.Receiver); n == 0 || n > maxHanding || strings.ContainsFunc(h.Receiver, unicode.IsControl) {
+		return elicense.E(elicense.Invalid, "要写领取人的姓名，最多%d个字", maxHanding).At("receiver")
+	}
+	if utf8.RuneCountInString(h.Remark) > maxHanding || strings.ContainsFunc(h.Remark, unicode.IsControl) {
+		return elicense.E(elicense.Invalid, "说明最多%d个字", maxHanding).At("remark")
+	}
+	return nil
 }
 
 // maxHanding bounds each text of a handing, in characters.
@@ -143,38 +159,36 @@ func (d *Desk) Opened(ctx context.Context, actor *elicense.Actor, id elicense.Li
 //
 // Errors: Invalid naming the field; Forbidden; Conflict if it was handed over before.
 func (d *Desk) Hand(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID, holder int, proof cases.Proof, h Handing) error {
-	h.Receiver, h.Remark = strings.TrimSpace(h.Receiver), strings.TrimSpace(h.Remark)
-	if !slices.Contains(cases.Proofs(), proof) {
-		return elicense.E(elicense.Invalid, "要写明怎么核实领取人的身份").At("proof").Under("第十七条第三款")
-	}
-	if n := utf8.RuneCountInString(h.Receiver); n == 0 || n > maxHanding || strings.ContainsFunc(h.Receiver, unicode.IsControl) {
-		return elicense.E(elicense.Invalid, "要写领取人的姓名，最多%d个字", maxHanding).At("receiver")
-	}
-	if utf8.RuneCountInString(h.Remark) > maxHanding || strings.ContainsFunc(h.Remark, unicode.IsControl) {
-		return elicense.E(elicense.Invalid, "说明最多%d个字", maxHanding).At("remark")
+	if err := h.check(proof); err != nil {
+		return err
 	}
 	return d.Guard.Write(ctx, handle(actor, id), func(tx *store.Tx, p *access.Permit) error {
 		p.Note.Detail["act"] = "handed"
-		lic, err := tx.License(id)
-		if err != nil {
-			return err
-		}
-		if lic.Reference {
-			return errReference()
-		}
-		if holder < 0 || holder >= len(lic.Holders) {
-			return elicense.E(elicense.Invalid, "要选择是哪一位持证人的").At("holder")
-		}
-		r := &Receipt{
-			License: id, Version: lic.Standing.Version, Unit: lic.Issuer, Holder: lic.Holders[holder], Kind: Handed, At: tx.Now(), account: actor.Account, person: actor.Person,
-			Proof: proof, Handing: h,
-		}
-		first, err := r.keep(tx)
-		if err == nil && !first {
-			err = elicense.E(elicense.Conflict, "已经登记过打印交付").Then("请刷新后核对")
-		}
-		return err
+		return d.hand(tx, actor, id, Collecting{Holder: holder, Proof: proof, Handing: h})
 	})
+}
+
+// hand keeps the receipt of a license handed over.
+func (d *Desk) hand(tx *store.Tx, actor *elicense.Actor, id elicense.LicenseID, c Collecting) error {
+	lic, err := tx.License(id)
+	if err != nil {
+		return err
+	}
+	if lic.Reference {
+		return errReference()
+	}
+	if c.Holder < 0 || c.Holder >= len(lic.Holders) {
+		return elicense.E(elicense.Invalid, "要选择是哪一位持证人的").At("holder")
+	}
+	r := &Receipt{
+		License: id, Version: lic.Standing.Version, Unit: lic.Issuer, Holder: lic.Holders[c.Holder], Kind: Handed, At: tx.Now(), account: actor.Account, person: actor.Person,
+		Proof: c.Proof, Handing: c.Handing,
+	}
+	first, err := r.keep(tx)
+	if err == nil && !first {
+		err = elicense.E(elicense.Conflict, "已经登记过打印交付").Then("请刷新后核对")
+	}
+	return err
 }
 
 // handle asks the law whether the actor delivers the license.

@@ -85,6 +85,25 @@ func Uncompared(tx *store.Tx, unit elicense.UnitCode, limit int) (list []*Draft,
 	return list, nil
 }
 
+// MadeFor lists the drafts made for a case of a unit, by its number.
+func MadeFor(tx *store.Tx, unit elicense.UnitCode, number string) (list []*Draft, err error) {
+	for _, index := range tx.Indexes("completion", number) {
+		ids, err := store.All(tx, func(r *store.Rows) (id elicense.DraftID, err error) { return id, r.Scan(&id) },
+			`SELECT draft FROM completion WHERE unit = $1 AND case_index = $2 ORDER BY item`, unit, index)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			d, err := Of(tx, id)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, d)
+		}
+	}
+	return list, nil
+}
+
 // Waiting returns how many approved drafts are not published yet.
 func (i *Issuer) Waiting(ctx context.Context) (n int, err error) {
 	err = i.DB.View(ctx, func(tx *store.Tx) error {

@@ -171,6 +171,11 @@ func (s *Sharing) File(ctx context.Context, actor *elicense.Actor, id elicense.L
 	if issued {
 		build = IssuedRequest(actor, id)
 	}
+	return s.fileUnder(ctx, id, build)
+}
+
+// fileUnder is File for whom the law permits what build asks.
+func (s *Sharing) fileUnder(ctx context.Context, id elicense.LicenseID, build func(*store.Tx) (access.Request, error)) ([]byte, string, error) {
 	v, _, err := access.Get(ctx, s.guard, build, func(tx *store.Tx, p *access.Permit) (*elicense.Version, error) {
 		p.Note.Detail = map[string]string{"act": "file"}
 		lic, err := tx.License(id)

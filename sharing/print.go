@@ -57,19 +57,24 @@ func (s *Sharing) PDF(ctx context.Context, actor *elicense.Actor, id elicense.Li
 // Errors: those of File; Invalid for a purpose that is too long; Unavailable
 // without fonts.
 func (s *Sharing) Print(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID, issued bool, purpose string) ([]byte, string, error) {
+	build := OwnRequest(actor, id)
+	if issued {
+		build = IssuedRequest(actor, id)
+	}
+	return s.PrintUnder(ctx, actor, id, build, purpose)
+}
+
+// PrintUnder is Print for whom the law permits what build asks.
+func (s *Sharing) PrintUnder(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID, build func(*store.Tx) (access.Request, error), purpose string) ([]byte, string, error) {
 	if err := s.canPrint(); err != nil {
 		return nil, "", err
 	}
 	if purpose = strings.TrimSpace(purpose); utf8.RuneCountInString(purpose) > maxPurpose {
 		return nil, "", elicense.E(elicense.Invalid, "用途最多%d个字", maxPurpose).At("purpose").Under("第十五条")
 	}
-	file, name, err := s.File(ctx, actor, id, issued)
+	file, name, err := s.fileUnder(ctx, id, build)
 	if err != nil {
 		return nil, "", err
-	}
-	build := OwnRequest(actor, id)
-	if issued {
-		build = IssuedRequest(actor, id)
 	}
 	type printed struct {
 		identifier elicense.Identifier

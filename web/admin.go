@@ -219,7 +219,7 @@ type recordRow struct {
 var actWords = map[string]string{
 	"case.open": "开办件", "case.read": "查看办件", "case.close": "办结", "case.use": "使用证照", "license.own": "持证人查看证照",
 	"license.issued": "签发单位查看证照", "draft.make": "制证", "draft.read": "查看草稿", "draft.review": "审核草稿",
-	"change.propose": "提出状态变更", "change.review": "复核状态变更", "withdraw.propose": "提出撤下证照", "withdraw.review": "复核撤下证照", "type.propose": "登记类别", "type.publish": "核对类别",
+	"change.propose": "提出状态变更", "change.review": "复核状态变更", "delivery.find": "窗口查找待领证照", "delivery.window": "窗口打印交付", "withdraw.propose": "提出撤下证照", "withdraw.review": "复核撤下证照", "type.propose": "登记类别", "type.publish": "核对类别",
 	"case.move": "办理办件", "case.join": "增加当事人", "case.take": "接办", "case.apply": "网上申请", "case.own": "当事人查看办件",
 	"case.own-move": "申请人办理", "matter.propose": "登记事项", "matter.publish": "核对事项", "basis.keep": "登记依据", "calendar.keep": "登记工作日历", "system.keep": "登记业务系统密钥",
 	"seal.apply": "申请印章", "seal.manage": "管理印章", "seal.stop": "停用印章", "seal.read": "查看印章", "disclose.propose": "提出依法调取",

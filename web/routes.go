@@ -36,7 +36,7 @@ var (
 	}
 	window = &desk{
 		name: "window", title: "窗口", path: "/window", kind: elicense.Staff, duties: []elicense.Duty{elicense.DutyWindow},
-		nav: []link{{"/window/new", "新办件", ""}, {"/window", "我的办件", ""}, {"/window/day", "我的一天", ""}, {"/window/notices", "消息", ""}, {"/window/practice", "练习", ""}},
+		nav: []link{{"/window/new", "新办件", ""}, {"/window", "我的办件", ""}, {"/window/collect", "窗口领证", ""}, {"/window/day", "我的一天", ""}, {"/window/notices", "消息", ""}, {"/window/practice", "练习", ""}},
 	}
 	admin = &desk{
 		name: "admin", title: "管理台", path: "/admin", kind: elicense.Staff,
@@ -269,6 +269,10 @@ func (s *server) routes() {
 	at(window, "POST /window/cases/{id}/paper/{kind}", s.askLetter)
 	at(window, "GET /window/cases/{id}/paper/{kind}/file", s.windowPaperFile)
 	at(window, "GET /window/cases/{id}/paper/{kind}/sheet/{page}", s.windowPaperSheet)
+	at(window, "GET /window/collect", s.collect)
+	at(window, "GET /window/collect/{id}", s.collectOne)
+	at(window, "POST /window/collect/{id}", s.collectHand)
+	at(window, "POST /window/collect/{id}/print", s.collectPrint)
 	at(window, "GET /window/day", s.myDay)
 	at(window, "GET /window/practice", s.practice)
 	at(window, "POST /window/practice", s.practiceBegin)

@@ -34,6 +34,8 @@ var bodies = map[string][]string{
 	"POST /issue/licenses/{id}/print":           {"purpose", "办事"},
 	"POST /issue/drafts/{id}/comparison":        {"do", "handle", "remark", "已请登记机关更正"},
 	"POST /issue/licenses/{id}/change":          {"kind", "suspend", "docNo", "鼓市监〔2026〕3号", "reason", "依法办理"},
+	"POST /window/collect/{id}":                 {"holder", "0", "code", world.Firm.Code, "receiver", "陈示例", "proof", "card"},
+	"POST /window/collect/{id}/print":           {"holder", "0", "code", world.Firm.Code, "receiver", "陈示例", "proof", "card"},
 	"POST /issue/licenses/{id}/withdraw":        {"ground", "work-secret", "secretDoc", "鼓市监密〔2026〕1号"},
 	"POST /issue/changes/{id}":                  {"do", "refuse", "remark", "请核对"},
 	"POST /issue/matters/new":                   {"name", "试办事项", "days", "5", "online", "on", "n", "1", "m0.name", "申请书", "m0.way", "form"},

@@ -229,8 +229,9 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	p.ontime = ontime.New(p.db, p.guard, p.queue, p.log)
 	p.letters = &letters.Letters{DB: p.db, Cases: p.cases, Seals: p.seals, Maker: maker, Log: p.log, PublicURL: publicURL, Sample: true}
 	p.queue.Handle(cases.LetterJob, p.letters.Seal)
+	p.sharing = sharing.New(p.db, p.guard, now)
 	p.delivery = delivery.New(delivery.Config{
-		DB: p.db, Guard: p.guard, Seals: p.seals, Maker: maker, Jobs: p.queue, Trust: p.judgeBy, Now: now, PublicURL: publicURL, Platform: platformName, Sample: true, Log: p.log,
+		DB: p.db, Guard: p.guard, Seals: p.seals, Maker: maker, Jobs: p.queue, Trust: p.judgeBy, Now: now, Sharing: p.sharing, PublicURL: publicURL, Platform: platformName, Sample: true, Log: p.log,
 	})
 	p.kits = offline.New(offline.Config{
 		DB: p.db, Guard: p.guard, Seals: p.seals, Issuer: p.issuer, Jobs: p.queue, Fonts: offline.SystemFonts, Trust: p.judgeBy, Now: now, Platform: platformName,
@@ -241,7 +242,6 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 	}
 	p.references = references.New(references.Config{DB: p.db, Guard: p.guard, Jobs: p.queue, Dir: filepath.Join(p.dir, "returns"), Key: key, Now: now, Log: p.log})
 	p.lifecycle = lifecycle.New(p.db, p.guard)
-	p.sharing = sharing.New(p.db, p.guard, now)
 	p.queue.Handle(sharing.DiscloseJob, p.sharing.TellDisclosure)
 	p.guard.Alarm = sharing.Alarm
 	p.receipts = sharing.NewReceipts(p.db, p.guard, strings.TrimSpace(platformName+" "+publicURL))

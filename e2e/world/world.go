@@ -193,7 +193,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	queue.Handle(cases.LetterJob, w.Letters.Seal)
 	queue.Handle(sharing.DiscloseJob, w.Sharing.TellDisclosure)
 	w.Delivery = delivery.New(delivery.Config{
-		DB: w.DB, Guard: w.Guard, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Trust: w.Trust, Now: clock.Now, PublicURL: "http://localhost", Platform: "演示平台",
+		DB: w.DB, Guard: w.Guard, Seals: w.Seals, Maker: document.NewMaker(set), Jobs: queue, Trust: w.Trust, Now: clock.Now, Sharing: w.Sharing, PublicURL: "http://localhost", Platform: "演示平台",
 	})
 	w.Guard.Alarm = sharing.Alarm
 	w.people(t)
