@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"unicode"
+	"unicode/utf8"
 
 	"elicense/sheet"
 )
@@ -67,6 +68,7 @@ func (s *setter) append(chars []char, text string, style sheet.Style, spacing fl
 	if s.spent += len(text); s.spent > maxMeasured {
 		return nil, ErrOverflow
 	}
+	chars = slices.Grow(chars, utf8.RuneCountInString(text))
 	for _, r := range text {
 		switch r {
 		case '\n':

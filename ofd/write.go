@@ -460,7 +460,7 @@ var pageCodes = sync.OnceValue(func() *sheet.Codes { return sheet.CodesFor(sampl
 
 func (w *writer) page(i int) []byte {
 	s := &w.doc.Pages[i]
-	b := make([]byte, 0, 24<<10)
+	b := make([]byte, 0, 16<<10)
 	b = append(b, xmlHead+`<ofd:Page`+xmlns+`>`...)
 	if w.plan != nil && w.parts[i] >= 0 {
 		b = append(b, `<ofd:Template TemplateID="`...)

@@ -189,7 +189,11 @@ func (e element) time() (time.Time, error) {
 
 // sequence writes a SEQUENCE of values already encoded.
 func sequence(parts ...[]byte) []byte {
-	var b cryptobyte.Builder
+	size := derHead
+	for _, p := range parts {
+		size += len(p)
+	}
+	b := cryptobyte.NewBuilder(make([]byte, 0, size))
 	b.AddASN1(tSeq, func(b *cryptobyte.Builder) {
 		for _, p := range parts {
 			b.AddBytes(p)
@@ -198,8 +202,11 @@ func sequence(parts ...[]byte) []byte {
 	return b.BytesOrPanic() // only a value over 4 GB could fail
 }
 
+// derHead is what tag and length take at most, of values below 4 GB.
+const derHead = 6
+
 func encode(tag cbasn1.Tag, body []byte) []byte {
-	var b cryptobyte.Builder
+	b := cryptobyte.NewBuilder(make([]byte, 0, derHead+len(body)))
 	b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes(body) })
 	return b.BytesOrPanic()
 }

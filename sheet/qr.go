@@ -58,7 +58,7 @@ const overlap = 0.03
 // rows draws the dark modules of a square of n by n as strokes along each row, in
 // halves of modules: half as long to write as the outlines of what they form.
 func rows(n int, black func(x, y int) bool) []Segment {
-	list := make([]Segment, 0, n*n/2)
+	list := make([]Segment, 0, n*n/4+n) // one module in eight begins a stroke, or fewer
 	for y := range n {
 		for x := 0; x < n; x++ {
 			if !black(x, y) {
