@@ -9,18 +9,13 @@ import (
 	"elicense/store/storetest"
 )
 
-// foundByAll looks each license of the records up and counts what is found.
-func foundByAll(t *testing.T, db *store.DB, licenses int) (n int) {
+// found counts the records that are found by a license.
+func found(t *testing.T, db *store.DB, license int) (n int) {
 	t.Helper()
 	view(t, db, func(tx *store.Tx) error {
-		for i := range licenses {
-			list, _, err := tx.Records(store.ByLicense, fmt.Sprint("license", i), store.Page{}, 10_000)
-			if err != nil {
-				return err
-			}
-			n += len(list)
-		}
-		return nil
+		list, _, err := tx.Records(store.ByLicense, fmt.Sprint("license", license), store.Page{}, 10_000)
+		n = len(list)
+		return err
 	})
 	return n
 }
@@ -29,12 +24,19 @@ func foundByAll(t *testing.T, db *store.DB, licenses int) (n int) {
 // off, everything is found before, after and once it is done again, and nothing is
 // left that no run leads to.
 func TestLongRunsAreMergedAside(t *testing.T) {
-	const licenses, commits, each = 7, 4, 256
+	const licenses, commits, each = 64, 4, 256
 	storetest.Each(t, func(t *testing.T, cfg store.Config) {
 		var failing storetest.Failing
 		cfg.Fault = failing.Fault
 		stored := 0
 		var db *store.DB
+		check := func(where string, license int) {
+			t.Helper()
+			// The records go round the licenses.
+			if n, want := found(t, db, license), (stored-license+licenses-1)/licenses; n != want {
+				t.Errorf("%s: %d records of license %d are found, want %d", where, n, license, want)
+			}
+		}
 		open := func() {
 			t.Helper()
 			if db != nil {
@@ -55,29 +57,24 @@ func TestLongRunsAreMergedAside(t *testing.T) {
 			stored += n
 		}
 		open()
-		steps := map[store.StepKind]int{}
-		for _, kind := range []store.StepKind{store.StepStatement, store.StepCommit} {
-			for n, before := 1, 1; ; n, before = n+before, n {
+		// The new rows are announced and written, the run is exchanged by the fourth
+		// commit, and the old rows are swept.
+		for kind, steps := range map[store.StepKind][]int{store.StepStatement: {3, 6, 12, 20}, store.StepCommit: {2, 4, 6}} {
+			for _, n := range steps {
 				for range commits {
 					add(each)
 				}
-				failing.Arm(kind, n, []store.Fault{store.FaultBefore, store.FaultAfter}[n%2])
-				merged, err := db.MergeAside(ctx)
+				failing.Arm(kind, n, []store.Fault{store.FaultBefore, store.FaultAfter}[n/2%2])
+				_, err := db.MergeAside(ctx)
 				failing.Arm(kind, 0, store.FaultNone)
 				if err == nil {
-					if !merged {
-						t.Fatal("nothing was due")
-					}
-					steps[kind] = before
-					break
+					t.Fatalf("a merge has no step %d of kind %d", n, kind)
 				}
-				if n%3 == 2 {
+				if n%3 == 0 {
 					open()
 				}
 				add(3)
-				if n := foundByAll(t, db, licenses); n != stored {
-					t.Errorf("step %d of kind %d failed: %d records of %d are found", n, kind, n, stored)
-				}
+				check(fmt.Sprintf("step %d of kind %d failed", n, kind), n)
 				for merged := true; merged; {
 					if merged, err = db.MergeAside(ctx); err != nil {
 						t.Fatalf("after step %d of kind %d: %v", n, kind, err)
@@ -89,13 +86,9 @@ func TestLongRunsAreMergedAside(t *testing.T) {
 				}
 			}
 		}
-		if n := foundByAll(t, db, licenses); n != stored {
-			t.Errorf("%d records of %d are found", n, stored)
-		}
+		check("merged", 0)
+		check("merged", licenses-1)
 		noFindings(t, db)
-		if steps[store.StepStatement] < 8 || steps[store.StepCommit] < 4 {
-			t.Errorf("steps that failed: %v", steps)
-		}
 		if n := count(t, db, "SELECT COUNT(*) FROM record_run"); n > 24 {
 			t.Errorf("%d runs of %d records", n, stored)
 		}
