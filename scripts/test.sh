@@ -53,6 +53,11 @@ run() {
 	fi
 	printf '%s: ' "$name"
 	count "$out/$name.json"
+	slowest "$out/$name.json"
+}
+# slowest FILE of go test -json: what to look at when the whole takes too long.
+slowest() {
+	sed -n 's/.*"Action":"pass".*"Package":"\([^"]*\)".*"Test":"\([^"/]*\)".*"Elapsed":\([0-9.]*\).*/\3 s \1 \2/p' "$1" | sort -rn | head -n 8 | sed 's/^/   /'
 }
 units() { run units $(go list ./... | grep -v '/e2e$'); }
 races() { CGO_ENABLED=1 run races -race -short ./store ./jobs ./access ./httpapi; }
