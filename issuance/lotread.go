@@ -490,6 +490,10 @@ func (r *lotReader) completion(cells []string, closed time.Time) Completion {
 			holder.Code = v
 		case colName:
 			holder.Name = v
+		case colIssued:
+			c.IssuedOn = elicense.Date(v)
+		case colDocNo:
+			c.DocNo = v
 		case colLine, colErrors:
 		case colCodeType:
 			for code, word := range elicense.HolderCodeTypes {
@@ -528,11 +532,19 @@ func (r *lotReader) completion(cells []string, closed time.Time) Completion {
 //
 // Errors: Invalid for a table that is not the type's; those of f.
 func ReadCompletions(t *catalog.Type, closed time.Time, from io.Reader, f func(line int, c Completion, wrong []string) error) error {
+	r := &lotReader{t: t, columns: lotColumns(t)}
+	return r.each(from, func(row table.Row) error {
+		cells, wrong := r.cells(row)
+		return f(row.Line, r.completion(cells, closed), wrong)
+	})
+}
+
+// each reads a table whose columns are the reader's, row by row.
+func (r *lotReader) each(from io.Reader, f func(table.Row) error) error {
 	rows, err := table.Open(from)
 	if err != nil {
 		return notATable(err)
 	}
-	r := &lotReader{t: t, columns: lotColumns(t)}
 	head, err := rows.Next()
 	if err != nil {
 		return notATable(err)
@@ -548,8 +560,7 @@ func ReadCompletions(t *catalog.Type, closed time.Time, from io.Reader, f func(l
 		if err != nil {
 			return notATable(err)
 		}
-		cells, wrong := r.cells(row)
-		if err := f(row.Line, r.completion(cells, closed), wrong); err != nil {
+		if err := f(row); err != nil {
 			return err
 		}
 	}

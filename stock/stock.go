@@ -8,7 +8,8 @@
 // whose face says what it is and when it was sealed. Where they differ, a third look
 // at the picture decides, field by field. A programme says how many licenses of a
 // type a unit has to catch up with; a sample of what was published is held against
-// the pictures.
+// the pictures. Many are entered from tables, of which each row is an entry like any
+// other (see papers.go).
 package stock
 
 import (
@@ -616,11 +617,18 @@ func entries(tx *store.Tx, where string, args ...any) ([]*Entry, error) {
 		FROM stock_entry `+where, args...)
 }
 
-// EachRow reads every entry, programme and sampled license; f gets the error of one
+// EachRow reads every entry, table, programme and sampled license; f gets the error of one
 // that is not as it was left.
 func EachRow(tx *store.Tx, f func(id string, err error) error) error {
 	err := store.EachID(tx, "stock_entry", func(id string) error {
 		_, err := entryOf(tx, id)
+		return f(id, err)
+	})
+	if err != nil {
+		return err
+	}
+	err = store.EachID(tx, "stock_table", func(id string) error {
+		_, err := papers(tx, `WHERE id = $1`, id)
 		return f(id, err)
 	})
 	if err != nil {

@@ -229,6 +229,10 @@ func (s *server) routes() {
 	at(issue, "GET /issue/stock/{id}", s.stockEntry)
 	at(issue, "POST /issue/stock/{id}", s.stockMove)
 	at(issue, "GET /issue/stock/{id}/scan", s.stockScan)
+	at(issue, papersPattern, s.papersRead)
+	at(issue, "GET /issue/papers/{code}/template", s.papersForm)
+	at(issue, "GET /issue/papers/{id}", s.papersOne)
+	at(issue, "GET /issue/papers/{id}/bad", s.papersBad)
 	at(issue, "GET /issue/samples/{type}", s.stockSample)
 	at(issue, "POST /issue/samples/{type}", s.stockSampleDo)
 

@@ -81,6 +81,8 @@ func (v *visit) readForm() error {
 			limit = offline.MaxPackage + maxForm
 		case photosPattern:
 			limit = issuance.MaxPhotos + maxForm
+		case papersPattern:
+			limit = issuance.MaxPhotos + maxPapers + maxForm
 		}
 	}
 	v.r.Body = http.MaxBytesReader(v.w, v.r.Body, limit)

@@ -127,6 +127,8 @@ func walk(t *testing.T) *walked {
 	}
 	k.files["POST /admin/seals/trust"] = root
 	k.bodies["POST /issue/stock/new"] = append([]string{"type", string(world.Type), "origin", "stock", "issuedOn", "2017-06-01"}, firm...)
+	k.files[papersPattern] = []byte("名称,统一社会信用代码,法定代表人,经营项目,许可证编号,有效期至,发证日期\r\n")
+	k.bodies[papersPattern] = []string{"type", string(world.Type), "again", "2"}
 	k.files["POST /issue/results"] = []byte("办件编号,证照类别,办结时间\r\n欠9,食品经营许可证,2026-03-10\r\n")
 	shown, err := k.Issuer.Show(t.Context(), k.Reviewer, k.Edited.ID)
 	if err != nil {
@@ -185,7 +187,9 @@ func (k *walked) path(method, pattern string) string {
 			return world.System
 		case strings.HasPrefix(pattern, "/issue/stock/{id}"):
 			return k.Entered
-		case strings.HasPrefix(pattern, "/issue/samples/"):
+		case strings.HasPrefix(pattern, "/issue/papers/{id}"):
+			return k.Papers
+		case strings.HasPrefix(pattern, "/issue/samples/"), strings.HasPrefix(pattern, "/issue/papers/"):
 			return string(world.Type)
 		case strings.HasPrefix(pattern, "/issue/lots/{id}/rows/{draft}"):
 			return k.Drawn

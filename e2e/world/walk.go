@@ -28,6 +28,7 @@ import (
 	"elicense/registry"
 	"elicense/sealing"
 	"elicense/sharing"
+	"elicense/stock"
 	"elicense/workday"
 )
 
@@ -65,6 +66,7 @@ type Walk struct {
 	Drawn          string              // one that waits for review
 	Row            elicense.DraftID    // of the latter, drawn
 	Day            string              // an entry of the calendar
+	Papers         string              // a table of licenses on paper, of the drafter
 	Entered        string              // a license on paper that waits for its second entry
 	Sampled        elicense.DraftID    // of the stock, published and drawn
 	Owed, Refusing string              // results: one that is missing; one no license is said to come of
@@ -219,6 +221,11 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	must(t, err)
 	k.Row = drawn[0].Draft
 
+	papers, err := w.Stock.ReadPapers(ctx, w.Drafter, stock.PapersFile{
+		Type: Type, Again: true, Content: strings.NewReader("名称,统一社会信用代码,法定代表人,经营项目,许可证编号,有效期至,发证日期\r\n" + Firm.Name + "," + Firm.Code + ",陈示例,热食类食品制售,JY77,2027-05-31,2017-06-01\r\n"),
+	})
+	must(t, err)
+	k.Papers = papers.ID
 	k.Entered = w.Enter(t, "JY23501020000091").ID
 	again := w.Enter(t, "JY23501020000092")
 	again, err = w.Stock.Again(ctx, w.Reviewer, again.ID, OldPaper("JY23501020000092"))
