@@ -30,19 +30,29 @@ type Guard struct {
 	db  *store.DB
 	law *Law
 
+	local atomic.Pointer[local] // the newest local rules that were made ready
+
 	decisions, deciding atomic.Int64 // how many, and the ns they took
 
 	mu       sync.Mutex
 	refusals map[string]uint64 // by rule, since the start
 }
 
-func (g *Guard) decide(actor *elicense.Actor, act Act, on Thing, circumstances Attr) verdict {
+// decide asks the law text, and of what it permits the local rules, which can only
+// refuse.
+func (g *Guard) decide(rules *local, actor *elicense.Actor, act Act, on Thing, circumstances Attr) verdict {
 	began := time.Now()
 	defer func() {
 		g.decisions.Add(1)
 		g.deciding.Add(int64(time.Since(began)))
 	}()
-	return g.law.decide(actor, act, on, circumstances)
+	v := g.law.decide(actor, act, on, circumstances)
+	if v.permitted {
+		if no, refused := rules.refuses(g.law, actor, act, on, circumstances); refused {
+			return no
+		}
+	}
+	return v
 }
 
 // Decided returns how many decisions the law was asked for since the start, and
@@ -121,7 +131,11 @@ func (g *Guard) Read(ctx context.Context, build func(*store.Tx) (Request, error)
 		if req, err = build(tx); err != nil {
 			return err
 		}
-		v := g.decide(req.Actor, req.Act, req.On, req.Circumstances)
+		rules, err := g.inForce(tx)
+		if err != nil {
+			return err
+		}
+		v := g.decide(rules, req.Actor, req.Act, req.On, req.Circumstances)
 		if !v.permitted {
 			failed = refusal(v.rule)
 			return nil
@@ -185,22 +199,21 @@ var errGroundsMoved = errors.New("the decision's grounds have changed")
 
 func (g *Guard) writeOnce(ctx context.Context, build func(*store.Tx) (Request, error), do func(*store.Tx, *Permit) error) error {
 	var req Request
+	var rules *local
 	err := g.db.View(ctx, func(tx *store.Tx) (err error) {
-		req, err = build(tx)
+		if req, err = build(tx); err == nil {
+			rules, err = g.inForce(tx)
+		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	v := g.decide(req.Actor, req.Act, req.On, req.Circumstances)
+	v := g.decide(rules, req.Actor, req.Act, req.On, req.Circumstances)
 	if !v.permitted {
 		return g.refuse(ctx, &req, refusal(v.rule))
 	}
-	if req.Actor.Account != "" {
-		req.Rests = append(req.Rests, Rests{
-			"SELECT stamp FROM account WHERE id = $1", []any{string(req.Actor.Account)}, req.Actor.Stamp,
-		})
-	}
+	req.Rests = append(req.Rests, stands(req.Actor, rules))
 	err = g.db.Update(ctx, func(tx *store.Tx) error {
 		for _, r := range req.Rests {
 			var now int64
@@ -227,11 +240,25 @@ func (g *Guard) writeOnce(ctx context.Context, build func(*store.Tx) (Request, e
 	return err
 }
 
+// stands are the grounds of every decision: the account with its duties, and the
+// local rules. Both stamps only rise, so their sum is the same only if both are.
+func stands(a *elicense.Actor, rules *local) Rests {
+	r := Rests{Query: "SELECT (SELECT COALESCE(MAX(stamp), 0) FROM local_rule)"}
+	if rules != nil {
+		r.Want = rules.stamp
+	}
+	if a.Account != "" {
+		r.Query = "SELECT stamp + (SELECT COALESCE(MAX(stamp), 0) FROM local_rule) FROM account WHERE id = $1"
+		r.Args, r.Want = []any{string(a.Account)}, r.Want+a.Stamp
+	}
+	return r
+}
+
 // Ask decides without acting, for lists that show what may be opened: nil if the
 // law permits, else the refusal. It is called inside the reading that is
 // recorded, and records nothing itself.
 func (g *Guard) Ask(actor *elicense.Actor, act Act, on Thing, circumstances Attr) error {
-	if v := g.decide(actor, act, on, circumstances); !v.permitted {
+	if v := g.decide(g.local.Load(), actor, act, on, circumstances); !v.permitted {
 		return refusal(v.rule)
 	}
 	return nil

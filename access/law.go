@@ -110,6 +110,9 @@ func actsOf(p *cedar.Policy) []Act {
 	acts := make([]Act, len(named))
 	for i, a := range named {
 		acts[i] = Act(a.ID)
+		if a.Type != "Action" { // which nobody ever does
+			acts[i] = Act(a.Type) + "::" + acts[i]
+		}
 	}
 	return acts
 }
@@ -179,6 +182,8 @@ const (
 	AwaitedKeep     Act = "awaited.keep"     // what is awaited of ministries
 	AwaitedRead     Act = "awaited.read"
 	RecordRead      Act = "record.read"
+	RulePropose     Act = "rule.propose" // put a local rule, or its end, before a second administrator
+	RuleApprove     Act = "rule.approve"
 	ReceiptRead     Act = "receipt.read"
 	Check           Act = "check"
 )
@@ -324,20 +329,12 @@ func (d *decided) put(q question, v verdict) {
 // ask asks the rules. An error of any of them is a refusal: a rule that forbids
 // and fails to evaluate would otherwise be skipped.
 func (l *Law) ask(actor *elicense.Actor, act Act, on Thing, circumstances Attr) verdict {
-	who := cedar.NewEntityUID("Actor", types.String(actorID(actor)))
-	what := cedar.NewEntityUID(types.EntityType(on.Kind), types.String(on.ID))
-	entities := types.EntityMap{
-		who:  {UID: who, Attributes: l.actor(actor)},
-		what: {UID: what, Attributes: l.record(on.Attr)},
-	}
+	entities, req := l.request(actor, act, on, circumstances)
 	rules := l.of[act]
 	if rules == nil {
 		rules = l.of[anyAct]
 	}
-	decision, diag := cedar.Authorize(rules, entities, cedar.Request{
-		Principal: who, Action: cedar.NewEntityUID("Action", types.String(act)), Resource: what,
-		Context: l.record(circumstances),
-	})
+	decision, diag := cedar.Authorize(rules, entities, req)
 	if len(diag.Errors) > 0 {
 		return verdict{rule: defaultRefusal}
 	}

@@ -50,6 +50,7 @@ const Password = "fujian-2017"
 // Platform is what the demo is loaded into.
 type Platform struct {
 	Org       *org.Org
+	Rules     *access.Rules
 	Seals     *sealing.Register
 	Catalog   *catalog.Catalog
 	Cases     *cases.Cases

@@ -367,6 +367,9 @@ func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.
 			return fmt.Errorf("disclosed: %w", err)
 		}
 	}
+	if err := d.rules(ctx, p, actors); err != nil {
+		return fmt.Errorf("local rules: %w", err)
+	}
 	if err := d.changes(ctx, p, actors); err != nil || !p.Fonts {
 		return err
 	}

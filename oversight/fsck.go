@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"elicense"
+	"elicense/access"
 	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
@@ -357,7 +358,7 @@ func (c *checker) rows(ctx context.Context) error {
 			name string
 			each func(*store.Tx, func(id string, err error) error) error
 		}{
-			{"account", org.EachAccount}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
+			{"account", org.EachAccount}, {"local rule", access.EachLocalRule}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck}, {"type mode", catalog.EachMode}, {"type contact", catalog.EachContact},
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"kit", offline.Each}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each}, {"stock", stock.EachRow},
 			{"result", ontime.Each}, {"result file", ontime.EachUpload}, {"excuse", ontime.EachExcuse}, {"setting", ontime.EachSetting},

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strconv"
@@ -61,14 +62,18 @@ func (s *server) overview(v *visit) (err error) {
 	}
 	d.Types, d.Registered, d.Units, d.Checkpoint = len(waiting), len(all), len(units), strings.FieldsFunc(text, func(r rune) bool { return r == '\n' })
 	counted := s.Guard.Refusals()
-	for _, r := range s.Law.Rules() {
-		if n := counted[r.ID]; n > 0 {
-			d.Refusals = append(d.Refusals, refusalRow{Rule: r, N: n})
+	for id, n := range counted {
+		r, err := s.rule(v, id)
+		if err != nil {
+			return err
+		}
+		if r != nil {
+			d.Refusals = append(d.Refusals, refusalRow{Rule: *r, N: n})
 			d.Total += n
 			d.Most = max(d.Most, n)
 		}
 	}
-	slices.SortStableFunc(d.Refusals, func(a, b refusalRow) int { return int(b.N) - int(a.N) })
+	slices.SortFunc(d.Refusals, func(a, b refusalRow) int { return cmp.Or(cmp.Compare(b.N, a.N), cmp.Compare(a.Rule.ID, b.Rule.ID)) })
 	for i := range d.Refusals {
 		d.Refusals[i].Width = int(100 * d.Refusals[i].N / d.Most)
 	}
@@ -224,7 +229,7 @@ var actWords = map[string]string{
 	"case.own-move": "申请人办理", "matter.propose": "登记事项", "matter.publish": "核对事项", "basis.keep": "登记依据", "calendar.keep": "登记工作日历", "system.keep": "登记业务系统密钥",
 	"seal.apply": "申请印章", "seal.manage": "管理印章", "seal.stop": "停用印章", "seal.read": "查看印章", "disclose.propose": "提出依法调取",
 	"disclose.approve": "同意依法调取", "disclose.read": "依法调取", "disclose.look": "查看调取事项", "figures.read": "查看用证统计", "registries.read": "查看基础库比对", "receipt.read": "下载用证凭据",
-	"record.read": "查看访问记录", "check": "公众查验", "sign-in": "登录", "begin": "建立平台", "desk.enter": "打开工作台",
+	"record.read": "查看访问记录", "rule.propose": "提出访问规则", "rule.approve": "核对访问规则", "check": "公众查验", "sign-in": "登录", "begin": "建立平台", "desk.enter": "打开工作台",
 }
 
 func actWord(act string) string {
@@ -295,21 +300,13 @@ func (s *server) record(v *visit) error {
 		Proof: p, UnitName: names[elicense.UnitCode(p.Entry.Unit)], Word: actWord(p.Entry.Act), Fields: p.Entry.Fields, Place: p.Index + 1,
 		Tree: treeOf(p.Index, p.Size, p.Path, p.Leaf, p.Root), Signed: strings.Split(strings.TrimSpace(p.Checkpoint), "\n"),
 	}
-	d.Rule = s.rule(p.Entry.Rule)
+	if d.Rule, err = s.rule(v, p.Entry.Rule); err != nil {
+		return err
+	}
 	if err := s.nameType(v, &d); err != nil {
 		return err
 	}
 	return v.render("record", v.t("访问记录：%s", v.t(d.Word)), d)
-}
-
-// rule is the rule of the law text with the name, nil if there is none.
-func (s *server) rule(id string) *access.Rule {
-	for _, r := range s.Law.Rules() {
-		if r.ID == id {
-			return &r
-		}
-	}
-	return nil
 }
 
 // nameType names the type and the fields of a record, which holds their keys.
@@ -353,8 +350,6 @@ func (s *server) recordReceipt(v *visit) error {
 	}
 	return s.giveReceipt(v, elicense.CaseID(p.Entry.Case), id)
 }
-
-func (s *server) rules(v *visit) error { return v.render("rules", v.t("访问规则"), s.Law.Rules()) }
 
 type unitRow struct {
 	*org.Unit

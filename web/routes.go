@@ -327,6 +327,8 @@ func (s *server) routes() {
 	at(admin, "GET /admin/records/{id}/proof", s.recordProof)
 	at(admin, "GET /admin/records/{id}/receipt", s.recordReceipt)
 	at(admin, "GET /admin/rules", s.rules)
+	at(admin, "POST /admin/rules", s.rulePropose)
+	at(admin, "POST /admin/rules/{id}/{version}", s.ruleDo)
 	at(admin, "GET /admin/units", s.units)
 	at(admin, "GET /admin/systems", s.systems)
 	at(admin, "POST /admin/systems/{login}", s.systemKeep)

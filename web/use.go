@@ -97,7 +97,11 @@ func (s *server) useFigures(v *visit) error {
 	}
 	for id, n := range byRule {
 		b := useBar{Say: "办理的内容不符合要求", N: n}
-		if rule := s.rule(id); rule != nil {
+		rule, err := s.rule(v, id)
+		if err != nil {
+			return err
+		}
+		if rule != nil {
 			b.Say, b.Link = rule.Reason, "/admin/rules#"+id
 		}
 		d.Refused = append(d.Refused, b)
@@ -155,7 +159,11 @@ func (s *server) useCSV(v *visit) error {
 		rows = append(rows, []string{v.t("单位"), v.t("规则"), v.t("为什么"), v.t("次数")})
 		for _, r := range d.Refusals {
 			reason := "办理的内容不符合要求"
-			if rule := s.rule(r.Rule); rule != nil {
+			rule, err := s.rule(v, r.Rule)
+			if err != nil {
+				return err
+			}
+			if rule != nil {
 				reason = rule.Reason
 			}
 			rows = append(rows, []string{r.UnitName, r.Rule, v.t(reason), strconv.Itoa(r.N)})

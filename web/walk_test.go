@@ -56,6 +56,8 @@ var bodies = map[string][]string{
 	"POST /issue/samples/{type}":                {"do", "draw"},
 	"POST /disclose/new":                        {"type", string(world.Type), "codeType", string(world.Firm.CodeType), "code", world.Firm.Code, "name", world.Firm.Name, "docNo", "调9", "basis", "某法第一条", "fields", "license_no"},
 	"POST /disclose/{id}":                       {"do", "approve"},
+	"POST /admin/rules":                         {"title", "试行", "docNo", "闽数〔2026〕9号", "text", world.LocalRule},
+	"POST /admin/rules/{id}/{version}":          {"do", "approve"},
 	"POST /admin/calendar/notice":               {"year", "2027", "doc", "国办发明电〔2026〕99号", "holidays", "元旦 2027-01-01 2027-01-03"},
 	"POST /holder/contacts/{channel}":           {"address", "13800138001"},
 	"POST /issue/deliveries/{id}/handed":        {"holder", "0", "receiver", "陈示例", "proof", "card"},
@@ -150,6 +152,8 @@ func (k *walked) path(method, pattern string) string {
 		switch {
 		case p == "{version}" || p == "{page}":
 			return "1"
+		case strings.HasPrefix(pattern, "/admin/rules/"):
+			return k.Rule
 		case pattern == "/types/export/{form}":
 			return "json"
 		case p == "{form}":

@@ -47,6 +47,7 @@ type Config struct {
 	Typed      *org.Typed
 	Guard      *access.Guard
 	Law        *access.Law
+	Rules      *access.Rules
 	Catalog    *catalog.Catalog
 	Drawer     *catalog.Drawer // nil without fonts: faces can't be looked at
 	Cases      *cases.Cases

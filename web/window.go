@@ -281,7 +281,11 @@ func (s *server) myDay(v *visit) error {
 	d.Uses = day.Uses
 	for _, r := range day.Refusals {
 		line := dayRefusal{Refused: r, Word: actWord(r.Act), Reason: "办理的内容不符合要求"}
-		if rule := s.rule(r.Rule); rule != nil {
+		rule, err := s.rule(v, r.Rule)
+		if err != nil {
+			return err
+		}
+		if rule != nil {
 			line.Reason, line.Next, line.Article = rule.Reason, rule.Next, rule.Article
 		}
 		d.Refusals = append(d.Refusals, line)

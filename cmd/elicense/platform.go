@@ -289,7 +289,7 @@ func (p *platform) close() error {
 // demoPlatform is what the demo is loaded into.
 func (p *platform) demoPlatform() demo.Platform {
 	return demo.Platform{
-		Org: p.org, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, References: p.references, Signer: newSigner, Kits: p.kits, Fonts: p.fonts != nil,
+		Org: p.org, Rules: &access.Rules{DB: p.db, Guard: p.guard}, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, References: p.references, Signer: newSigner, Kits: p.kits, Fonts: p.fonts != nil,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/access"
 	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
@@ -85,6 +86,7 @@ type Walk struct {
 	Framed         elicense.CaseID     // of the business system
 	Frame          string              // the token of its frame
 	Disclosed      [2]string           // proposed; approved
+	Rule           string              // a local rule that waits for a second administrator
 	Kit, KitOut    string              // one that waits to be confirmed; one that is out
 	KitEnd         string              // one to cancel
 	Told           elicense.LicenseID  // one whose holder could not be told
@@ -108,6 +110,9 @@ const (
 	Portal = "https://oa.example.gov.cn"
 	System = "biz"
 )
+
+// LocalRule is a local rule about nobody.
+const LocalRule = `@article("第十八条第一款") @reason("不能查看：暂停") forbid (principal, action == Action::"case.use", resource) when { context.type == "nobody" };`
 
 // SensitiveType is a type whose licenses are used only with the holder's agreement,
 // SensitiveMatter asks for one; NationalType is made by a system of the nation.
@@ -297,6 +302,8 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	must(t, err)
 	k.Frame, k.Framed = token, framed.ID
 
+	k.Rule, _, err = (&access.Rules{DB: w.DB, Guard: w.Guard}).Propose(ctx, w.Admin, "", "试行", "闽数〔2026〕8号", LocalRule)
+	must(t, err)
 	for i := range k.Disclosed {
 		k.Disclosed[i], err = w.Sharing.ProposeDisclosure(ctx, who("disclose1"), sharing.Disclosure{
 			Type: Type, Holder: Firm, DocNo: fmt.Sprint("调", i), Basis: "某法第一条", Fields: []string{"license_no"},
