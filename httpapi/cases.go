@@ -463,12 +463,29 @@ type figuresOut struct {
 	Units []unitFiguresOut `json:"units"`
 }
 
-func (s *server) figures(ctx context.Context, who *elicense.Actor, in *struct {
+// rows is the answer as a table: a row for each unit.
+func (o figuresOut) rows(write func([]string) error) error {
+	err := write([]string{"单位", "办件", "网上申请", "可免提交", "已免提交", "免提交率（%）", "收取纸质", "用证", "被拒绝", "缺证错证"})
+	for _, u := range o.Units {
+		row := []string{u.Unit}
+		for _, n := range []int{u.Cases, u.Online, u.Could, u.Met, u.Free, u.Paper, u.Looks, u.Refused, u.Tickets} {
+			row = append(row, share(n))
+		}
+		if err == nil {
+			err = write(row)
+		}
+	}
+	return err
+}
+
+type figuresIn struct {
+	Tabular
 	Unit elicense.UnitCode `query:"unitCode" maxLength:"18" doc:"不填是全部单位"`
 	From elicense.Date     `query:"from" required:"true"`
 	To   elicense.Date     `query:"to" required:"true"`
-},
-) (*body[figuresOut], error) {
+}
+
+func (s *server) figures(ctx context.Context, who *elicense.Actor, in *figuresIn) (*body[figuresOut], error) {
 	f, err := s.Sharing.Figures(ctx, who, in.Unit, in.From, in.To)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ import (
 	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/references"
 	"elicense/registry"
 	"elicense/sharing"
 	"elicense/stock"
@@ -42,25 +43,26 @@ import (
 
 // Config is what the API answers from; all of it is required.
 type Config struct {
-	Org       *org.Org
-	Guard     *access.Guard
-	Catalog   *catalog.Catalog
-	Cases     *cases.Cases
-	Letters   *letters.Letters
-	Issuer    *issuance.Issuer
-	Lifecycle *lifecycle.Lifecycle
-	Sharing   *sharing.Sharing
-	Stock     *stock.Stock
-	Receipts  *sharing.Receipts
-	Verifier  *verification.Verifier
-	Oversight *oversight.Oversight
-	Measures  *registry.Measures
-	Kits      *offline.Kits
-	OnTime    *ontime.Ledger
-	Delivery  *delivery.Desk
-	Now       func() time.Time
-	Log       *slog.Logger
-	Version   string
+	Org        *org.Org
+	Guard      *access.Guard
+	Catalog    *catalog.Catalog
+	Cases      *cases.Cases
+	Letters    *letters.Letters
+	Issuer     *issuance.Issuer
+	Lifecycle  *lifecycle.Lifecycle
+	Sharing    *sharing.Sharing
+	Stock      *stock.Stock
+	Receipts   *sharing.Receipts
+	Verifier   *verification.Verifier
+	Oversight  *oversight.Oversight
+	Measures   *registry.Measures
+	Kits       *offline.Kits
+	OnTime     *ontime.Ledger
+	Delivery   *delivery.Desk
+	References *references.References
+	Now        func() time.Time
+	Log        *slog.Logger
+	Version    string
 }
 
 // The limits of requests, in bytes.
@@ -149,8 +151,8 @@ func (s *server) routes() {
 	op(s, get, "/results/unreported", "unreported", "制了证、没有报送办结的", s.unreported)
 	op(s, get, "/results/{id}", "result", "一件办结和它的证照", s.getResult)
 	op(s, post, "/results/{id}/moves", "move-result", "转办、提出不生成、另一人确认", s.moveResult)
-	op(s, get, "/on-time", "on-time", "按时率：按方式、单位、类别，豁免前后", s.onTime)
-	op(s, get, "/on-time/late", "late", "迟的和应生成未生成的", s.late)
+	figuresOp(s, "/on-time", "on-time", "按时率：按方式、单位、类别，豁免前后；JSON或CSV", s.onTime, onTimeOut.rows)
+	figuresOp(s, "/on-time/late", "late", "迟的和应生成未生成的；JSON或CSV", s.late, lateOut.rows)
 	op(s, get, "/on-time/late/{kind}/{id}", "late-one", "一件迟的和记录的豁免", s.lateOne)
 	op(s, post, "/on-time/excuses", "excuse", "记录豁免；证照仍记为迟", s.excuse, created)
 	op(s, post, "/on-time/excuses/{id}/lifting", "lift-excuse", "撤销豁免", s.liftExcuse)
@@ -185,6 +187,17 @@ func (s *server) routes() {
 	op(s, post, "/stock/samples/{code}", "draw-stock", "抽取已发布的存量证照", s.drawStock)
 	op(s, post, "/stock/judgements/{draft}", "judge-stock", "抽中的证照无误，或有错", s.judgeStock)
 	op(s, post, "/references", "refer", "登记国家系统回传的证照", s.refer, created)
+	op(s, post, "/references/{id}/check", "verify-reference", "向来源系统核对一个引用", s.verifyReference)
+	op(s, get, "/sources", "sources", "国家来源系统和它们的情况", s.sources)
+	op(s, post, "/sources/{source}", "keep-source", "登记或修改来源系统", s.keepSource)
+	op(s, post, "/sources/{source}/asking", "ask-source", "现在就问来源系统，或看它的文件", s.askSource)
+	op(s, get, "/returns", "returns", "来源系统回传的批次", s.returned)
+	op(s, get, "/returns/{delivery}", "return", "一个回传的批次", s.returnedOne)
+	op(s, get, "/returns/{delivery}/bad-rows", "return-bad-rows", "没有收下的行和原因，按来时的格式", s.returnedBad)
+	op(s, get, "/differences", "differences", "对账发现、还没有消除的不一致", s.differences)
+	op(s, get, "/awaited", "awaited", "等待部委回传的系统和商请的经过", s.awaited)
+	op(s, post, "/awaited", "await", "登记一个等待回传的系统", s.await, created)
+	op(s, post, "/awaited/{awaited}/steps", "awaited-step", "记一次商请或答复", s.awaitedStep)
 
 	op(s, get, "/licenses/{id}", "license", "本单位签发的一个证照", s.getLicense)
 	op(s, get, "/licenses/{id}/file", "license-file", "签章文件，OFD", s.licenseFile)
@@ -262,7 +275,7 @@ func (s *server) routes() {
 	op(s, get, "/disclosures", "disclosures", "本单位的依法调取", s.disclosures)
 	op(s, post, "/disclosures/{id}/decision", "decide-disclosure", "依法调取：第二人同意或不同意", s.decideDisclosure)
 	op(s, get, "/disclosures/{id}/content", "read-disclosure", "依法调取的内容", s.readDisclosure)
-	op(s, get, "/figures/use", "figures", "用证统计：免提交率、收取纸质、网上申请、拒绝", s.figures)
+	figuresOp(s, "/figures/use", "figures", "用证统计：免提交率、收取纸质、网上申请、拒绝；JSON或CSV", s.figures, figuresOut.rows)
 	op(s, get, "/registries", "registries", "基础库比对：可用率、答复时间、待处理的不一致", s.registries)
 
 	op(s, get, "/records", "records", "访问记录", s.records)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"strconv"
 	"time"
 
 	"elicense"
@@ -350,12 +351,14 @@ type onTimeOut struct {
 	None     map[ontime.Ground]int `json:"noLicense" doc:"依法不生成，不计入"`
 }
 
-func (s *server) onTime(ctx context.Context, who *elicense.Actor, in *struct {
+type onTimeIn struct {
+	Tabular
 	From elicense.Date     `query:"from" required:"true" doc:"办结日期从"`
 	To   elicense.Date     `query:"to" required:"true" doc:"办结日期到，含当天"`
 	Unit elicense.UnitCode `query:"unitCode" maxLength:"18" doc:"只看一个单位；监督机构可以不填"`
-},
-) (*body[onTimeOut], error) {
+}
+
+func (s *server) onTime(ctx context.Context, who *elicense.Actor, in *onTimeIn) (*body[onTimeOut], error) {
 	f, err := s.OnTime.Figures(ctx, who, in.Unit, in.From, in.To)
 	if err != nil {
 		return nil, err
@@ -376,6 +379,28 @@ func (s *server) onTime(ctx context.Context, who *elicense.Actor, in *struct {
 		out.Lines = append(out.Lines, lineOut{l.Unit, l.UnitName, l.Type, l.TypeName, l.Way, l.Count})
 	}
 	return &body[onTimeOut]{out}, nil
+}
+
+// rows is the answer as a table: a row for each unit, type and way.
+func (o onTimeOut) rows(write func([]string) error) error {
+	err := write([]string{"单位代码", "单位", "证照类别代码", "证照类别", "方式", "按时", "迟", "应生成未生成", "已豁免", "按时率（%）", "豁免后（%）", "未到期在办", "期限不明"})
+	for _, l := range o.Lines {
+		if err == nil {
+			err = write([]string{
+				string(l.Unit), l.UnitName, string(l.Type), l.TypeName, l.Way.Chinese(), strconv.Itoa(l.OnTime), strconv.Itoa(l.Late), strconv.Itoa(l.Missing), strconv.Itoa(l.Excused),
+				share(l.Rate()), share(l.RateExcused()), strconv.Itoa(l.Running), strconv.Itoa(l.Unknown),
+			})
+		}
+	}
+	return err
+}
+
+// share writes a percentage; -1, of nothing, is empty.
+func share(percent int) string {
+	if percent < 0 {
+		return ""
+	}
+	return strconv.Itoa(percent)
 }
 
 type excuseOut struct {
@@ -420,7 +445,31 @@ type lateOut struct {
 	Next string       `json:"next,omitempty"`
 }
 
-func (s *server) late(ctx context.Context, who *elicense.Actor, in *struct {
+// rows is the page as a table.
+func (o lateOut) rows(write func([]string) error) error {
+	at := func(t *time.Time) string {
+		if t == nil {
+			return ""
+		}
+		return t.Format(time.RFC3339)
+	}
+	err := write([]string{"单位代码", "单位", "证照类别代码", "证照类别", "方式", "办件编号", "办结时间", "期限", "发布时间", "豁免", "文号或证明"})
+	for _, l := range o.Late {
+		row := []string{string(l.Unit), l.UnitName, string(l.Type), l.TypeName, l.Way.Chinese(), l.Case, at(l.Closed), at(l.Due), at(l.Published), "", ""}
+		for _, e := range l.Excuses {
+			if e.Lifted == nil {
+				row[9], row[10] = e.Ground.Chinese(), e.Doc
+			}
+		}
+		if err == nil {
+			err = write(row)
+		}
+	}
+	return err
+}
+
+type lateIn struct {
+	Tabular
 	From  elicense.Date     `query:"from" required:"true" doc:"办结日期从"`
 	To    elicense.Date     `query:"to" required:"true" doc:"办结日期到，含当天"`
 	Unit  elicense.UnitCode `query:"unitCode" maxLength:"18"`
@@ -428,8 +477,9 @@ func (s *server) late(ctx context.Context, who *elicense.Actor, in *struct {
 	Way   ontime.Way        `query:"way" enum:"online,offline,bulk,late"`
 	After string            `query:"after" maxLength:"60"`
 	Limit int               `query:"limit" minimum:"1" maximum:"200" default:"100"`
-},
-) (*body[lateOut], error) {
+}
+
+func (s *server) late(ctx context.Context, who *elicense.Actor, in *lateIn) (*body[lateOut], error) {
 	list, next, err := s.OnTime.LateList(ctx, who, ontime.Which{Unit: in.Unit, Type: in.Type, Way: in.Way, From: in.From, To: in.To}, ontime.ParsePage(in.After), in.Limit)
 	out := &body[lateOut]{lateOut{Late: []overdueOut{}, Next: next.String()}}
 	for _, o := range list {

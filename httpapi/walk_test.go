@@ -49,6 +49,7 @@ var atDesks = map[string]string{
 	"take-contact": "POST /window/cases/{id}/contacts", "own-delivery": "GET /holder/licenses/{id}/delivery", "prepare-own-package": "POST /holder/licenses/{id}/delivery/package",
 	"own-package": "GET /holder/licenses/{id}/delivery/package", "own-contacts": "GET /holder/contacts", "ask-contact": "POST /holder/contacts/{channel}",
 	"confirm-contact": "POST /holder/contacts/{channel}/confirm", "forget-contact": "POST /holder/contacts/{channel}/forget",
+	"ask-source": "POST /issue/references/{id}", "return-bad-rows": "GET /issue/references/{id}/bad", "differences": "GET /issue/references", "await": "POST /issue/awaited", "awaited-step": "POST /issue/awaited/{id}", "keep-source": "POST /admin/sources",
 	"record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "queue": "GET /window",
 }
 
@@ -81,6 +82,14 @@ func (k *walked) path(o operation) string {
 			return "received"
 		case p == "{record}":
 			return string(k.Used)
+		case o.OperationID == "keep-source":
+			return "other"
+		case p == "{source}":
+			return k.Source
+		case p == "{delivery}":
+			return k.Returned
+		case p == "{awaited}":
+			return k.Awaited
 		case p == "{message}":
 			return k.Message
 		case p == "{channel}" && o.OperationID != "ask-contact":
@@ -89,6 +98,8 @@ func (k *walked) path(o operation) string {
 			return "sms"
 		}
 		switch o.OperationID {
+		case "verify-reference":
+			return string(k.Confirmed)
 		case "hand-over":
 			return string(k.Told)
 		case "closing-documents", "add-document":
@@ -178,6 +189,12 @@ func (k *walked) path(o operation) string {
 func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecorder {
 	b, number := k.body(o.Operation), fmt.Sprint(100+n)
 	switch o.OperationID {
+	case "keep-source":
+		b = map[string]any{"name": "国家许可系统" + number, "ministry": "某部", "unitCode": string(world.Issuer), "kind": "file", "key": k.NewKey, "state": "live", "types": []any{map[string]any{"licenseTypeCode": string(world.NationalType), "hours": 24}}}
+	case "await":
+		b = map[string]any{"system": "系统" + number, "ministry": "某部", "licenseTypeCodes": []any{string(world.NationalType)}}
+	case "awaited-step":
+		b = map[string]any{"seq": 1, "kind": "call", "on": "2026-03-10", "text": "商请", "state": "requested"}
 	case "add-document":
 		return k.send(w.Actor, o.method, k.path(o), string(k.Sealed), "Content-Type", "application/octet-stream")
 	case "hand-over":

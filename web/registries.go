@@ -1,8 +1,6 @@
 package web
 
 import (
-	"bytes"
-	"encoding/csv"
 	"strconv"
 	"strings"
 	"time"
@@ -61,11 +59,7 @@ func (s *server) registriesCSV(v *visit) error {
 		}
 		rows = append(rows, row)
 	}
-	b := bytes.NewBufferString("\ufeff") // so that spreadsheets read it as UTF-8
-	if err := csv.NewWriter(b).WriteAll(rows); err != nil {
-		return err
-	}
-	return v.file("registries.csv", "text/csv; charset=utf-8", b.Bytes())
+	return v.csv("registries.csv", rows)
 }
 
 // comparisonDo deals with a comparison of a draft that was approved: asks again, or

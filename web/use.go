@@ -2,7 +2,6 @@ package web
 
 import (
 	"bytes"
-	"encoding/csv"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"elicense"
 	"elicense/cases"
 	"elicense/sharing"
+	"elicense/table"
 )
 
 // useDays is how many days the figures go back unless asked otherwise.
@@ -171,10 +171,22 @@ func (s *server) useCSV(v *visit) error {
 	default:
 		return errNoPage()
 	}
-	b := bytes.NewBufferString("\ufeff") // so that spreadsheets read it as UTF-8
-	w := csv.NewWriter(b)
-	if err := w.WriteAll(rows); err != nil {
+	return v.csv(v.r.PathValue("list"), rows)
+}
+
+// csv answers with a table in which nothing is a formula.
+func (v *visit) csv(name string, rows [][]string) error {
+	var b bytes.Buffer
+	err := table.CSV(&b, func(write func([]string) error) error {
+		for _, row := range rows {
+			if err := write(row); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
 		return err
 	}
-	return v.file(v.r.PathValue("list"), "text/csv; charset=utf-8", b.Bytes())
+	return v.file(name, "text/csv; charset=utf-8", b.Bytes())
 }
