@@ -29,9 +29,11 @@ type browser struct {
 	wrong []string // what the console said was wrong since it was last asked
 }
 
-// browse starts a platform with the demo, and a browser before it.
+// browse starts a platform with the demo, and a browser before it. The test runs
+// beside others: it and its platform wait for each other most of the time.
 func browse(t *testing.T, env ...string) *browser {
 	t.Helper()
+	t.Parallel()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatal("the browser tests need chromium: apt-get install chromium")
@@ -59,7 +61,7 @@ func browse(t *testing.T, env ...string) *browser {
 	)
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
@@ -82,9 +84,12 @@ func browse(t *testing.T, env ...string) *browser {
 	return b
 }
 
+// stepTime is how long a step may take, with other tests beside it.
+const stepTime = 30 * time.Second
+
 func (b *browser) must(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, stepTime)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
 		b.t.Fatalf("%v\non %s\n%s", err, b.at(), b.text())
@@ -100,7 +105,7 @@ func (b *browser) open(path string) {
 // press does something that brings up another page, and waits for it.
 func (b *browser) press(step chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.ctx, stepTime)
 	defer cancel()
 	if _, err := chromedp.RunResponse(ctx, step); err != nil {
 		b.t.Fatalf("%v\non %s\n%s", err, b.at(), b.text())
