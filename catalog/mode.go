@@ -24,6 +24,14 @@ const (
 	MadeLocally Origin = "local"    // made here by the type's own face
 )
 
+var originWords = map[Origin]string{FromNation: "国家制作", ByMinistry: "按部委标准制作", MadeLocally: "本地制作"}
+
+// Chinese returns the word shown to people, "" for an unknown origin.
+func (o Origin) Chinese() string { return originWords[o] }
+
+// Origins lists the origins in the order of the form.
+func Origins() []Origin { return []Origin{FromNation, ByMinistry, MadeLocally} }
+
 // UnitMode is how a unit's licenses of a type are made, where the type leaves it to
 // the unit.
 type UnitMode struct {

@@ -1,6 +1,8 @@
 package catalog_test
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 
 	"elicense"
@@ -58,4 +60,44 @@ func TestAUnitMakesATypeInItsOwnWay(t *testing.T) {
 		}
 		w.Fsck(t)
 	})
+}
+
+// TestModesComeBackAsTheyWentOut: what is exported is the same when it is imported, each
+// row stands by itself, and only the unit that registers the type sets it.
+func TestModesComeBackAsTheyWentOut(t *testing.T) {
+	w := world.OnSQLite(t)
+	ctx := t.Context()
+	must(t, w.Catalog.SetMode(ctx, w.Drafter, catalog.UnitMode{
+		Code: world.Type, Unit: world.Issuer, Origin: catalog.ByMinistry, Reason: "部委有标准", Basis: "C0293-2024",
+	}))
+	export := func() string {
+		t.Helper()
+		list, err := w.Catalog.Modes(ctx)
+		must(t, err)
+		var b bytes.Buffer
+		must(t, catalog.ExportModes(&b, list, map[elicense.UnitCode]string{world.Issuer: "鼓楼区市场监管局"}))
+		return b.String()
+	}
+	file := export()
+	done, err := w.Catalog.ImportModes(ctx, w.Drafter, []byte(file))
+	must(t, err)
+	if len(done) != 1 || !done[0].Same {
+		t.Errorf("imported as it is: %+v", done)
+	}
+	changed := strings.Replace(file, "按部委标准制作", "国家制作", 1) + string(world.Type) + ",," + string(world.Office) + ",,,国家制作,理由,依据\r\n"
+	if _, err := w.Catalog.ImportModes(ctx, w.Matters, []byte(changed)); !elicense.IsKind(err, elicense.Forbidden) {
+		t.Errorf("another unit imports: %v", err)
+	}
+	done, err = w.Catalog.ImportModes(ctx, w.Drafter, []byte(changed))
+	must(t, err)
+	if len(done) != 2 || done[0].Same || done[0].Err != nil || !elicense.IsKind(done[1].Err, elicense.Invalid) {
+		t.Errorf("changed: %+v", done)
+	}
+	if got := export(); !strings.Contains(got, "按照国家规范制作,国家制作,部委有标准,C0293-2024") {
+		t.Errorf("exported: %s", got)
+	}
+	if _, err := w.Catalog.ImportModes(ctx, w.Drafter, []byte("证照类型代码,签发单位代码\r\n")); !elicense.IsKind(err, elicense.Invalid) {
+		t.Errorf("a table without its columns: %v", err)
+	}
+	w.Fsck(t)
 }

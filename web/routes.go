@@ -44,7 +44,7 @@ var (
 		nav: []link{
 			{"/admin", "总览", "监督"}, {"/admin/ontime", "按时生成", "监督"}, {"/admin/use", "用证统计", "监督"}, {"/admin/stock", "存量补录进度", "监督"}, {"/admin/registries", "基础库比对", "监督"}, {"/admin/awaited", "等待部委回传", "监督"}, {"/admin/records", "访问记录", "监督"}, {"/admin/rules", "访问规则", "监督"},
 			{"/admin/withdrawn", "撤回和异议", "监督"}, {"/admin/notices", "消息", "监督"},
-			{"/admin/types", "证照类别", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/systems", "业务系统", "登记"}, {"/admin/sources", "回传来源", "登记"}, {"/admin/seals", "电子印章", "登记"},
+			{"/admin/types", "证照类别", "登记"}, {"/admin/modes", "生成方式", "登记"}, {"/admin/matters", "事项与材料", "登记"}, {"/admin/bases", "法律依据", "登记"}, {"/admin/calendar", "工作日历", "登记"}, {"/admin/units", "单位与人员", "登记"}, {"/admin/systems", "业务系统", "登记"}, {"/admin/sources", "回传来源", "登记"}, {"/admin/seals", "电子印章", "登记"},
 		},
 	}
 	disclose = &desk{
@@ -192,6 +192,10 @@ func (s *server) routes() {
 	at(issue, "POST /issue/licenses/{id}/withdraw", s.withdrawPropose)
 	at(issue, "GET /issue/changes", s.changes)
 	at(issue, "POST /issue/changes/{id}", s.changeDecide)
+	at(issue, "GET /issue/modes", s.modes)
+	at(issue, "POST /issue/modes", s.modeSet)
+	at(issue, "POST /issue/modes/import", s.modesImport)
+	at(issue, "GET /issue/modes.csv", s.modesExport)
 	at(issue, "GET /issue/types", s.ownTypes)
 	at(issue, "GET /issue/contacts", s.contacts)
 	at(issue, "POST /issue/contacts/{code}", s.contactSet)
@@ -319,6 +323,8 @@ func (s *server) routes() {
 	at(admin, "GET /admin/registries.csv", s.registriesCSV)
 	at(admin, "GET /admin/awaited", s.awaited)
 	at(admin, "GET /admin/awaited.csv", s.awaitedCSV)
+	at(admin, "GET /admin/modes", s.modes)
+	at(admin, "GET /admin/modes.csv", s.modesExport)
 	at(admin, "GET /admin/sources", s.sources)
 	at(admin, "POST /admin/sources", s.sourceKeep)
 	at(admin, "GET /admin/notices", s.notices)

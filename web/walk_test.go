@@ -129,6 +129,8 @@ func walk(t *testing.T) *walked {
 	}
 	k.files["POST /admin/seals/trust"] = root
 	k.bodies["POST /issue/stock/new"] = append([]string{"type", string(world.Type), "origin", "stock", "issuedOn", "2017-06-01"}, firm...)
+	k.bodies["POST /issue/modes"] = []string{"at", string(world.Type) + "/" + string(world.Issuer), "origin", "local", "reason", "本地制作", "basis", "闽政办〔2026〕1号"}
+	k.files["POST /issue/modes/import"] = []byte("证照类型代码,签发单位代码,来源,理由,依据\r\n" + string(world.Type) + "," + string(world.Issuer) + ",本地制作,本地,文件1\r\n")
 	k.files[papersPattern] = []byte("名称,统一社会信用代码,法定代表人,经营项目,许可证编号,有效期至,发证日期\r\n")
 	k.bodies[papersPattern] = []string{"type", string(world.Type), "again", "2"}
 	k.files["POST /issue/results"] = []byte("办件编号,证照类别,办结时间\r\n欠9,食品经营许可证,2026-03-10\r\n")
