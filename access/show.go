@@ -1,6 +1,7 @@
 package access
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -52,6 +53,17 @@ func MaskHolder(h elicense.HolderRef) elicense.HolderRef {
 		h.Name, h.Code = MaskName(h.Name), MaskCode(h.Code, 6, 4)
 	}
 	return h
+}
+
+// identity finds what reads like a citizen's number, alone or with the digits that
+// some licenses add to it.
+var identity = regexp.MustCompile(`[1-9]\d{5}(18|19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])\d{3}[\dXx]`)
+
+// MaskNumber is the number of a license as lists show it: some licenses are numbered
+// by the identity number of their holder, of which the first six and last four
+// characters stay.
+func MaskNumber(number string) string {
+	return identity.ReplaceAllStringFunc(number, func(s string) string { return MaskCode(s, 6, 4) })
 }
 
 // MaskCode keeps the first head and the last tail characters of a code; a code

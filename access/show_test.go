@@ -33,6 +33,17 @@ func TestHoldersInLists(t *testing.T) {
 	}
 }
 
+func TestNumbersOfLicenses(t *testing.T) {
+	for number, want := range map[string]string{
+		"350100198506120117": "350100********0117", "35010019850612011743": "350100********011743", "JY23501020000091": "JY23501020000091",
+		"闽(2025)福州市不动产权第9000116号": "闽(2025)福州市不动产权第9000116号", "91350102FJDEM90180": "91350102FJDEM90180", "": "",
+	} {
+		if got := MaskNumber(number); got != want {
+			t.Errorf("MaskNumber(%q) = %q, want %q", number, got, want)
+		}
+	}
+}
+
 // TestMaskingKeepsLengthAndLittleElse: a mask is as long as what it hides, shows
 // the head and tail it was asked for, and nothing between them.
 func TestMaskingKeepsLengthAndLittleElse(t *testing.T) {

@@ -198,3 +198,20 @@ func company(prefix string, n int) string {
 func (d *Data) Trainee(login string) org.Staff {
 	return d.member(login, "练习员", "zwfw-gl", 199, elicense.DutyWindow)
 }
+
+// Holders lists the natural persons the demo's licenses are about, whom no member of
+// staff shares his name with: who is found in a page by his name is a holder.
+func (d *Data) Holders() (list []elicense.HolderRef) {
+	staff := map[string]bool{}
+	for _, s := range d.staff() {
+		if s.Kind == elicense.Staff {
+			staff[s.Name] = true
+		}
+	}
+	for _, p := range d.persons() {
+		if !staff[p.ref.Name] {
+			list = append(list, p.ref)
+		}
+	}
+	return list
+}

@@ -48,7 +48,7 @@ func TestBrowserAgreement(t *testing.T) {
 	b.sees("持证人同意")
 	b.misses("听力")
 	b.open("/window/day")
-	b.sees("今天收件", "林样本")
+	b.sees("今天收件", "林*本")
 	// What was refused stands on the clerk's own day with its reason.
 	b.open(work)
 	b.must(chromedp.Click(chromedp.CSS(`details.sheet:has(button[value="query"]) > summary`)))

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/access"
 	"elicense/catalog"
 	"elicense/issuance"
 	"elicense/ontime"
@@ -144,6 +145,16 @@ func (s *server) resultOf(r *ontime.Result) resultOut {
 	return out
 }
 
+// resultLine is a result in a list, whose holder is masked.
+func (s *server) resultLine(r *ontime.Result) resultOut {
+	out := s.resultOf(r)
+	if out.Holder != nil {
+		masked := access.MaskHolder(r.Holder)
+		out.Holder = &masked
+	}
+	return out
+}
+
 type resultsOut struct {
 	Results []resultOut `json:"results"`
 	Next    string      `json:"next,omitempty"`
@@ -157,7 +168,7 @@ func (s *server) listResults(ctx context.Context, who *elicense.Actor, in *struc
 	list, next, err := s.OnTime.Missing(ctx, who, who.Unit, ontime.ParsePage(in.After), in.Limit)
 	out := &body[resultsOut]{resultsOut{Results: []resultOut{}, Next: next.String()}}
 	for _, r := range list {
-		out.Body.Results = append(out.Body.Results, s.resultOf(r))
+		out.Body.Results = append(out.Body.Results, s.resultLine(r))
 	}
 	return out, err
 }
@@ -219,7 +230,7 @@ func (s *server) unreported(ctx context.Context, who *elicense.Actor, in *days) 
 }
 
 func lineOf(d *issuance.Draft) draftLine {
-	return draftLine{d.ID, d.Seq, d.State, d.TypeName, d.Holders[0].Name, shanghai(d.Due), d.Trouble}
+	return draftLine{d.ID, d.Seq, d.State, d.TypeName, access.MaskHolder(d.Holders[0]).Name, shanghai(d.Due), d.Trouble}
 }
 
 type workOut struct {
@@ -255,7 +266,7 @@ func (s *server) work(ctx context.Context, who *elicense.Actor, _ *noInput) (*bo
 	owed := func(list []*ontime.Result) []resultOut {
 		out := []resultOut{}
 		for _, r := range list {
-			out = append(out, s.resultOf(r))
+			out = append(out, s.resultLine(r))
 		}
 		return out
 	}

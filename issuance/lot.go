@@ -291,8 +291,8 @@ func drawSample(tx *store.Tx, l *Lot) error {
 // Sampled is a row of a lot that was drawn for review.
 type Sampled struct {
 	Draft  elicense.DraftID
-	Place  int // line of the file
-	Holder string
+	Place  int    // line of the file
+	Holder string // name of the first holder, masked
 	Seen   time.Time
 	Good   bool
 	Remark string
@@ -323,7 +323,7 @@ func sampled(tx *store.Tx, lot string) ([]Sampled, error) {
 		if err != nil {
 			return nil, err
 		}
-		list[i].Place, list[i].Holder = d.Place, d.Holders[0].Name
+		list[i].Place, list[i].Holder = d.Place, access.MaskHolder(d.Holders[0]).Name
 	}
 	slices.SortFunc(list, func(a, b Sampled) int { return a.Place - b.Place })
 	return list, nil

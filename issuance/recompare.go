@@ -121,7 +121,7 @@ func (i *Issuer) Mismatches(ctx context.Context, actor *elicense.Actor, limit in
 				return nil, err
 			}
 			if d.approved() {
-				list = append(list, Summary{d, d.Holders[0].Name})
+				list = append(list, Summary{d, access.MaskHolder(d.Holders[0]).Name})
 			}
 		}
 		return list, nil

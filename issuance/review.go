@@ -50,7 +50,7 @@ func DraftRequest(actor *elicense.Actor, act access.Act, id elicense.DraftID) fu
 // Summary is a draft in a list: without contents.
 type Summary struct {
 	*Draft
-	Holder string // name of the first holder
+	Holder string // name of the first holder, masked
 }
 
 // Queue lists the drafts of the actor's unit in the given states, the earliest
@@ -77,7 +77,7 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 				if d.Withdrawn {
 					continue
 				}
-				list = append(list, Summary{d, d.Holders[0].Name})
+				list = append(list, Summary{d, access.MaskHolder(d.Holders[0]).Name})
 			}
 		}
 		return list, nil

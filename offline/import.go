@@ -507,7 +507,7 @@ func (in *intake) read(g *given) (err error) {
 	if g.draft, g.typ, err = draftOf(in.kit.Kit, g.row); err != nil {
 		return err
 	}
-	g.out.Type, g.out.Holder = g.typ.Name, g.draft.Holders[0].Name
+	g.out.Type, g.out.Holder = g.typ.Name, access.MaskHolder(g.draft.Holders[0]).Name
 	if g.file, err = in.content.file(g.number, g.sealed.Digest); err != nil {
 		return refuse("证照文件缺失、损坏或被改动过").Then(again).Because(err)
 	}

@@ -37,7 +37,7 @@ func ColorOf(due, now time.Time) Color {
 // Task is a draft on a work list.
 type Task struct {
 	*issuance.Draft
-	Holder string
+	Holder string // name of the first holder, masked
 	Color  Color
 	Wholly bool // its case was met by e-licenses alone: it comes first (Art. 4)
 }
@@ -163,7 +163,7 @@ func (b *bench) state(s issuance.State) (list Tasks, err error) {
 }
 
 func (b *bench) task(d *issuance.Draft, wholly bool) Task {
-	return Task{Draft: d, Holder: d.Holders[0].Name, Color: ColorOf(d.Due, b.w.At), Wholly: wholly}
+	return Task{Draft: d, Holder: access.MaskHolder(d.Holders[0]).Name, Color: ColorOf(d.Due, b.w.At), Wholly: wholly}
 }
 
 func (b *bench) comparing() error {

@@ -538,9 +538,9 @@ func reference(tx *store.Tx, id string, by map[string]*Source) (*Reference, erro
 	if err != nil {
 		return nil, err
 	}
-	one := &Reference{License: lic, Source: lic.Source, Number: v.FaceNumber, Check: k[0].check}
+	one := &Reference{License: lic, Source: lic.Source, Number: access.MaskNumber(v.FaceNumber), Check: k[0].check}
 	if len(v.Holders) > 0 {
-		one.Holder = v.Holders[0].Name
+		one.Holder = access.MaskHolder(v.Holders[0]).Name
 	}
 	if s := by[k[0].source]; s != nil {
 		one.Source, one.Asked = s.Name, s.Kind == HTTP && s.State == Live

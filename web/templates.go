@@ -133,7 +133,9 @@ func functions(lang string) template.FuncMap {
 			}
 			return t("长期")
 		},
-		"maskname": access.MaskName,
+		"maskname": access.MaskName, // of companies too: in the page of another system
+		"holder":   func(h elicense.HolderRef) string { return access.MaskHolder(h).Name },
+		"number":   access.MaskNumber,
 		"mask":     func(s string) string { return access.MaskCode(s, 6, 4) },
 		"code":     codeGroups,
 		"ident":    identGroups,
