@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"slices"
 	"sync"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -83,9 +84,16 @@ func NewAEAD(key []byte) (cipher.AEAD, error) {
 // Encrypt seals plain under aead with a fresh random nonce put before the cipher
 // text; bound is authenticated and must be given again to Decrypt.
 func Encrypt(aead cipher.AEAD, plain, bound []byte) []byte {
-	out := make([]byte, aead.NonceSize(), aead.NonceSize()+len(plain)+aead.Overhead())
-	rand.Read(out) // crypto/rand.Read never fails (Go 1.24)
-	return aead.Seal(out, out, plain, bound)
+	return AppendEncrypt(nil, aead, plain, bound)
+}
+
+// AppendEncrypt is Encrypt behind what stands in out, which it may extend.
+func AppendEncrypt(out []byte, aead cipher.AEAD, plain, bound []byte) []byte {
+	n := aead.NonceSize()
+	out = slices.Grow(out, n+len(plain)+aead.Overhead())
+	nonce := out[len(out) : len(out)+n]
+	rand.Read(nonce) // crypto/rand.Read never fails (Go 1.24)
+	return aead.Seal(out[:len(out)+n], nonce, plain, bound)
 }
 
 // ErrDecrypt says that a cipher text is not what was encrypted: it was changed,

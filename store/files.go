@@ -89,7 +89,7 @@ func (f *Files) Put(ctx context.Context, name string, plain []byte) ([]byte, err
 
 // write makes the file appear whole: temporary file, sync, rename, sync of the
 // folder.
-func (f *Files) write(path string, sealed []byte) (err error) {
+func (f *Files) write(path string, parts ...[]byte) (err error) {
 	t, err := os.CreateTemp(filepath.Join(f.dir, "tmp"), "put-")
 	if err != nil {
 		return err
@@ -99,7 +99,11 @@ func (f *Files) write(path string, sealed []byte) (err error) {
 			err = errors.Join(err, os.Remove(t.Name()))
 		}
 	}()
-	_, err = t.Write(sealed)
+	for _, p := range parts {
+		if err == nil {
+			_, err = t.Write(p)
+		}
+	}
 	if err == nil {
 		err = t.Sync()
 	}

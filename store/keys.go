@@ -200,8 +200,9 @@ func tampered(what string, cause error) error {
 // key id, so that a cipher text opens nowhere else.
 func (db *DB) Encrypt(table, row, column string, plain []byte) []byte {
 	key := db.keys.current(forFields)
-	out := binary.BigEndian.AppendUint32(nil, key.id)
-	return append(out, gm.Encrypt(key.aead, plain, bound(key.id, table, row, column))...)
+	out := make([]byte, 0, 4+key.aead.NonceSize()+len(plain)+key.aead.Overhead())
+	out = binary.BigEndian.AppendUint32(out, key.id)
+	return gm.AppendEncrypt(out, key.aead, plain, bound(key.id, table, row, column))
 }
 
 // Decrypt opens what Encrypt sealed for the same table, row and column. The

@@ -1,14 +1,16 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"elicense"
 	"elicense/gm"
@@ -44,32 +46,48 @@ func (f *Files) PutPack(ctx context.Context, pack string, parts [][]byte) ([][]b
 	if err := f.db.usable(ctx); err != nil {
 		return nil, err
 	}
+	sums, written := make([][]byte, len(parts)), make([][]byte, 1+len(parts))
+	onAllProcessors(len(parts), func(n int) {
+		sum := gm.Sum(parts[n])
+		sums[n], written[1+n] = sum[:], f.db.Encrypt("file", Part(pack, n), "content", parts[n])
+	})
 	head := make([]byte, 0, len(packMagic)+4+8*len(parts))
 	head = append(head, packMagic...)
 	head = binary.BigEndian.AppendUint32(head, uint32(len(parts)))
-	at, sums := cap(head), make([][]byte, len(parts))
-	var body bytes.Buffer
-	for n, plain := range parts {
-		sealed := f.db.Encrypt("file", Part(pack, n), "content", plain)
-		if at+body.Len()+len(sealed) > MaxFile {
+	at := cap(head)
+	for _, sealed := range written[1:] {
+		if at+len(sealed) > MaxFile {
 			return nil, elicense.E(elicense.TooLarge, "文件超过 64 MB 上限")
 		}
-		head = binary.BigEndian.AppendUint32(head, uint32(at+body.Len()))
+		head = binary.BigEndian.AppendUint32(head, uint32(at))
 		head = binary.BigEndian.AppendUint32(head, uint32(len(sealed)))
-		body.Write(sealed)
-		sum := gm.Sum(plain)
-		sums[n] = sum[:]
+		at += len(sealed)
 	}
+	written[0] = head
 	lock := &f.puts[gm.Sum([]byte(pack))[1]%64]
 	lock.Lock()
 	defer lock.Unlock()
 	if _, err := os.Stat(path); err == nil {
 		return nil, elicense.E(elicense.Conflict, "同名文件已存在").Because(errors.New(pack))
 	}
-	if err := f.write(path, append(head, body.Bytes()...)); err != nil {
+	if err := f.write(path, written...); err != nil {
 		return nil, unavailable(err)
 	}
 	return sums, nil
+}
+
+// onAllProcessors calls do with each number below n, with several at once.
+func onAllProcessors(n int, do func(int)) {
+	var wait sync.WaitGroup
+	var next atomic.Int64
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for k := next.Add(1) - 1; k < int64(n); k = next.Add(1) - 1 {
+				do(int(k))
+			}
+		})
+	}
+	wait.Wait()
 }
 
 // readPart returns the sealed bytes of a part of the pack at path.
