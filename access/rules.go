@@ -3,7 +3,9 @@ package access
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,9 +124,26 @@ func localRules(tx *store.Tx, where string, args ...any) ([]*LocalRule, error) {
 	}, `SELECT id, version, state, title, doc_no, rule, steps, stamp, mac FROM local_rule `+where, args...)
 }
 
+// RuleActs counts what was done with each version of each local rule, as the record
+// tells it.
+type RuleActs map[string]int
+
+// Count takes a record into account.
+func (a RuleActs) Count(r *store.Record) {
+	if r.Outcome == store.Done && (r.Act == string(RulePropose) || r.Act == string(RuleApprove)) {
+		a[r.Detail["rule"]+" "+r.Detail["version"]]++
+	}
+}
+
+var (
+	errRuleLost  = errors.New("it is gone")
+	errRuleOlder = errors.New("it is as it was before")
+)
+
 // EachLocalRule reads every version of every local rule; f gets the error of what is
-// not as it was left.
-func EachLocalRule(tx *store.Tx, f func(id string, err error) error) error {
+// not as it was left. A row that was deleted or put back to what it was once bears no
+// wrong code: recorded tells of the acts it has lost.
+func EachLocalRule(tx *store.Tx, recorded RuleActs, f func(id string, err error) error) error {
 	type name struct {
 		id      string
 		version int
@@ -136,13 +155,34 @@ func EachLocalRule(tx *store.Tx, f func(id string, err error) error) error {
 	if err != nil {
 		return err
 	}
+	lost := maps.Clone(recorded)
 	for _, n := range names {
-		_, err := localRules(tx, `WHERE id = $1 AND version = $2`, n.id, n.version)
-		if err := f(fmt.Sprintf("%s %d", n.id, n.version), err); err != nil {
+		id := fmt.Sprintf("%s %d", n.id, n.version)
+		list, err := localRules(tx, `WHERE id = $1 AND version = $2`, n.id, n.version)
+		if err == nil && len(list) == 1 && list[0].acts() < recorded[id] {
+			err = errRuleOlder
+		}
+		delete(lost, id)
+		if err := f(id, err); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(lost)) {
+		if err := f(id, errRuleLost); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// acts counts the steps that are on record under the version's own name.
+func (r *LocalRule) acts() (n int) {
+	for _, s := range r.Steps {
+		if s.What != RuleReplaced {
+			n++
+		}
+	}
+	return n
 }
 
 // inForce returns the local rules as they are in the transaction, nil if there are

@@ -106,21 +106,59 @@ func TestALocalRule(t *testing.T) {
 			d.t.Errorf("%+v", list)
 		}
 
+		acts := access.RuleActs{}
+		for _, r := range d.records() {
+			acts.Count(&r)
+		}
+		wrong := func() (found []string) {
+			d.t.Helper()
+			d.must(d.db.View(ctx, func(tx *store.Tx) error {
+				return access.EachLocalRule(tx, acts, func(id string, err error) error {
+					if err != nil {
+						found = append(found, id)
+					}
+					return nil
+				})
+			}))
+			return found
+		}
+		// A row that is put back to what it once was, or gone, has lost what was done.
+		row := func(q string, args ...any) func(*store.Tx) error {
+			return func(tx *store.Tx) error {
+				_, err := tx.Exec(q, args...)
+				return err
+			}
+		}
+		if found := wrong(); len(found) != 0 {
+			d.t.Errorf("found %q in what was left so", found)
+		}
+		var title, doc, text, state, steps string
+		var stamp int64
+		var mac []byte
+		d.must(d.db.View(ctx, func(tx *store.Tx) error {
+			return tx.Row(`SELECT title, doc_no, rule, state, steps, stamp, mac FROM local_rule WHERE version = $1`, third).Scan(&title, &doc, &text, &state, &steps, &stamp, &mac)
+		}))
+		d.must(rules.ProposeEnd(ctx, one, id, third, "不再需要"))
+		acts[id+" 3"]++
+		back := row(`UPDATE local_rule SET state = $1, steps = $2, stamp = $3, mac = $4 WHERE version = $5`, state, steps, stamp, mac, third)
+		d.must(d.db.Update(ctx, back))
+		if found := wrong(); len(found) != 1 || found[0] != id+" 3" {
+			d.t.Errorf("found %q after a row was put back", found)
+		}
+		d.must(d.db.Update(ctx, row(`DELETE FROM local_rule WHERE version = $1`, third)))
+		if found := wrong(); len(found) != 1 || found[0] != id+" 3" {
+			d.t.Errorf("found %q after a row was deleted", found)
+		}
+		d.must(d.db.Update(ctx, row(`INSERT INTO local_rule (id, version, state, title, doc_no, rule, steps, stamp, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			id, third, state, title, doc, text, steps, stamp, mac)))
+		acts[id+" 3"]--
+
 		// A row two persons did not leave so is named, and nobody does anything by it.
 		d.must(d.db.Update(ctx, func(tx *store.Tx) error {
 			_, err := tx.Exec(`UPDATE local_rule SET rule = $1 WHERE version = $2`, strings.Replace(noTobacco, string(typ), "none", 1), third)
 			return err
 		}))
-		var found []string
-		d.must(d.db.View(ctx, func(tx *store.Tx) error {
-			return access.EachLocalRule(tx, func(id string, err error) error {
-				if err != nil {
-					found = append(found, id)
-				}
-				return nil
-			})
-		}))
-		if len(found) != 1 || found[0] != id+" 3" {
+		if found := wrong(); len(found) != 1 || found[0] != id+" 3" {
 			d.t.Errorf("found %q", found)
 		}
 		says(uses(d.guard), elicense.Unavailable, "本地访问规则读不出来")

@@ -66,6 +66,7 @@ type checker struct {
 
 	seed     maphash.Seed
 	inRecord map[uint64]struct{} // what eventMark says of the events on record
+	ruleActs access.RuleActs
 }
 
 // Check verifies everything that is stored again: the record and its log,
@@ -74,7 +75,7 @@ type checker struct {
 // names each thing that is not as it was left; err is for what could not be
 // read. It changes nothing.
 func Check(ctx context.Context, db *store.DB, files *verification.Files, report func(Finding)) (Summary, error) {
-	c := &checker{db: db, judge: files, files: map[string]bool{}, sealed: map[string]string{}, seed: maphash.MakeSeed(), inRecord: map[uint64]struct{}{}}
+	c := &checker{db: db, judge: files, files: map[string]bool{}, sealed: map[string]string{}, seed: maphash.MakeSeed(), inRecord: map[uint64]struct{}{}, ruleActs: access.RuleActs{}}
 	var mu sync.Mutex
 	c.report = func(f Finding) {
 		mu.Lock()
@@ -99,6 +100,7 @@ func (c *checker) log(ctx context.Context) error {
 		return err
 	}
 	visit := func(r *store.Record) {
+		c.ruleActs.Count(r)
 		if event := r.Detail["event"]; event != "" {
 			c.inRecord[c.eventMark(r.License, event)] = struct{}{}
 		}
@@ -358,7 +360,7 @@ func (c *checker) rows(ctx context.Context) error {
 			name string
 			each func(*store.Tx, func(id string, err error) error) error
 		}{
-			{"account", org.EachAccount}, {"local rule", access.EachLocalRule}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
+			{"account", org.EachAccount}, {"local rule", c.eachLocalRule}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
 			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck}, {"type mode", catalog.EachMode}, {"type contact", catalog.EachContact},
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"kit", offline.Each}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each}, {"stock", stock.EachRow},
 			{"result", ontime.Each}, {"result file", ontime.EachUpload}, {"excuse", ontime.EachExcuse}, {"setting", ontime.EachSetting},
@@ -379,6 +381,10 @@ func (c *checker) rows(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+func (c *checker) eachLocalRule(tx *store.Tx, f func(id string, err error) error) error {
+	return access.EachLocalRule(tx, c.ruleActs, f)
 }
 
 // given checks the files that were given in cases, and the notices of cases.
