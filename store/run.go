@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sort"
 	"time"
@@ -115,27 +116,31 @@ func splitKeys(b []byte) ([]runKey, error) {
 
 var errLow = tampered("keys of records", errors.New("they do not begin with the first"))
 
-// readRun returns the keys of a run.
+// readRun returns the keys of a run. It reads a few rows at a time, so that others
+// have their turn.
 func readRun(tx *Tx, shard int, r run) (keys []runKey, err error) {
-	rows, err := tx.Query("SELECT low, keys FROM record_part WHERE shard = $1 AND first = $2 ORDER BY low", shard, r.parts)
-	if err != nil {
-		return nil, err
+	after := []byte{}
+	for {
+		rows, err := tx.Query("SELECT low, keys FROM record_part WHERE shard = $1 AND first = $2 AND low > $3 ORDER BY low LIMIT 16", shard, r.parts, after)
+		if err != nil || rows.Len() == 0 {
+			return keys, err
+		}
+		for rows.Next() {
+			var b []byte
+			if err := rows.Scan(&after, &b); err != nil {
+				return nil, err
+			}
+			part, err := splitKeys(b)
+			if err == nil && !bytes.Equal(after, part[0][:]) {
+				err = errLow
+			}
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, part...)
+		}
+		runtime.Gosched()
 	}
-	for rows.Next() {
-		var low, b []byte
-		if err := rows.Scan(&low, &b); err != nil {
-			return nil, err
-		}
-		part, err := splitKeys(b)
-		if err == nil && !bytes.Equal(low, part[0][:]) {
-			err = errLow
-		}
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, part...)
-	}
-	return keys, nil
 }
 
 func runs(tx *Tx, shard int, order string) ([]run, error) {
@@ -227,6 +232,9 @@ func mergeAll(all [][]runKey) []runKey {
 func mergeKeys(a, b []runKey) []runKey {
 	out := make([]runKey, 0, len(a)+len(b))
 	for len(a) > 0 && len(b) > 0 {
+		if len(out)%1024 == 1023 {
+			runtime.Gosched() // long runs are merged beside those who wait for an answer
+		}
 		if compareKeys(a[0], b[0]) <= 0 {
 			out, a = append(out, a[0]), a[1:]
 		} else {

@@ -132,6 +132,9 @@ func (w *writer) run() {
 			w.commit(group)
 		}
 		n := readings(group)
+		if n == 0 {
+			continue // changes, such as the merger's, tell nothing of a crowd that reads
+		}
 		// A group may have been cut short by a stall: what was expected fades.
 		w.answered, w.expected, last = min(n, last), max(n+len(w.queue), w.expected-w.expected/4), n
 	}
