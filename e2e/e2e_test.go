@@ -159,10 +159,10 @@ func (p *proc) kill() {
 	<-p.done
 }
 
-func TestStories(t *testing.T) { stories(t, nil) }
+func TestStories(t *testing.T) { stories(t, golden, nil) }
 
 // TestStoriesOnPostgreSQL tells the same stories on PostgreSQL, on a database of
-// each story's own.
+// each story's own: copies of one, as loading the demo takes longer than its story.
 func TestStoriesOnPostgreSQL(t *testing.T) {
 	server := os.Getenv(storetest.PostgresVariable)
 	if server == "" {
@@ -172,18 +172,41 @@ func TestStoriesOnPostgreSQL(t *testing.T) {
 		t.Logf("%s is not set: the stories are told on SQLite only", storetest.PostgresVariable)
 		return
 	}
-	stories(t, func() (string, error) { return newDatabase(server) })
+	first, err := newDatabase(server, "template0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(t.TempDir(), "golden")
+	p, err := start(binary, data, databaseVariable+first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.stop(); err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var one sync.Mutex
+	stories(t, data, func() (string, error) {
+		one.Lock()
+		defer one.Unlock()
+		return newDatabase(server, strings.TrimPrefix(u.Path, "/"))
+	})
 }
 
-// newDatabase makes an empty database and returns its address.
-func newDatabase(server string) (string, error) {
+const databaseVariable = "ELICENSE_DATABASE_URL="
+
+// newDatabase makes a copy of a database and returns its address.
+func newDatabase(server, template string) (string, error) {
 	db, err := sql.Open("pgx", server)
 	if err != nil {
 		return "", err
 	}
 	defer db.Close()
 	name := fmt.Sprintf("story_%d", time.Now().UnixNano())
-	if _, err := db.Exec("CREATE DATABASE " + name + " TEMPLATE template0"); err != nil {
+	if _, err := db.Exec("CREATE DATABASE " + name + " TEMPLATE " + template); err != nil {
 		return "", err
 	}
 	u, err := url.Parse(server)
@@ -194,19 +217,20 @@ func newDatabase(server string) (string, error) {
 	return u.String(), nil
 }
 
-// stories runs every story; database makes the database of each, nil is the
-// embedded one.
-func stories(t *testing.T, database func() (string, error)) {
+// stories runs every story on a copy of a directory; database makes the database of
+// each, nil is the embedded one.
+func stories(t *testing.T, data string, database func() (string, error)) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Setup: func(e *testscript.Env) error {
 			w := newWorld()
+			w.golden = data
 			e.Values[worldKey{}] = w
 			if database == nil {
 				return nil
 			}
 			url, err := database()
-			w.env = []string{"ELICENSE_DATABASE_URL=" + url}
+			w.env = []string{databaseVariable + url}
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -222,6 +246,7 @@ type worldKey struct{}
 // world is what a story knows: the platform, who acts, and the last answer.
 type world struct {
 	p      *proc
+	golden string // what its data begin as
 	data   string
 	env    []string
 	token  map[string]string
@@ -240,8 +265,8 @@ func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*w
 func cmdPlatform(ts *testscript.TestScript, _ bool, _ []string) {
 	w := worldOf(ts)
 	w.data = ts.MkAbs("platform")
-	if _, err := os.Stat(w.data); err != nil && w.env == nil {
-		ts.Check(os.CopyFS(w.data, os.DirFS(golden)))
+	if _, err := os.Stat(w.data); err != nil {
+		ts.Check(os.CopyFS(w.data, os.DirFS(w.golden)))
 		ts.Check(os.Chmod(w.data, 0o700))
 	}
 	p, err := start(binary, w.data, w.env...)
