@@ -250,27 +250,31 @@ func accesses(p *cedar.Policy) (list []attribute) {
 	if err != nil {
 		return []attribute{{"", err.Error()}} // known of nothing: refused
 	}
-	var walk func(any)
-	walk = func(n any) {
-		switch n := n.(type) {
-		case []any:
-			for _, x := range n {
-				walk(x)
-			}
-		case map[string]any:
-			for op, x := range n {
-				if args, ok := x.(map[string]any); ok && (op == "." || op == "has") {
-					left, _ := args["left"].(map[string]any)
-					of, _ := left["Var"].(string)
-					name, _ := args["attr"].(string)
-					list = append(list, attribute{of, name})
-				}
-				walk(x)
-			}
+	eachMember(tree.Conditions, func(op string, x any) {
+		if args, ok := x.(map[string]any); ok && (op == "." || op == "has") {
+			left, _ := args["left"].(map[string]any)
+			of, _ := left["Var"].(string)
+			name, _ := args["attr"].(string)
+			list = append(list, attribute{of, name})
+		}
+	})
+	return list
+}
+
+// eachMember calls f with every member of every object within n, which was read from
+// JSON.
+func eachMember(n any, f func(name string, x any)) {
+	switch n := n.(type) {
+	case []any:
+		for _, x := range n {
+			eachMember(x, f)
+		}
+	case map[string]any:
+		for name, x := range n {
+			f(name, x)
+			eachMember(x, f)
 		}
 	}
-	walk(tree.Conditions)
-	return list
 }
 
 // knownIn sees that an act and all a rule reads of it are known.
@@ -345,23 +349,11 @@ func literals(p *cedar.Policy) (list []string) {
 	if b, err := p.MarshalJSON(); err != nil || json.Unmarshal(b, &tree) != nil {
 		return nil
 	}
-	var walk func(any)
-	walk = func(n any) {
-		switch n := n.(type) {
-		case []any:
-			for _, x := range n {
-				walk(x)
-			}
-		case map[string]any:
-			for k, x := range n {
-				if s, ok := x.(string); ok && (k == "Value" || k == "id") {
-					list = append(list, s)
-				}
-				walk(x)
-			}
+	eachMember(tree, func(name string, x any) {
+		if s, ok := x.(string); ok && (name == "Value" || name == "id") {
+			list = append(list, s)
 		}
-	}
-	walk(tree)
+	})
 	slices.Sort(list)
 	return list
 }
