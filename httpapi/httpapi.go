@@ -141,6 +141,8 @@ func (s *server) routes() {
 	op(s, get, "/drafts/{id}/documents", "closing-documents", "和证照一起送达的文书", s.documents)
 	op(s, post, "/drafts/{id}/documents", "add-document", "加一份一起送达的文书，请求体就是盖了章的OFD或PDF", s.addDocument, created, closingFile)
 	op(s, post, "/drafts/{id}/review", "review-draft", "审核通过或退回", s.reviewDraft)
+	op(s, post, "/drafts/{id}/retry", "retry-draft", "签章停下了的再试", s.retryDraft)
+	op(s, get, "/halted", "halted", "签章每次都没有办成、停下了的证照和批次", s.halted)
 	op(s, post, "/drafts/reviews", "review-drafts", "一起审核几份：每份按看过的照面各自通过，没有通过的写明原因", s.reviewDrafts)
 	op(s, get, "/work", "work", "本单位的待办：已逾期、今天到期、退回、等待比对、批次、应生成未生成", s.work)
 	op(s, get, "/results", "results", "本单位办结了、证照还没有发布的", s.listResults)

@@ -209,7 +209,8 @@ type draftOut struct {
 	Findings   []catalog.Finding    `json:"findings"`
 	Comparison issuance.Comparison  `json:"comparison"`
 	Remark     string               `json:"remark,omitempty"`
-	Trouble    string               `json:"trouble,omitempty"`
+	Trouble    string               `json:"trouble,omitempty" doc:"签章为什么等着"`
+	Halted     bool                 `json:"halted,omitempty" doc:"签章每次都没有办成，不再自动试，要重试"`
 	Closed     *time.Time           `json:"closedAt"`
 	Generated  *time.Time           `json:"generatedAt"`
 	Reviewed   *time.Time           `json:"reviewedAt,omitempty"`
@@ -221,7 +222,7 @@ type draftOut struct {
 func draftOf(d *issuance.Draft) draftOut {
 	out := draftOut{
 		d.ID, d.Seq, d.State, d.Type, d.TypeName, d.Kind, d.License, d.Version, d.Identifier, d.Case, d.Holders, d.Fields, d.Findings, d.Comparison,
-		d.Remark, d.Trouble, shanghai(d.Closed), shanghai(d.Generated), shanghai(d.Reviewed), shanghai(d.Published), shanghai(d.Due), "",
+		d.Remark, d.Trouble, d.Halted, shanghai(d.Closed), shanghai(d.Generated), shanghai(d.Reviewed), shanghai(d.Published), shanghai(d.Due), "",
 	}
 	if out.Findings == nil {
 		out.Findings = []catalog.Finding{}
@@ -249,6 +250,7 @@ type draftLine struct {
 	Holder   string           `json:"holder"`
 	Due      *time.Time       `json:"dueAt,omitempty"`
 	Trouble  string           `json:"trouble,omitempty"`
+	Halted   bool             `json:"halted,omitempty" doc:"签章每次都没有办成，不再自动试，要重试"`
 }
 
 func (s *server) listDrafts(ctx context.Context, who *elicense.Actor, in *struct {
@@ -304,6 +306,33 @@ func (s *server) reviewDraft(ctx context.Context, who *elicense.Actor, in *struc
 		return yes, s.Issuer.Approve(ctx, who, in.ID, in.Body.Seq, in.Body.Reason)
 	}
 	return yes, s.Issuer.Return(ctx, who, in.ID, in.Body.Seq, in.Body.Remark)
+}
+
+func (s *server) retryDraft(ctx context.Context, who *elicense.Actor, in *draftID) (*body[done], error) {
+	return yes, s.Issuer.Retry(ctx, who, in.ID)
+}
+
+type haltedOut struct {
+	Draft    elicense.DraftID  `json:"draft,omitempty"`
+	Lot      string            `json:"lot,omitempty"`
+	Unit     elicense.UnitCode `json:"unitCode"`
+	UnitName string            `json:"unit"`
+	Type     elicense.TypeCode `json:"licenseTypeCode"`
+	TypeName string            `json:"licenseType"`
+	Due      *time.Time        `json:"dueAt,omitempty"`
+	Why      string            `json:"why"`
+}
+
+func (s *server) halted(ctx context.Context, who *elicense.Actor, in *struct {
+	Unit elicense.UnitCode `query:"unitCode" maxLength:"18" doc:"监督的不填，看全省"`
+},
+) (*body[[]haltedOut], error) {
+	list, err := s.Issuer.HaltedNow(ctx, who, in.Unit, 200)
+	out := &body[[]haltedOut]{Body: []haltedOut{}}
+	for _, h := range list {
+		out.Body = append(out.Body, haltedOut{h.Draft, h.Lot, h.Unit, h.UnitName, h.Type, h.TypeName, shanghai(h.Due), h.Why})
+	}
+	return out, err
 }
 
 type referenceIn struct {

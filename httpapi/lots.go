@@ -27,11 +27,12 @@ type lotOut struct {
 	Made     int               `json:"made"`
 	Stopped  int               `json:"stopped"`
 	Waiting  int               `json:"waiting"`
-	Remark   string            `json:"remark,omitempty"`
+	Remark   string            `json:"remark,omitempty" doc:"退回的理由，或签章为什么等着"`
+	Halted   bool              `json:"halted,omitempty" doc:"签章每次都没有办成，不再自动试，要继续（resume）"`
 }
 
 func lotFrom(l *issuance.Lot) lotOut {
-	return lotOut{l.ID, l.State, l.Type, l.TypeName, l.Name, shanghai(l.Closed), shanghai(l.Due), l.Rows, l.Bad, l.Made, l.Stopped, l.Waiting, l.Remark}
+	return lotOut{l.ID, l.State, l.Type, l.TypeName, l.Name, shanghai(l.Closed), shanghai(l.Due), l.Rows, l.Bad, l.Made, l.Stopped, l.Waiting, l.Remark, l.Halted}
 }
 
 func (s *server) listLots(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]lotOut], error) {

@@ -230,7 +230,7 @@ func (s *server) unreported(ctx context.Context, who *elicense.Actor, in *days) 
 }
 
 func lineOf(d *issuance.Draft) draftLine {
-	return draftLine{d.ID, d.Seq, d.State, d.TypeName, access.MaskHolder(d.Holders[0]).Name, shanghai(d.Due), d.Trouble}
+	return draftLine{d.ID, d.Seq, d.State, d.TypeName, access.MaskHolder(d.Holders[0]).Name, shanghai(d.Due), d.Trouble, d.Halted}
 }
 
 type workOut struct {

@@ -142,6 +142,8 @@ func (k *walked) path(o operation) string {
 			return string(world.Matter)
 		case "review-draft":
 			return string(k.Judged.ID)
+		case "retry-draft":
+			return string(k.Halted)
 		case "draft", "draft-face":
 			return string(k.Edited.ID)
 		case "propose-event":

@@ -108,6 +108,7 @@ type Draft struct {
 	Published   time.Time
 	Due         time.Time // when Art. 7 asks it to be published; zero if the calendar does not say
 	Trouble     string    // why sealing waits, a sentence for people
+	Halted      bool      // sealing is tried no more until somebody asks; read with lists and reviews
 	Mode        catalog.Mode
 	Origin      Origin
 	Lot         string // the lot it is a row of; empty for one of its own

@@ -54,7 +54,7 @@ type Lot struct {
 	Due         time.Time // five working days after Closed; zero if the calendar does not say
 	Rows        int       // that stood the checks
 	Reason      string    // why it is a lot although it is small
-	Remark      string    // why it was returned
+	Remark      string    // why it was returned, or why its sealing waits
 	Drafter     elicense.PersonID
 	Account     elicense.AccountID
 	DrafterName string
@@ -68,6 +68,8 @@ type Lot struct {
 	// How its rows stand; read with the lot.
 	Made, Stopped, Waiting, Bad int
 	Photos                      int // of the bad ones, those that wait for nothing but photographs
+
+	Halted bool // its sealing is tried no more until somebody asks; read with the lot
 }
 
 // The sizes of lots.
@@ -145,6 +147,9 @@ func bareLots(tx *store.Tx, where string, args ...any) ([]*Lot, error) {
 
 // count reads how the lot's rows stand.
 func (l *Lot) count(tx *store.Tx) error {
+	if err := haltedLot(tx, l); err != nil {
+		return err
+	}
 	rows, err := tx.Query(`SELECT state, COUNT(*) FROM draft WHERE lot = $1 GROUP BY state`, l.ID)
 	if err != nil {
 		return err
@@ -407,11 +412,15 @@ func (i *Issuer) PauseLot(ctx context.Context, actor *elicense.Actor, id string)
 	}, LotSealing)
 }
 
-// ResumeLot goes on with a paused lot, or tries the rows anew that were stopped
-// because a registry or the seal could not be reached.
+// ResumeLot goes on with a paused lot or with one whose sealing is tried no more,
+// or tries the rows anew that were stopped because a registry or the seal could
+// not be reached.
 func (i *Issuer) ResumeLot(ctx context.Context, actor *elicense.Actor, id string) error {
 	return i.changeLot(ctx, actor, access.DraftMake, id, func(tx *store.Tx, l *Lot) error {
-		l.State, l.Finished = LotSealing, time.Time{}
+		if l.State == LotSealing && !l.Halted {
+			return elicense.E(elicense.Conflict, "批次正在签章，没有停下").Then("请刷新，看它办到哪里")
+		}
+		l.State, l.Finished, l.Remark = LotSealing, time.Time{}, ""
 		again, err := drafts(tx, `WHERE lot = $1 AND state = $2`, l.ID, Open)
 		if err != nil {
 			return err
@@ -426,7 +435,7 @@ func (i *Issuer) ResumeLot(ctx context.Context, actor *elicense.Actor, id string
 			}
 		}
 		return enqueueLot(tx, l.ID)
-	}, LotPaused, LotDone)
+	}, LotPaused, LotDone, LotSealing)
 }
 
 // VoidLot ends a lot that was not approved (作废); its cases can be posted again.

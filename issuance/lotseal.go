@@ -48,7 +48,15 @@ func (i *Issuer) lotStamp(ctx context.Context, unit elicense.UnitCode) (s stamps
 // any line and run again: a row is published in the transaction that ends the use
 // of the key, and what was stored before it is found.
 func (i *Issuer) sealLot(ctx context.Context, payload []byte) error {
-	id := string(payload)
+	err := i.lotTurn(ctx, string(payload))
+	if err != nil {
+		i.lotWaits(ctx, string(payload), inWords(err))
+	}
+	return err
+}
+
+// lotTurn seals rows of a lot until all are done, its time is up, or it is paused.
+func (i *Issuer) lotTurn(ctx context.Context, id string) error {
 	began := time.Now()
 	for {
 		l, t, rows, err := i.lotRows(ctx, id)
@@ -68,6 +76,21 @@ func (i *Issuer) sealLot(ctx context.Context, payload []byte) error {
 		if err := i.sealRows(ctx, l, t, rows, s); err != nil {
 			return err
 		}
+		if l.Remark != "" { // what it waited for is over
+			i.lotWaits(ctx, id, "")
+		}
+	}
+}
+
+// lotWaits writes why the rows of a lot are not sealed yet, for the people who wait
+// for them.
+func (i *Issuer) lotWaits(ctx context.Context, id, why string) {
+	err := i.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE lot SET remark = $1 WHERE id = $2 AND state = $3`, why, id, LotSealing)
+		return err
+	})
+	if err != nil {
+		i.Log.ErrorContext(ctx, "note why a lot waits", "lot", id, "err", err)
 	}
 }
 
@@ -248,6 +271,12 @@ func (i *Issuer) publishRows(ctx context.Context, list []made, t *catalog.Type) 
 				return err
 			}
 			if m.err != nil {
+				if m.use != nil {
+					use := *m.use
+					if err := use.End(tx, sealing.Abandoned); err != nil {
+						return err
+					}
+				}
 				d.State, d.Trouble, d.Reviewer, d.Reviewed = Open, e.Message(), "", time.Time{}
 				if err := update(tx, &d); err != nil {
 					return err
@@ -279,7 +308,7 @@ func (i *Issuer) finishLot(ctx context.Context, id string) error {
 		if l.State != LotSealing {
 			return nil
 		}
-		l.State, l.Finished = LotDone, tx.Now()
+		l.State, l.Finished, l.Remark = LotDone, tx.Now(), ""
 		if err := l.update(tx); err != nil {
 			return err
 		}

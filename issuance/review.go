@@ -77,6 +77,9 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 				if d.Withdrawn {
 					continue
 				}
+				if err := NoteHalted(tx, d); err != nil {
+					return nil, err
+				}
 				list = append(list, Summary{d, access.MaskHolder(d.Holders[0]).Name})
 			}
 		}
@@ -110,6 +113,9 @@ func review(tx *store.Tx, id elicense.DraftID) (*Review, error) {
 	}
 	if d.Withdrawn {
 		return nil, ErrWithdrawn()
+	}
+	if err := NoteHalted(tx, d); err != nil {
+		return nil, err
 	}
 	r := &Review{Draft: d, DrafterBy: "业务系统推送"}
 	if r.TypeEntry, err = catalog.VersionOf(tx, d.Type, d.TypeVersion); err != nil {

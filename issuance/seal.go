@@ -11,6 +11,7 @@ import (
 	"elicense"
 	"elicense/catalog"
 	"elicense/document"
+	"elicense/gm"
 	"elicense/jobs"
 	"elicense/notice"
 	"elicense/org"
@@ -63,11 +64,14 @@ func (i *Issuer) load(ctx context.Context, id elicense.DraftID) (d *Draft, t *ca
 	return d, t, used, err
 }
 
+// nothing is the digest of an empty file: the part of a pack whose seal failed.
+var nothing = gm.Sum(nil)
+
 // stored tells whether the file of an earlier run reached the file store, and
 // reads its digest.
 func (i *Issuer) stored(ctx context.Context, u *sealing.Use) bool {
 	_, digest, err := i.DB.Files().Find(ctx, u.File)
-	if err != nil {
+	if err != nil || bytes.Equal(digest, nothing[:]) {
 		return false
 	}
 	u.FileDigest = digest
@@ -292,16 +296,21 @@ func (i *Issuer) Resume(ctx context.Context) error {
 
 // wait writes why a draft is not published yet, for the people who wait for it.
 func (i *Issuer) wait(ctx context.Context, d *Draft, cause error) {
-	trouble := "签章没有办成，会自动再试"
-	var e *elicense.Error
-	if errors.As(cause, &e) && slices.Contains([]elicense.Kind{elicense.Unavailable, elicense.Invalid, elicense.Conflict, elicense.NotFound, elicense.Forbidden}, e.Kind) {
-		trouble = e.Message()
-	}
 	err := i.DB.Update(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(`UPDATE draft SET trouble = $1 WHERE id = $2`, trouble, d.ID)
+		_, err := tx.Exec(`UPDATE draft SET trouble = $1 WHERE id = $2`, inWords(cause), d.ID)
 		return err
 	})
 	if err != nil {
 		i.Log.ErrorContext(ctx, "note why a draft waits", "draft", d.ID, "err", err)
 	}
+}
+
+// inWords says for people why sealing failed; what is for the log alone stays
+// there.
+func inWords(cause error) string {
+	var e *elicense.Error
+	if errors.As(cause, &e) && slices.Contains([]elicense.Kind{elicense.Unavailable, elicense.Invalid, elicense.Conflict, elicense.NotFound, elicense.Forbidden}, e.Kind) {
+		return e.Message()
+	}
+	return "平台内部出错，签章没有办成"
 }

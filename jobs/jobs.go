@@ -148,6 +148,14 @@ func Dead(tx *store.Tx, limit int) ([]DeadJob, error) {
 	}, "SELECT kind, key, attempts, reason, created FROM job WHERE state = 'dead' ORDER BY created, kind, key LIMIT $1", limit)
 }
 
+// IsDead tells whether the job of a kind and key is tried no more. One that never
+// was, or is done, is not dead.
+func IsDead(tx *store.Tx, kind, key string) (dead bool, err error) {
+	var n int
+	err = tx.Row("SELECT COUNT(*) FROM job WHERE kind = $1 AND key = $2 AND state = 'dead'", kind, key).Scan(&n)
+	return n > 0, err
+}
+
 // Revive lets a dead job run again, at once and with all its attempts.
 func Revive(tx *store.Tx, kind, key string) error {
 	n, err := tx.Exec(`UPDATE job SET state = 'waiting', due = $1, attempts = 0

@@ -63,6 +63,22 @@ type Work struct {
 	Claimed   []*Result // 不生成待确认
 }
 
+// Halted is how many of what is shown nothing more is tried for, until somebody
+// asks.
+func (w *Work) Halted() (n int) {
+	for _, t := range w.Sealing.Shown {
+		if t.Halted {
+			n++
+		}
+	}
+	for _, l := range w.Lots {
+		if l.Halted {
+			n++
+		}
+	}
+	return n
+}
+
 // Of is how many have a color.
 func (w *Work) Of(c Color) int { return w.Colors[c] }
 
@@ -155,6 +171,9 @@ func (b *bench) state(s issuance.State) (list Tasks, err error) {
 	for _, x := range ids {
 		d, err := issuance.Of(b.tx, x.id)
 		if err != nil {
+			return list, err
+		}
+		if err := issuance.NoteHalted(b.tx, d); err != nil {
 			return list, err
 		}
 		list.Shown = append(list.Shown, b.task(d, x.wholly))

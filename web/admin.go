@@ -11,12 +11,14 @@ import (
 	"elicense"
 	"elicense/access"
 	"elicense/catalog"
+	"elicense/issuance"
 	"elicense/org"
 	"elicense/oversight"
 )
 
 type overviewPage struct {
 	Waiting    int // licenses approved and not published
+	Halted     []issuance.Halted
 	Types      int
 	Registered int
 	Units      int
@@ -38,6 +40,10 @@ func (s *server) overview(v *visit) (err error) {
 	ctx := v.r.Context()
 	d := overviewPage{At: v.Now()}
 	if d.Waiting, err = s.Issuer.Waiting(ctx); err != nil {
+		return err
+	}
+	// Who keeps seals or accounts looks at this page too, and is not asked for it.
+	if d.Halted, err = s.Issuer.HaltedNow(ctx, v.who, "", queueLimit); err != nil && !elicense.IsKind(err, elicense.Forbidden) {
 		return err
 	}
 	waiting, err := s.Catalog.Waiting(ctx)

@@ -541,9 +541,16 @@ func (v *visit) seq() (int64, error) {
 	return seq, nil
 }
 
-// draftReview is the reviewer's decision, or the drafter's to drop a draft.
+// draftReview is the reviewer's decision, or the drafter's to drop a draft or to have
+// its sealing tried again.
 func (s *server) draftReview(v *visit) error {
 	id := elicense.DraftID(v.r.PathValue("id"))
+	if v.Posted("do") == "retry" {
+		if err := s.Issuer.Retry(v.r.Context(), v.who, id); err != nil {
+			return v.again(err, func() error { return s.draft(v) })
+		}
+		return v.goTo("/issue/drafts/" + string(id))
+	}
 	seq, err := v.seq()
 	if err != nil {
 		return err

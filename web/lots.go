@@ -149,7 +149,7 @@ func (s *server) lot(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d := lotPage{Lot: l, Mine: l.Drafter == v.who.Person, MinLot: issuance.MinLot, Moving: l.State == issuance.LotSealing || l.State == issuance.LotReading}
+	d := lotPage{Lot: l, Mine: l.Drafter == v.who.Person, MinLot: issuance.MinLot, Moving: l.State == issuance.LotSealing && !l.Halted || l.State == issuance.LotReading}
 	if l.State != issuance.LotDone && l.State != issuance.LotVoid {
 		d.Due = v.lotDue(l)
 	}

@@ -54,6 +54,7 @@ type Walk struct {
 	Code           elicense.CheckCode
 	Edited, Judged WalkedDraft      // wait for their review
 	Differs        elicense.DraftID // published; a registry says that it is not so
+	Halted         elicense.DraftID // its sealing is tried no more
 	Change         string           // waits for its review
 	Office         elicense.CaseID
 	Used           elicense.RecordID
@@ -187,6 +188,7 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 		return WalkedDraft{d.ID, d.Seq}
 	}
 	k.Edited, k.Judged = waiting("2"), waiting("8")
+	k.Halted = w.Halt(t, w.Completion("79"))
 	k.Differs = w.PublishUncompared(t, w.Completion("6"))
 	w.Registry.Answer(registry.Mismatch)
 	must(t, w.Issuer.CompareAgain(ctx, w.Reviewer, k.Differs))

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -80,6 +81,7 @@ type World struct {
 	OnTime    *ontime.Ledger
 	Delivery  *delivery.Desk
 	Registry  *Registry
+	Stamps    *Stamps
 
 	References *references.References
 
@@ -88,6 +90,20 @@ type World struct {
 	Drafter, Reviewer, Both, Window, Colleague, Matters, Admin, Auditor, Holder *elicense.Actor
 
 	trust document.Options
+}
+
+// Stamps is the platform's own time authority, which a test can cut off.
+type Stamps struct {
+	gm.TimeStamper
+	Off atomic.Bool
+}
+
+// Stamp fails while the authority is cut off.
+func (s *Stamps) Stamp(signature []byte) ([]byte, error) {
+	if s.Off.Load() {
+		return nil, errSilent
+	}
+	return s.TimeStamper.Stamp(signature)
 }
 
 // Registry is the base registry: it answers what the test sets.
@@ -199,6 +215,10 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	w.people(t)
 	must(t, w.Seals.Establish(ctx))
 	w.Seal = w.MakeSeal(t, "")
+	authority, err := w.Seals.TimeAuthority(ctx)
+	must(t, err)
+	w.Stamps = &Stamps{TimeStamper: authority}
+	w.Seals.Outside = w.Stamps
 	trust, err := w.Seals.Trust(ctx)
 	must(t, err)
 	w.trust.Trust = *trust
@@ -384,6 +404,27 @@ func (w *World) Published(t testing.TB, id elicense.DraftID) *issuance.Draft {
 	}
 	t.Fatalf("draft %s was not published", id)
 	return nil
+}
+
+// Halt approves a draft while no time stamp is to be had, and waits until its
+// sealing is tried no more.
+func (w *World) Halt(t testing.TB, c issuance.Completion) elicense.DraftID {
+	t.Helper()
+	d, err := w.Issuer.Complete(t.Context(), w.Drafter, c)
+	must(t, err)
+	w.Stamps.Off.Store(true)
+	defer w.Stamps.Off.Store(false)
+	must(t, w.Issuer.Approve(t.Context(), w.Reviewer, d.ID, d.Seq, ""))
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
+		w.Clock.Move(20 * time.Millisecond) // what waits for its next attempt is due
+		r, err := w.Issuer.Get(t.Context(), w.Drafter, d.ID)
+		must(t, err)
+		if r.Halted {
+			return d.ID
+		}
+	}
+	t.Fatal("the sealing is still tried")
+	return ""
 }
 
 // Change lets an event happen to a license: proposed by one person, reviewed by
