@@ -260,7 +260,11 @@ func (c *Catalog) propose(ctx context.Context, actor *elicense.Actor, t *Type, w
 		if err := checkStandard(tx, t); err != nil {
 			return err
 		}
-		t.State, t.Proposer, t.Proposed = Proposed, actor.Person, tx.Now()
+		if err := checkQualification(tx, t); err != nil {
+			return err
+		}
+		// It may be a copy of the version in force, which somebody decided.
+		t.State, t.Proposer, t.Proposed, t.Decider, t.Remark = Proposed, actor.Person, tx.Now(), "", ""
 		p.Note.Detail = map[string]string{"version": fmt.Sprint(t.Version)}
 		if err := insert(tx, t); err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/org"
+	"elicense/store"
 )
 
 // fieldTypes are the types a field can have, with the words shown to people.
@@ -26,13 +28,44 @@ const (
 	maxName   = 60
 	maxString = 200
 	maxText   = 4000
+	maxLevel  = 3 // how strongly one can sign in (Art. 17(3))
 )
 
 var fieldKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
 
+// checkQualification tells whether third parties that issue the type are asked for
+// the license their right to do so rests on (取得法定资质的第三方机构, Art. 2).
+func checkQualification(tx *store.Tx, t *Type) error {
+	bad := func(text string, args ...any) *elicense.Error {
+		return elicense.E(elicense.Invalid, text, args...).At("qualification").Under("第二条")
+	}
+	if t.Qualification != "" {
+		switch q, err := latest(tx, t.Qualification); {
+		case elicense.IsKind(err, elicense.NotFound):
+			return bad("没有这个资质证照类别").Then("请从证照目录里选")
+		case err != nil:
+			return err
+		case q.Holders == Persons:
+			return bad("%s只发给自然人，不能作为机构的资质", q.Name)
+		}
+		return nil
+	}
+	for _, code := range t.Issuers {
+		u, err := org.UnitOf(tx, code)
+		if err != nil && !elicense.IsKind(err, elicense.NotFound) {
+			return err
+		}
+		if err == nil && u.Kind == org.ThirdParty {
+			return bad("%s是第三方机构，要写明它凭哪类资质证照签发", u.Name).Then("请选择资质证照的类别")
+		}
+	}
+	return nil
+}
+
 func (t *Type) normalize() {
 	t.Name, t.Category, t.Basis = strings.TrimSpace(t.Name), strings.TrimSpace(t.Category), strings.TrimSpace(t.Basis)
 	t.Code, t.Standard = elicense.TypeCode(elicense.NormalizeCode(string(t.Code))), elicense.TypeCode(elicense.NormalizeCode(string(t.Standard)))
+	t.Qualification = elicense.TypeCode(elicense.NormalizeCode(string(t.Qualification)))
 	for i := range t.Fields {
 		t.Fields[i].Key, t.Fields[i].Label = strings.TrimSpace(t.Fields[i].Key), strings.TrimSpace(t.Fields[i].Label)
 	}
@@ -50,6 +83,9 @@ func (t *Type) check() error {
 		return bad("code", "类别代码要有21位：定义机构的统一社会信用代码和3位数字")
 	case len(t.Issuers) == 0:
 		return bad("issuers", "至少要有一个签发单位")
+	case !t.Issued(t.Unit) && t.definer() != t.Unit:
+		return bad("issuers", "只能登记本单位签发的类别，或代码以本单位代码开头、由本单位定义的类别").(*elicense.Error).
+			Then("请由签发单位登记，或把本单位列为签发单位")
 	case t.Category == "":
 		return bad("category", "要填写事项类别")
 	case modeWords[t.Mode] == "":
@@ -62,6 +98,10 @@ func (t *Type) check() error {
 		return bad("basis", "要写明法定依据")
 	case !t.Open:
 		return bad("open", "要确认这类证照不涉密").(*elicense.Error).Under("第二条")
+	case t.Level < 0 || t.Level > maxLevel:
+		return bad("level", "登录强度是1到%d", maxLevel).(*elicense.Error).Under("第十七条第三款")
+	case t.Qualification != "" && (!t.Qualification.Valid() || t.Qualification == t.Code):
+		return bad("qualification", "资质证照的类别代码要有21位，不能是这一类别自己").(*elicense.Error).Under("第二条")
 	case t.Mode.Made() && t.Face == nil:
 		return bad("face", "要有照面模板")
 	}

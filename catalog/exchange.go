@@ -71,6 +71,11 @@ var columns = []column{
 	{"方式理由", "reason", nil, func(t *Type, _ Entry) string { return t.Reason }, func(t *Type, s string) { t.Reason = s }},
 	{"法律依据", "basis", nil, func(t *Type, _ Entry) string { return t.Basis }, func(t *Type, s string) { t.Basis = s }},
 	{"共享属性", "sharing", []string{"无条件共享", "有条件共享", NotShared}, func(t *Type, _ Entry) string { return t.Sharing }, func(t *Type, s string) { t.Sharing = s }},
+	{"使用要持证人同意", "consent", []string{"是", "否"}, func(t *Type, _ Entry) string { return yesNo(t.Consent) }, func(t *Type, s string) { t.Consent = s == "是" }},
+	{"使用时登录强度", "level", []string{"1", "2", "3"}, func(t *Type, _ Entry) string { return strconv.Itoa(max(1, t.Level)) }, setLevel},
+	{"第三方资质类别代码", "qualification", nil, func(t *Type, _ Entry) string { return string(t.Qualification) }, func(t *Type, s string) { t.Qualification = elicense.TypeCode(s) }},
+	{"年检要求", "annual", nil, func(t *Type, _ Entry) string { return t.Annual }, func(t *Type, s string) { t.Annual = s }},
+	{"英文名称", "english", nil, func(t *Type, _ Entry) string { return t.English }, func(t *Type, s string) { t.English = s }},
 	{"确认不涉密", "open", []string{"是", "否"}, func(t *Type, _ Entry) string { return yesNo(t.Open) }, func(t *Type, s string) { t.Open = s == "是" }},
 	{"省级标准类别代码", "standard", nil, func(t *Type, _ Entry) string { return string(t.Standard) }, func(t *Type, s string) { t.Standard = elicense.TypeCode(s) }},
 	{"照面项目", "fields", nil, func(t *Type, _ Entry) string { return fieldLines(t) }, setFields},
@@ -123,6 +128,17 @@ func setValidity(t *Type, s string) {
 	default:
 		t.Validity = Validity{Kind: "field", Text: s}
 	}
+}
+
+func setLevel(t *Type, s string) {
+	n, err := strconv.Atoi(s)
+	switch {
+	case err != nil && s != "":
+		n = -1 // refused by the check
+	case n <= 1 && t.Level <= 1:
+		return // both say nothing of it
+	}
+	t.Level = n
 }
 
 // fieldLines writes the fields one a line: key, label, type, whether it must be

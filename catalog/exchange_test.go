@@ -15,6 +15,10 @@ import (
 func TestWhatIsExportedIsTheSameWhenImported(t *testing.T) {
 	w := world.OnSQLite(t)
 	ctx := t.Context()
+	strict := world.FoodType()
+	strict.Consent, strict.Level, strict.Annual, strict.English = true, 2, "每年", "food business license"
+	must(t, w.Catalog.Propose(ctx, w.Drafter, strict))
+	must(t, w.Catalog.Decide(ctx, w.Admin, world.Type, 2, true, ""))
 	for name, export := range map[string]func(*bytes.Buffer) error{
 		"json": func(b *bytes.Buffer) error { return w.Catalog.ExportJSON(ctx, b) },
 		"xlsx": func(b *bytes.Buffer) error {
@@ -28,6 +32,17 @@ func TestWhatIsExportedIsTheSameWhenImported(t *testing.T) {
 		if len(list) != 1 || list[0].Err != nil || !list[0].Same || list[0].Code != world.Type {
 			t.Errorf("%s: %+v", name, list)
 		}
+	}
+	// A table that says something else of it is heard.
+	list, err := w.Catalog.Import(ctx, w.Drafter, []byte("证照类型代码,使用要持证人同意,使用时登录强度,年检要求,确认不涉密\r\n"+string(world.Type)+",否,3,无,是\r\n"))
+	must(t, err)
+	if len(list) != 1 || list[0].Err != nil || list[0].Same {
+		t.Fatalf("%+v", list)
+	}
+	got, err := w.Catalog.Version(ctx, world.Type, 3)
+	must(t, err)
+	if got.Consent || got.Level != 3 || got.Annual != "无" || got.English != strict.English {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -259,8 +259,8 @@ func (d *Data) Types() []*catalog.Type {
 				c.Validity = catalog.Validity{Kind: "years", Years: n, Text: m[1] + "年"}
 			}
 		}
-		if t.Code == "T26" {
-			c.Qualification = d.TypeCode("T24")
+		if q := qualifications[t.Code]; q != "" {
+			c.Qualification = d.TypeCode(q)
 		}
 		if c.Mode.Made() {
 			c.Face = d.faces[t.Code]
@@ -269,6 +269,10 @@ func (d *Data) Types() []*catalog.Type {
 	}
 	return list
 }
+
+// qualifications are the licenses third parties must hold to issue a type (Art. 2);
+// the file has the types of these first.
+var qualifications = map[string]string{"T08": "T15", "T26": "T24"}
 
 func rolesOf(t *catalog.Type) catalog.Roles {
 	first := func(keys ...string) string {

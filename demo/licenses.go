@@ -138,7 +138,14 @@ func (g *generator) add(short, unit string, day int, holder elicense.HolderRef, 
 func (g *generator) next() int { g.seq++; return g.seq }
 
 func (g *generator) organizations() {
-	// The testing body must hold its own qualification before it issues a report.
+	// The maternity hospital and the testing body must hold their own qualification
+	// before they issue anything.
+	hospital := g.d.unit["fby-gl"]
+	opened := g.date(historyDays)
+	g.add("T15", "wj-gl", historyDays, elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: hospital.USCC, Name: hospital.Name}, map[string]string{
+		"holder_name": hospital.Name, "uscc": hospital.USCC, "legal_rep": "林示样", "principal": "林示样", "address": "福州市鼓楼区示例路27号", "subjects": "妇产科\n儿科\n妇女保健科",
+		"beds": "120", "reg_no": "PDY350102001", "valid_from": string(opened), "valid_to": string(opened.AddYears(15, true)),
+	})
 	body := g.d.unit["jcjg-qz"]
 	since := g.date(historyDays)
 	g.add("T24", "scjg-fj", historyDays, elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: body.USCC, Name: body.Name}, map[string]string{

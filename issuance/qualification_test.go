@@ -43,7 +43,11 @@ func TestThirdPartyNeedsItsQualification(t *testing.T) {
 		ok(w.Seals.Move(ctx, w.Admin, s.ID, sealing.Enabled, ""))
 		report := world.FoodType()
 		report.Code, report.Name, report.Unit = elicense.TypeCode(string(body)+"026"), "检验检测报告", body
-		report.Issuers, report.Qualification = []elicense.UnitCode{body}, world.Type
+		report.Issuers = []elicense.UnitCode{body}
+		if err := w.Catalog.Propose(ctx, drafter, report); !elicense.IsKind(err, elicense.Invalid) {
+			t.Errorf("a third party's type that names no qualification: %v", err)
+		}
+		report.Qualification = world.Type
 		ok(w.Catalog.Propose(ctx, drafter, report))
 		ok(w.Catalog.Decide(ctx, w.Admin, report.Code, 1, true, ""))
 

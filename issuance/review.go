@@ -394,8 +394,11 @@ func (d *Draft) forget(tx *store.Tx) error {
 // qualification rests on, in force today (Art. 2).
 func qualified(tx *store.Tx, unit elicense.UnitCode, t *catalog.Type) error {
 	u, err := org.UnitOf(tx, unit)
-	if err != nil || t.Qualification == "" || u.Kind != org.ThirdParty {
+	if err != nil || u.Kind != org.ThirdParty {
 		return err
+	}
+	if t.Qualification == "" { // of an entry from before it was asked for
+		return elicense.E(elicense.Forbidden, "不能签发：类别登记没有写明第三方机构凭哪类资质签发").Under("第二条").Then("请登记单位登记写明资质的新版本")
 	}
 	lapsed := elicense.E(elicense.Forbidden, "不能签发：本单位没有有效的法定资质").Under("第二条").Then("请先延续或取得资质证照，再签发")
 	holder, err := tx.Holder(elicense.HolderRef{CodeType: elicense.CodeUSCC, Code: string(unit)}, false)

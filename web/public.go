@@ -214,8 +214,10 @@ func (s *server) typesExport(v *visit) error {
 
 type typePage struct {
 	Contacts     []contactLine
-	StandardName string          // of the type this is a local instance of
-	Local        []*catalog.Type // its local instances
+	StandardName string // of the type this is a local instance of
+
+	QualificationName string          // of the license a third party must hold to issue it
+	Local             []*catalog.Type // its local instances
 	*catalog.Type
 	UnitName   string
 	Issuers    []string
@@ -299,6 +301,16 @@ func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {
 			return nil, err
 		}
 		d.StandardName = std.Name
+	}
+	if t.Qualification != "" {
+		q, err := s.Catalog.Current(v.r.Context(), t.Qualification)
+		if err != nil && !elicense.IsKind(err, elicense.NotFound) {
+			return nil, err
+		}
+		d.QualificationName = string(t.Qualification)
+		if err == nil {
+			d.QualificationName = q.Name
+		}
 	}
 	if t.Face != nil {
 		pages, err := s.Drawer.All(t, elicense.DateOf(v.Now()))

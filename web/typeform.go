@@ -93,6 +93,8 @@ type typeFormPage struct {
 	Problems  []problemRow
 	FaceWrong *refusal        // why the face can't be looked at
 	Standards []*catalog.Type // a local type can be an instance of
+	Licenses  []*catalog.Type // a third party's right to issue can rest on
+	Levels    []pair
 }
 
 type typeFieldRow struct {
@@ -107,6 +109,9 @@ var fieldRoles = []pair{
 	{"issueDate", "发证日期"}, {"validFrom", "有效期起"}, {"validTo", "有效期止"},
 }
 
+// signInLevels are how strongly one must have signed in to use a license (Art. 17(3)).
+var signInLevels = []pair{{"1", "一级：密码"}, {"2", "二级：实名核验"}, {"3", "三级：数字证书"}}
+
 // minFieldRows is how many rows the form has for a new type; a form with fewer
 // than spareFieldRows empty ones gets more.
 const (
@@ -119,7 +124,7 @@ func (s *server) typeForm(v *visit) error {
 	d := typeFormPage{From: v.r.FormValue("from"), Roles: fieldRoles,
 		Modes:     []catalog.Mode{catalog.Online, catalog.Offline, catalog.Bulk, catalog.National},
 		HolderSet: []catalog.Holders{catalog.Persons, catalog.Organizations, catalog.AnyHolder},
-		Sharings:  []string{"无条件共享", "有条件共享", "不予共享"},
+		Sharings:  []string{"无条件共享", "有条件共享", "不予共享"}, Levels: signInLevels,
 	}
 	all, err := s.Catalog.All(v.r.Context())
 	if err != nil {
@@ -128,6 +133,9 @@ func (s *server) typeForm(v *visit) error {
 	for _, t := range all {
 		if t.Standard == "" && t.State == catalog.Published && strings.HasSuffix(string(t.Code[2:8]), "0000") {
 			d.Standards = append(d.Standards, t)
+		}
+		if t.Holders != catalog.Persons && t.State == catalog.Published {
+			d.Licenses = append(d.Licenses, t)
 		}
 	}
 	for k, w := range catalog.FieldTypes() {
@@ -182,6 +190,7 @@ func (s *server) startType(v *visit, in typed, from string) error {
 	in.Set("mode", string(catalog.Online))
 	in.Set("holders", string(catalog.AnyHolder))
 	in.Set("sharing", "有条件共享")
+	in.Set("level", "1")
 	if from == "" {
 		return nil
 	}
@@ -192,7 +201,13 @@ func (s *server) startType(v *visit, in typed, from string) error {
 	if len(versions) == 0 {
 		return elicense.E(elicense.NotFound, "没有这个证照类别").Then("请从证照目录里选择")
 	}
-	t := versions[0]
+	fillType(in, versions[0])
+	return nil
+}
+
+// fillType is the text of the form for a new version of t; typeFrom reads it back.
+// That the licenses hold no secret is confirmed anew.
+func fillType(in typed, t *catalog.Type) {
 	var issuers []string
 	for _, u := range t.Issuers {
 		issuers = append(issuers, string(u))
@@ -201,8 +216,12 @@ func (s *server) startType(v *visit, in typed, from string) error {
 		"code": string(t.Code), "name": t.Name, "english": t.English, "issuers": strings.Join(issuers, "\n"), "category": t.Category,
 		"validity": t.Validity.Kind, "years": strconv.Itoa(t.Validity.Years), "validityText": t.Validity.Text, "holders": string(t.Holders),
 		"mode": string(t.Mode), "reason": t.Reason, "basis": t.Basis, "annual": t.Annual, "sharing": t.Sharing, "standard": string(t.Standard),
+		"level": strconv.Itoa(max(1, t.Level)), "qualification": string(t.Qualification),
 	} {
 		in.Set(k, x)
+	}
+	if t.Consent {
+		in.Set("consent", "on")
 	}
 	if t.Face != nil {
 		in.Set("face", faceText(t.Face))
@@ -222,7 +241,6 @@ func (s *server) startType(v *visit, in typed, from string) error {
 			in.Set("required"+n, "on")
 		}
 	}
-	return nil
 }
 
 func typeRows(in typed) (rows []typeFieldRow) {
@@ -287,11 +305,19 @@ func typeBare(unit elicense.UnitCode, f typed) *catalog.Type {
 	if err != nil {
 		years = 0 // refused by the catalog where it is needed
 	}
+	level, err := strconv.Atoi(f.Or("level", "1"))
+	if err != nil {
+		level = -1 // refused by the catalog
+	}
+	if level == 1 {
+		level = 0 // as an entry that says nothing of it
+	}
 	t := &catalog.Type{
 		Code: elicense.TypeCode(f.Get("code")), Name: f.Get("name"), English: strings.TrimSpace(f.Get("english")), Unit: unit, Category: f.Get("category"),
 		Validity: catalog.Validity{Kind: f.Get("validity"), Text: validityText(f.Get("validity"), f.Get("validityText"), years)},
 		Holders:  catalog.Holders(f.Get("holders")), Mode: catalog.Mode(f.Get("mode")), Reason: strings.TrimSpace(f.Get("reason")),
 		Basis: f.Get("basis"), Annual: strings.TrimSpace(f.Get("annual")), Sharing: f.Get("sharing"), Standard: elicense.TypeCode(f.Get("standard")), Open: f.Has("open"),
+		Consent: f.Has("consent"), Level: level, Qualification: elicense.TypeCode(f.Get("qualification")),
 	}
 	if t.Validity.Kind == "years" {
 		t.Validity.Years = years
