@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -226,6 +227,11 @@ func TestCrashPoints(t *testing.T) {
 					marriageOnce(t, data)
 					return
 				}
+				if strings.HasPrefix(name, "papers.") {
+					crashAt(t, data, name+":2", func(c *client) { divorces(t, c, divorceTable) })
+					divorcesOnce(t, data)
+					return
+				}
 				if strings.HasPrefix(name, "lot.") {
 					var id string
 					crashAt(t, data, name+":2", func(c *client) { id = fleet(t, c) })
@@ -288,6 +294,68 @@ func marriageOnce(t *testing.T, data string) {
 	}
 	if n := made(); n != before+1 {
 		t.Errorf("%d entries became drafts, want %d", n, before+1)
+	}
+	if err := again.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again.done <- nil
+	fsckClean(t, data)
+}
+
+// divorceTable is a table of certificates on paper; the first has no picture.
+const divorceTable = "离婚证字号,持证人姓名,身份证件号,登记日期,登记机关\n" +
+	"L350102-2012-000001,陈示例,350100198506120117,2012-02-01,福州市鼓楼区民政局婚姻登记处\n" +
+	"L350102-2012-000002,陈示例,350100198506120117,2012-02-02,福州市鼓楼区民政局婚姻登记处\n" +
+	"L350102-2012-000003,陈示例,350100198506120117,2012-02-03,福州市鼓楼区民政局婚姻登记处\n"
+
+// divorceTableOf is what a client reads of a table it sent.
+type divorceTableOf struct {
+	ID               string
+	Entered, BadRows int
+	Broken           bool
+	Rows             []struct{ Line, Text string }
+}
+
+// divorces sends a table of certificates with the pictures of all but the first; the
+// platform may end before it answers.
+func divorces(t *testing.T, c *client, table string) (out divorceTableOf) {
+	t.Helper()
+	d, err := demo.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	z := zip.NewWriter(&b)
+	for _, n := range []string{"2", "3"} {
+		if f, err := z.Create("L350102-2012-00000" + n + ".pdf"); err == nil {
+			f.Write([]byte("%PDF-1.4\n"))
+		}
+	}
+	z.Close()
+	c.do("make-mz-gl", http.MethodPost, "/api/v1/stock/tables", map[string]any{"licenseTypeCode": d.TypeCode("T07"), "table": []byte(table), "pictures": b.Bytes()}, &out)
+	return out
+}
+
+// divorcesOnce starts the platform that was stopped between the rows of a table and
+// their result: the row that was entered is there once, the others come back with
+// their reasons, and are entered when they are sent again.
+func divorcesOnce(t *testing.T, data string) {
+	t.Helper()
+	again, c := platformIn(t, binary, data)
+	var list []divorceTableOf
+	var one divorceTableOf
+	if status, err := c.do("make-mz-gl", http.MethodGet, "/api/v1/stock/tables", nil, &list); err != nil || status != http.StatusOK || len(list) == 0 {
+		t.Fatalf("the table is lost: %d, %v", status, err)
+	}
+	if _, err := c.do("make-mz-gl", http.MethodGet, "/api/v1/stock/tables/"+list[0].ID, nil, &one); err != nil {
+		t.Fatal(err)
+	}
+	if !one.Broken || one.Entered != 1 || len(one.Rows) != 2 || one.Rows[0].Line != "2" || !strings.Contains(one.Rows[0].Text, "没有这个编号的扫描件") ||
+		one.Rows[1].Line != "4" || !strings.Contains(one.Rows[1].Text, "中断") {
+		t.Errorf("the table says %+v", one)
+	}
+	if sent := divorces(t, c, divorceTable); sent.Broken || sent.Entered != 1 || sent.BadRows != 2 || !strings.Contains(sent.Rows[1].Text, "已经录过") {
+		t.Errorf("sent again, the table says %+v", sent)
 	}
 	if err := again.stop(); err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -195,6 +196,97 @@ func (s *server) moveEntry(ctx context.Context, who *elicense.Actor, in *struct 
 		return nil, err
 	}
 	return &body[entryOut]{entryFrom(e)}, nil
+}
+
+// withPictures takes a table and the pictures of its papers, encoded.
+func withPictures(o *huma.Operation) {
+	o.MaxBodyBytes, o.BodyReadTimeout = issuance.MaxPhotos*4/3+maxBody, 10*time.Minute
+}
+
+type stockTableOut struct {
+	ID      string            `json:"id"`
+	Type    elicense.TypeCode `json:"licenseTypeCode"`
+	Name    string            `json:"name,omitempty" doc:"文件名"`
+	Again   bool              `json:"again" doc:"是第二张表"`
+	At      *time.Time        `json:"at"`
+	Entered int               `json:"entered" doc:"已录入；第二张表：两次一致，已转草稿"`
+	Differ  int               `json:"differ" doc:"两次不一致，要逐份选定"`
+	Bad     int               `json:"badRows"`
+	Broken  bool              `json:"broken,omitempty" doc:"没有读到最后：没有录入的行在退回的行里"`
+	Rows    []stockBadRow     `json:"rows,omitempty" doc:"退回的行"`
+}
+
+type stockBadRow struct {
+	Line string `json:"line"`
+	Text string `json:"text"`
+}
+
+func stockTableOf(p *stock.Papers, rows bool) stockTableOut {
+	o := stockTableOut{p.ID, p.Type, p.Name, p.Again, shanghai(p.At), p.Entered, p.Differ, p.Bad, p.Reading, nil}
+	for _, row := range p.Rows {
+		if rows {
+			o.Rows = append(o.Rows, stockBadRow{row[len(row)-2], row[len(row)-1]})
+		}
+	}
+	return o
+}
+
+func (s *server) readStockTable(ctx context.Context, who *elicense.Actor, in *struct {
+	Body struct {
+		Type     elicense.TypeCode `json:"licenseTypeCode" maxLength:"21"`
+		Again    bool              `json:"again,omitempty" doc:"第二个人的表，不附扫描件"`
+		Name     string            `json:"name,omitempty" maxLength:"200" doc:"文件名"`
+		Table    []byte            `json:"table" doc:"CSV或XLSX，base64"`
+		Pictures []byte            `json:"pictures,omitempty" doc:"第一张表的扫描件：ZIP，文件名和证照编号一样，base64"`
+	}
+},
+) (*body[stockTableOut], error) {
+	b := in.Body
+	p, err := s.Stock.ReadPapers(ctx, who, stock.PapersFile{Type: b.Type, Again: b.Again, Name: b.Name, Content: bytes.NewReader(b.Table), Pictures: b.Pictures})
+	if err != nil {
+		return nil, err
+	}
+	return &body[stockTableOut]{stockTableOf(p, true)}, nil
+}
+
+func (s *server) stockTables(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]stockTableOut], error) {
+	list, err := s.Stock.Tables(ctx, who, 100)
+	out := &body[[]stockTableOut]{Body: []stockTableOut{}}
+	for _, p := range list {
+		out.Body = append(out.Body, stockTableOf(p, false))
+	}
+	return out, err
+}
+
+type stockTableID struct {
+	ID string `path:"table" maxLength:"26"`
+}
+
+func (s *server) stockTable(ctx context.Context, who *elicense.Actor, in *stockTableID) (*body[stockTableOut], error) {
+	p, err := s.Stock.PapersOf(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[stockTableOut]{stockTableOf(p, true)}, nil
+}
+
+func (s *server) stockTableBad(ctx context.Context, who *elicense.Actor, in *stockTableID) (*raw, error) {
+	var b bytes.Buffer
+	if err := s.Stock.BadPapers(ctx, who, in.ID, &b); err != nil {
+		return nil, err
+	}
+	return &raw{xlsx, `attachment; filename="bad-rows.xlsx"`, b.Bytes()}, nil
+}
+
+func (s *server) stockTemplate(ctx context.Context, _ *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+},
+) (*raw, error) {
+	var b bytes.Buffer
+	if err := s.Stock.PapersForm(ctx, in.Code, &b); err != nil {
+		return nil, err
+	}
+	return &raw{xlsx, `attachment; filename="` + string(in.Code) + `-paper.xlsx"`, b.Bytes()}, nil
 }
 
 type stockSampled struct {

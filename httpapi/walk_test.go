@@ -27,7 +27,7 @@ var atDesks = map[string]string{
 	"lots": "GET /issue/lots", "new-lot": "POST /issue/lots", "lot": "GET /issue/lots/{id}", "add-rows": "POST /issue/lots/{id}/rows", "lot-photos": "POST /issue/lots/{id}/photos",
 	"bad-rows": "GET /issue/lots/{id}/bad/{form}", "move-lot": "POST /issue/lots/{id}", "lot-sample": "GET /issue/lots/{id}", "judge-row": "POST /issue/lots/{id}/rows/{draft}",
 	"programmes": "GET /issue/stock", "plan": "POST /issue/stock", "entries": "GET /issue/stock", "enter-paper": "POST /issue/stock/new", "entry": "GET /issue/stock/{id}",
-	"entry-scan": "GET /issue/stock/{id}/scan", "move-entry": "POST /issue/stock/{id}", "stock-sample": "GET /issue/samples/{type}", "draw-stock": "POST /issue/samples/{type}", "judge-stock": "POST /issue/samples/{type}",
+	"entry-scan": "GET /issue/stock/{id}/scan", "move-entry": "POST /issue/stock/{id}", "read-stock-table": "POST /issue/papers", "stock-table": "GET /issue/papers/{id}", "stock-table-bad-rows": "GET /issue/papers/{id}/bad", "stock-tables": "GET /issue/stock", "stock-sample": "GET /issue/samples/{type}", "draw-stock": "POST /issue/samples/{type}", "judge-stock": "POST /issue/samples/{type}",
 	"review-drafts": "POST /issue/review", "work": "GET /issue", "results": "GET /issue/results", "report-results": "POST /issue/results", "report-file": "POST /issue/results", "results-template": "GET /issue/results/template",
 	"results-bad-rows": "GET /issue/results/files/{id}/{form}", "unreported": "GET /issue/results", "result": "GET /issue/results/{id}", "move-result": "POST /issue/results/{id}",
 	"excuse": "POST /admin/ontime/late/{kind}/{id}", "lift-excuse": "POST /admin/ontime/late/{kind}/{id}", "set-on-time": "POST /issue/ontime",
@@ -90,6 +90,10 @@ func (k *walked) path(o operation) string {
 			return k.Returned
 		case p == "{awaited}":
 			return k.Awaited
+		case p == "{table}":
+			return k.Papers
+		case o.OperationID == "stock-template":
+			return string(world.Type)
 		case p == "{message}":
 			return k.Message
 		case p == "{channel}" && o.OperationID != "ask-contact":
@@ -268,6 +272,8 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 		b = map[string]any{"licenseTypeCode": string(world.Type), "origin": "stock", "scan": world.Paper, "paper": map[string]any{
 			"holders": p.Holders, "fields": p.Fields, "issuedOn": p.IssuedOn,
 		}}
+	case "read-stock-table":
+		b = map[string]any{"licenseTypeCode": string(world.Type), "again": true, "table": []byte("名称,统一社会信用代码,法定代表人,经营项目,许可证编号,有效期至,发证日期\r\n")}
 	case "move-entry":
 		b = map[string]any{"move": "refuse", "reason": "已经注销"}
 	case "judge-stock":

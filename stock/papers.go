@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -35,6 +36,7 @@ type Papers struct {
 	Entered     int // rows that stand; of a second table, those that say what the first does
 	Differ      int // of a second table: rows that say something else, which are decided one by one
 	Bad         int
+	Reading     bool // not read to its end: being read, or broken off by a stop
 	papersContent
 }
 
@@ -69,7 +71,9 @@ func (s *Stock) PapersForm(ctx context.Context, typ elicense.TypeCode, w io.Writ
 
 // ReadPapers enters the rows of a table, each as Enter or, of a second table, as Again
 // does: there is no other way to an entry. Rows of the two tables meet by the number of
-// the license. A row that can't be entered stops no other.
+// the license. A row that can't be entered stops no other. What became of a row is
+// kept in the transaction that enters it: wherever the program stops, PapersOf gives
+// back the rows that were not entered.
 //
 // Errors: Invalid for a table that is not the type's or pictures that are none;
 // TooLarge; Forbidden; Conflict for a type that is not entered by tables.
@@ -111,18 +115,109 @@ func (s *Stock) ReadPapers(ctx context.Context, actor *elicense.Actor, f PapersF
 	if err != nil {
 		return nil, err
 	}
-	for _, row := range rows {
-		if err := r.take(ctx, row); err != nil {
-			return nil, err
-		}
-	}
 	err = s.Guard.Write(ctx, build, func(tx *store.Tx, permit *access.Permit) error {
-		p.ID, p.At = elicense.NewID[string](tx.Now()), tx.Now()
+		p.ID, p.At, p.Reading = elicense.NewID[string](tx.Now()), tx.Now(), true
 		permit.Note.LicenseType = f.Type
-		permit.Note.Detail = map[string]string{"papers": p.ID, "entered": strconv.Itoa(p.Entered), "differ": strconv.Itoa(p.Differ), "bad": strconv.Itoa(p.Bad)}
+		permit.Note.Detail = map[string]string{"papers": p.ID, "rows": strconv.Itoa(len(rows))}
+		for n, row := range rows {
+			if err := p.keep(tx, n, &papersRow{Cells: row.Cells, Line: row.Line, Wrong: strings.Join(row.Wrong, "；")}); err != nil {
+				return err
+			}
+		}
 		return p.insert(tx)
 	})
+	if err != nil {
+		return nil, err
+	}
+	for n, row := range rows {
+		if err := r.take(ctx, n, row); err != nil {
+			return nil, err
+		}
+		store.CrashPoint("papers.row")
+	}
+	err = s.Guard.Write(ctx, build, func(tx *store.Tx, permit *access.Permit) error {
+		p.Reading = true
+		if err := p.gather(tx); err != nil {
+			return err
+		}
+		permit.Note.LicenseType = f.Type
+		permit.Note.Detail = map[string]string{"papers": p.ID, "entered": strconv.Itoa(p.Entered), "differ": strconv.Itoa(p.Differ), "bad": strconv.Itoa(p.Bad)}
+		return p.end(tx)
+	})
 	return p, err
+}
+
+// papersRow is a row of a table while it is read.
+type papersRow struct {
+	Cells []string `json:"cells"`
+	Line  int      `json:"line"`
+	Wrong string   `json:"wrong,omitempty"`
+	State State    `json:"state,omitempty"` // of its entry; empty if there is none
+}
+
+// keep notes what became of a row, by its place from 0.
+func (p *Papers) keep(tx *store.Tx, place int, row *papersRow) error {
+	b, err := json.Marshal(row)
+	if err != nil {
+		return fmt.Errorf("row of papers: %w", err)
+	}
+	_, err = tx.Exec(`INSERT INTO stock_table_row (papers, place, content_enc) VALUES ($1, $2, $3)
+		ON CONFLICT (papers, place) DO UPDATE SET content_enc = excluded.content_enc`,
+		p.ID, place, tx.Encrypt("stock_table_row", p.ID+"/"+strconv.Itoa(place), "content_enc", b))
+	return err
+}
+
+// gather counts the rows of a table that was not read to its end, and puts together
+// those that were not entered.
+func (p *Papers) gather(tx *store.Tx) error {
+	type kept struct {
+		papersRow
+		place int
+	}
+	rows, err := store.All(tx, func(r *store.Rows) (k kept, err error) {
+		var b []byte
+		if err := r.Scan(&k.place, &b); err != nil {
+			return k, err
+		}
+		if b, err = tx.Decrypt("stock_table_row", p.ID+"/"+strconv.Itoa(k.place), "content_enc", b); err != nil {
+			return k, err
+		}
+		return k, json.Unmarshal(b, &k.papersRow)
+	}, `SELECT place, content_enc FROM stock_table_row WHERE papers = $1 ORDER BY place`, p.ID)
+	if err != nil {
+		return err
+	}
+	p.Entered, p.Differ, p.Bad, p.Rows = 0, 0, 0, nil
+	for _, k := range rows {
+		switch {
+		case k.State == Differs:
+			p.Differ++
+		case k.State != "":
+			p.Entered++
+		default:
+			if k.Wrong == "" {
+				k.Wrong = "读到这里中断了，这一行还没有录入，请再上传"
+			}
+			p.Bad++
+			p.Rows = append(p.Rows, append(k.Cells, strconv.Itoa(k.Line), k.Wrong))
+		}
+	}
+	return nil
+}
+
+// end keeps the result of a table that was read to its end in place of its rows.
+func (p *Papers) end(tx *store.Tx) error {
+	p.Reading = false
+	b, err := json.Marshal(p.papersContent)
+	if err != nil {
+		return fmt.Errorf("papers: %w", err)
+	}
+	if _, err := tx.Exec(`DELETE FROM stock_table_row WHERE papers = $1`, p.ID); err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE stock_table SET entered = $1, differ = $2, bad = $3, reading = $4, content_enc = $5, mac = $6 WHERE id = $7`,
+		p.Entered, p.Differ, p.Bad, false, tx.Encrypt("stock_table", p.ID, "content_enc", b), tx.MAC("stock_table", p.ID, p.parts(b)...), p.ID)
+	return err
 }
 
 // papersReader enters the rows of one table.
@@ -148,45 +243,31 @@ func numbered(tx *store.Tx, unit elicense.UnitCode, t *catalog.Type) (map[string
 	return m, err
 }
 
-// take enters a row, or keeps it with what is wrong with it. Its error is of what can't
-// go on.
-func (r *papersReader) take(ctx context.Context, row issuance.PaperRow) error {
-	wrong := row.Wrong
-	var e *Entry
-	if len(wrong) == 0 {
-		var err error
-		e, err = r.enter(ctx, row)
-		var said *elicense.Error
-		switch {
-		case err == nil:
-		case errors.As(err, &said) && said.Kind != elicense.Unavailable:
-			wrong = append(wrong, said.Message())
-		default:
-			return err
-		}
+// take enters a row, or notes what is wrong with it. Its error is of what can't go
+// on.
+func (r *papersReader) take(ctx context.Context, place int, row issuance.PaperRow) error {
+	if len(row.Wrong) > 0 {
+		return nil // noted with the table
 	}
-	switch {
-	case len(wrong) > 0:
-		text := wrong[0]
-		for _, w := range wrong[1:] {
-			text += "；" + w
-		}
-		r.p.Bad++
-		r.p.Rows = append(r.p.Rows, append(row.Cells, strconv.Itoa(row.Line), text))
-	case e.State == Differs:
-		r.p.Differ++
-	default:
-		r.p.Entered++
+	kept := papersRow{Cells: row.Cells, Line: row.Line}
+	err := r.enter(ctx, row, func(tx *store.Tx, e *Entry) error {
+		kept.State = e.State
+		return r.p.keep(tx, place, &kept)
+	})
+	var said *elicense.Error
+	if !errors.As(err, &said) || said.Kind == elicense.Unavailable {
+		return err
 	}
-	return nil
+	kept.State, kept.Wrong = "", said.Message()
+	return r.s.DB.Update(ctx, func(tx *store.Tx) error { return r.p.keep(tx, place, &kept) })
 }
 
-func (r *papersReader) enter(ctx context.Context, row issuance.PaperRow) (*Entry, error) {
+func (r *papersReader) enter(ctx context.Context, row issuance.PaperRow, also alsoFunc) error {
 	refuse := func(text string, args ...any) error {
 		return elicense.E(elicense.Conflict, text, args...).Under("第八条")
 	}
 	if r.seen[row.Number] {
-		return nil, refuse("表里前面已有这个编号")
+		return refuse("表里前面已有这个编号")
 	}
 	r.seen[row.Number] = true
 	typed := Typed{Holders: row.Holders, Fields: row.Fields, IssuedOn: row.IssuedOn, DocNo: row.DocNo}
@@ -194,16 +275,17 @@ func (r *papersReader) enter(ctx context.Context, row issuance.PaperRow) (*Entry
 	if r.p.Again {
 		switch {
 		case known == nil:
-			return nil, refuse("没有等第二次录入的这个编号")
+			return refuse("没有等第二次录入的这个编号")
 		case known.State != Once:
-			return nil, refuse("这个编号的补录现在是“%s”", known.State.Chinese())
+			return refuse("这个编号的补录现在是“%s”", known.State.Chinese())
 		case known.FirstBy == r.actor.Person:
-			return nil, refuse("第一次是您录入的，第二次要由另一个人录入")
+			return refuse("第一次是您录入的，第二次要由另一个人录入")
 		}
-		return r.s.Again(ctx, r.actor, known.ID, typed)
+		_, err := r.s.again(ctx, r.actor, known.ID, typed, also)
+		return err
 	}
 	if known != nil {
-		return nil, refuse("这个编号已经录过，现在是“%s”", known.State.Chinese())
+		return refuse("这个编号已经录过，现在是“%s”", known.State.Chinese())
 	}
 	err := r.s.DB.View(ctx, func(tx *store.Tx) error {
 		taken, err := tx.NumberTaken(r.t.Code, r.actor.Unit, row.Number)
@@ -213,16 +295,17 @@ func (r *papersReader) enter(ctx context.Context, row issuance.PaperRow) (*Entry
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	name, scan, err := r.pictures.Get(row.Number, MaxScan)
 	if errors.Is(err, issuance.ErrNoPicture) {
-		return nil, refuse("压缩包里没有这个编号的扫描件")
+		return refuse("压缩包里没有这个编号的扫描件")
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return r.s.Enter(ctx, r.actor, r.t.Code, issuance.Stock, typed, name, scan)
+	_, err = r.s.enter(ctx, r.actor, r.t.Code, issuance.Stock, typed, name, scan, also)
+	return err
 }
 
 // PapersOf returns a table to who sent it: what another typed is not for the second
@@ -231,7 +314,7 @@ func (r *papersReader) enter(ctx context.Context, row issuance.PaperRow) (*Entry
 // Errors: Forbidden; NotFound.
 func (s *Stock) PapersOf(ctx context.Context, actor *elicense.Actor, id string) (*Papers, error) {
 	p, _, err := access.Get(ctx, s.Guard, s.ofUnit(actor, access.DraftRead), func(tx *store.Tx, _ *access.Permit) (*Papers, error) {
-		list, err := papers(tx, `WHERE id = $1 AND unit = $2 AND person = $3`, id, actor.Unit, actor.Person)
+		list, err := papersOf(tx, `WHERE id = $1 AND unit = $2 AND person = $3`, id, actor.Unit, actor.Person)
 		if err == nil && len(list) == 0 {
 			err = elicense.E(elicense.NotFound, "您没有上传过这张表").Under("第八条")
 		}
@@ -241,6 +324,17 @@ func (s *Stock) PapersOf(ctx context.Context, actor *elicense.Actor, id string) 
 		return list[0], nil
 	})
 	return p, err
+}
+
+// Tables lists the tables the actor sent, the newest first: what another typed is not
+// for the second person's eyes.
+//
+// Errors: Forbidden.
+func (s *Stock) Tables(ctx context.Context, actor *elicense.Actor, limit int) ([]*Papers, error) {
+	list, _, err := access.Get(ctx, s.Guard, s.ofUnit(actor, access.DraftRead), func(tx *store.Tx, _ *access.Permit) ([]*Papers, error) {
+		return papersOf(tx, `WHERE unit = $1 AND person = $2 ORDER BY at DESC, id DESC LIMIT $3`, actor.Unit, actor.Person, limit)
+	})
+	return list, err
 }
 
 // BadPapers writes the rows of a table that did not stand, in its own form.
@@ -268,10 +362,14 @@ func (s *Stock) BadPapers(ctx context.Context, actor *elicense.Actor, id string,
 
 func (p *Papers) parts(content []byte) [][]byte {
 	n := func(i int) []byte { return strconv.AppendInt(nil, int64(i), 10) }
-	return [][]byte{
+	parts := [][]byte{
 		[]byte(p.Unit), []byte(p.Type), n(p.TypeVersion), strconv.AppendBool(nil, p.Again), []byte(p.Person), strconv.AppendInt(nil, p.At.UnixMicro(), 10),
 		n(p.Entered), n(p.Differ), n(p.Bad), content,
 	}
+	if p.Reading { // rows from before it was kept were read to their end
+		parts = append(parts, []byte("reading"))
+	}
+	return parts
 }
 
 func (p *Papers) insert(tx *store.Tx) error {
@@ -279,18 +377,20 @@ func (p *Papers) insert(tx *store.Tx) error {
 	if err != nil {
 		return fmt.Errorf("papers: %w", err)
 	}
-	_, err = tx.Exec(`INSERT INTO stock_table (id, unit, type, type_version, again, person, at, entered, differ, bad, content_enc, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		p.ID, p.Unit, p.Type, p.TypeVersion, p.Again, p.Person, p.At, p.Entered, p.Differ, p.Bad, tx.Encrypt("stock_table", p.ID, "content_enc", b),
+	_, err = tx.Exec(`INSERT INTO stock_table (id, unit, type, type_version, again, person, at, entered, differ, bad, reading, content_enc, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		p.ID, p.Unit, p.Type, p.TypeVersion, p.Again, p.Person, p.At, p.Entered, p.Differ, p.Bad, p.Reading, tx.Encrypt("stock_table", p.ID, "content_enc", b),
 		tx.MAC("stock_table", p.ID, p.parts(b)...))
 	return err
 }
 
-func papers(tx *store.Tx, where string, args ...any) ([]*Papers, error) {
-	return store.All(tx, func(r *store.Rows) (*Papers, error) {
+// papersOf reads tables; of one that was not read to its end, what became of its rows
+// so far.
+func papersOf(tx *store.Tx, where string, args ...any) ([]*Papers, error) {
+	list, err := store.All(tx, func(r *store.Rows) (*Papers, error) {
 		var p Papers
 		var b, mac []byte
-		if err := r.Scan(&p.ID, &p.Unit, &p.Type, &p.TypeVersion, &p.Again, &p.Person, &p.At, &p.Entered, &p.Differ, &p.Bad, &b, &mac); err != nil {
+		if err := r.Scan(&p.ID, &p.Unit, &p.Type, &p.TypeVersion, &p.Again, &p.Person, &p.At, &p.Entered, &p.Differ, &p.Bad, &p.Reading, &b, &mac); err != nil {
 			return nil, err
 		}
 		b, err := tx.Decrypt("stock_table", p.ID, "content_enc", b)
@@ -301,5 +401,16 @@ func papers(tx *store.Tx, where string, args ...any) ([]*Papers, error) {
 			return nil, fmt.Errorf("papers %s: %w", p.ID, err)
 		}
 		return &p, tx.CheckMAC(mac, "stock_table", p.ID, p.parts(b)...)
-	}, `SELECT id, unit, type, type_version, again, person, at, entered, differ, bad, content_enc, mac FROM stock_table `+where, args...)
+	}, `SELECT id, unit, type, type_version, again, person, at, entered, differ, bad, reading, content_enc, mac FROM stock_table `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if p.Reading {
+			if err := p.gather(tx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return list, nil
 }

@@ -151,6 +151,15 @@ func (s *Stock) request(actor *elicense.Actor, act access.Act, id string) func(*
 // Errors: Invalid naming the field, also for a license that is not of that origin,
 // no longer valid, or does not stand the checks of its type; TooLarge; Forbidden.
 func (s *Stock) Enter(ctx context.Context, actor *elicense.Actor, typ elicense.TypeCode, origin issuance.Origin, in Typed, name string, scan []byte) (*Entry, error) {
+	return s.enter(ctx, actor, typ, origin, in, name, scan, alone)
+}
+
+// alsoFunc does in the transaction of an entry what belongs to it.
+type alsoFunc func(tx *store.Tx, e *Entry) error
+
+func alone(*store.Tx, *Entry) error { return nil }
+
+func (s *Stock) enter(ctx context.Context, actor *elicense.Actor, typ elicense.TypeCode, origin issuance.Origin, in Typed, name string, scan []byte, also alsoFunc) (*Entry, error) {
 	kind, _, _ := strings.Cut(http.DetectContentType(scan), ";")
 	switch {
 	case len(scan) == 0:
@@ -194,6 +203,9 @@ func (s *Stock) Enter(ctx context.Context, actor *elicense.Actor, typ elicense.T
 			return err
 		}
 		p.Note.Detail["entry"] = e.ID
+		if err := also(tx, e); err != nil {
+			return err
+		}
 		return e.insert(tx)
 	})
 	return e, err
@@ -314,6 +326,10 @@ func (e *Entry) completion(t Typed) *issuance.Completion {
 // Errors: Invalid naming the field; Forbidden; Conflict if it was entered twice
 // already.
 func (s *Stock) Again(ctx context.Context, actor *elicense.Actor, id string, in Typed) (*Entry, error) {
+	return s.again(ctx, actor, id, in, alone)
+}
+
+func (s *Stock) again(ctx context.Context, actor *elicense.Actor, id string, in Typed, also alsoFunc) (*Entry, error) {
 	return s.change(ctx, actor, access.DraftEnter, id, Once, func(tx *store.Tx, p *access.Permit, e *Entry, t *catalog.Type, compared issuance.Compared) error {
 		typed, err := e.check(tx, t, in)
 		if err != nil {
@@ -323,9 +339,12 @@ func (s *Stock) Again(ctx context.Context, actor *elicense.Actor, id string, in 
 		if e.Differ = differences(e.First, typed); len(e.Differ) > 0 {
 			e.State = Differs
 			p.Note.Detail["differ"] = strconv.Itoa(len(e.Differ))
-			return nil
+			return also(tx, e)
 		}
-		return s.make(tx, p, actor, e, typed, compared)
+		if err := s.make(tx, p, actor, e, typed, compared); err != nil {
+			return err
+		}
+		return also(tx, e)
 	}, in.Holders, in.Fields)
 }
 
@@ -628,7 +647,7 @@ func EachRow(tx *store.Tx, f func(id string, err error) error) error {
 		return err
 	}
 	err = store.EachID(tx, "stock_table", func(id string) error {
-		_, err := papers(tx, `WHERE id = $1`, id)
+		_, err := papersOf(tx, `WHERE id = $1`, id)
 		return f(id, err)
 	})
 	if err != nil {

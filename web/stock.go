@@ -18,6 +18,7 @@ type stockPage struct {
 	Waiting    []*stock.Entry
 	Differ     []*stock.Entry
 	Missing    []missingRow // reported by windows, the most asked for first
+	Tables     []*stock.Papers
 	Mine       elicense.PersonID
 	Today      elicense.Date
 }
@@ -84,6 +85,9 @@ func (s *server) stock(v *visit) error {
 		return err
 	}
 	if d.Differ, err = s.Stock.List(ctx, v.who, stock.Differs, queueLimit); err != nil {
+		return err
+	}
+	if d.Tables, err = s.Stock.Tables(ctx, v.who, 10); err != nil {
 		return err
 	}
 	tickets, err := s.Sharing.Tickets(ctx, v.who, queueLimit)
