@@ -323,6 +323,20 @@ func TestAPackageHoldsTheVeryFiles(t *testing.T) {
 	if again.ID != up.ID {
 		t.Error("uploaded again it is there twice")
 	}
+	// Who reviews reads it; what was added by mistake is taken out again.
+	mistake, err := w.Delivery.Upload(ctx, w.Drafter, d.ID, "别人的决定书", decision)
+	must(t, err)
+	_, read, err := w.Delivery.Document(ctx, w.Reviewer, d.ID, mistake.ID)
+	if err != nil || !bytes.Equal(read, decision) {
+		t.Errorf("%d bytes, %v", len(read), err)
+	}
+	_, _, err = w.Delivery.Document(ctx, w.Window, d.ID, mistake.ID)
+	wants(t, elicense.Forbidden, err, "another unit reads it")
+	wants(t, elicense.Forbidden, w.Delivery.TakeOut(ctx, w.Reviewer, d.ID, mistake.ID), "the reviewer takes it out")
+	must(t, w.Delivery.TakeOut(ctx, w.Drafter, d.ID, mistake.ID))
+	wants(t, elicense.NotFound, w.Delivery.TakeOut(ctx, w.Drafter, d.ID, mistake.ID), "taken out twice")
+	_, _, err = w.Delivery.Document(ctx, w.Reviewer, d.ID, mistake.ID)
+	wants(t, elicense.NotFound, err, "read after it was taken out")
 	w.Clock.Move(time.Second) // they stand in the order they came
 	pdf := []byte("%PDF-1.7\n1 0 obj <</Type /Sig /ByteRange [0 1 2 3]>> endobj\n%%EOF\n")
 	_, err = w.Delivery.Upload(ctx, w.Drafter, d.ID, "收费单", pdf)
@@ -331,6 +345,7 @@ func TestAPackageHoldsTheVeryFiles(t *testing.T) {
 	w.Published(t, d.ID)
 	_, err = w.Delivery.Upload(ctx, w.Drafter, d.ID, "晚到的", decision)
 	wants(t, elicense.Conflict, err, "a document after the review")
+	wants(t, elicense.Conflict, w.Delivery.TakeOut(ctx, w.Drafter, d.ID, up.ID), "taken out after the review")
 
 	until(t, "the list is sealed by itself", func() bool {
 		s := status(t, w, d.License)

@@ -574,6 +574,9 @@ const (
 	FilePrefix = "closing/"
 )
 
+// Ext is how the name of its file ends: .ofd or .pdf.
+func (u *Upload) Ext() string { return u.ext }
+
 func (u *Upload) parts() [][]byte {
 	return [][]byte{[]byte(u.Draft), []byte(u.unit), []byte(u.file), u.digest, number(int64(u.Size)), []byte(u.account), micros(u.At)}
 }
@@ -729,4 +732,64 @@ func (d *Desk) Uploads(ctx context.Context, actor *elicense.Actor, id elicense.D
 	build := issuance.DraftRequest(actor, access.DraftRead, id)
 	list, _, err = access.Get(ctx, d.Guard, build, func(tx *store.Tx, _ *access.Permit) ([]*Upload, error) { return uploadsOf(tx, id) })
 	return list, err
+}
+
+// documentOf finds a document of a draft. Errors: NotFound.
+func documentOf(tx *store.Tx, id elicense.DraftID, doc string) (*Upload, error) {
+	list, err := uploads(tx, `WHERE id = $1 AND draft = $2`, doc, id)
+	if err == nil && len(list) == 0 {
+		err = elicense.E(elicense.NotFound, "这份草稿没有这份文书")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return list[0], nil
+}
+
+// documentRequest is issuance.DraftRequest whose record names the document.
+func documentRequest(actor *elicense.Actor, act access.Act, id elicense.DraftID, doc string) func(*store.Tx) (access.Request, error) {
+	build := issuance.DraftRequest(actor, act, id)
+	return func(tx *store.Tx) (access.Request, error) {
+		r, err := build(tx)
+		if err == nil && elicense.ValidID(elicense.DraftID(doc)) {
+			r.Note.Detail["document"] = doc
+		}
+		return r, err
+	}
+}
+
+// Document returns a document of a draft as it was uploaded, to the draft's unit: who
+// reviews reads the decision beside the face (Art. 7(1)).
+//
+// Errors: Forbidden; NotFound.
+func (d *Desk) Document(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, doc string) (*Upload, []byte, error) {
+	u, _, err := access.Get(ctx, d.Guard, documentRequest(actor, access.DraftRead, id, doc), func(tx *store.Tx, _ *access.Permit) (*Upload, error) { return documentOf(tx, id, doc) })
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := d.DB.Files().Get(ctx, u.file, u.digest)
+	return u, b, err
+}
+
+// TakeOut takes a document out of a draft again, before the license is approved: what
+// was uploaded by mistake must not reach its holder.
+//
+// Errors: Forbidden; NotFound; Conflict once the license is approved.
+func (d *Desk) TakeOut(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, doc string) error {
+	return d.Guard.Write(ctx, documentRequest(actor, access.DraftMake, id, doc), func(tx *store.Tx, p *access.Permit) error {
+		dr, err := issuance.Of(tx, id)
+		if err != nil {
+			return err
+		}
+		u, err := documentOf(tx, id, doc)
+		if err != nil {
+			return err
+		}
+		if dr.State != issuance.Open && dr.State != issuance.InReview {
+			return elicense.E(elicense.Conflict, "这份证照已经审核，不能再撤文书").Under("第十四条第一款")
+		}
+		p.Note.Detail["document"], p.Note.Detail["out"] = u.ID, "true"
+		_, err = tx.Exec(`DELETE FROM closing_document WHERE id = $1`, u.ID)
+		return err
+	})
 }

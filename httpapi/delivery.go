@@ -233,3 +233,24 @@ func (s *server) documents(ctx context.Context, who *elicense.Actor, in *struct 
 	}
 	return &body[[]uploadedOut]{out}, nil
 }
+
+type documentID struct {
+	ID       elicense.DraftID `path:"id" maxLength:"26"`
+	Document string           `path:"document" maxLength:"26"`
+}
+
+func (s *server) documentFile(ctx context.Context, who *elicense.Actor, in *documentID) (*raw, error) {
+	u, b, err := s.Delivery.Document(ctx, who, in.ID, in.Document)
+	if err != nil {
+		return nil, err
+	}
+	kind := "application/ofd"
+	if u.Ext() == ".pdf" {
+		kind = "application/pdf"
+	}
+	return &raw{kind, `attachment; filename="` + u.ID + u.Ext() + `"`, b}, nil
+}
+
+func (s *server) takeOutDocument(ctx context.Context, who *elicense.Actor, in *documentID) (*body[done], error) {
+	return yes, s.Delivery.TakeOut(ctx, who, in.ID, in.Document)
+}

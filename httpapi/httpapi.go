@@ -139,6 +139,8 @@ func (s *server) routes() {
 	op(s, get, "/drafts/{id}", "draft", "一份草稿：检查、比对、内容", s.getDraft)
 	op(s, get, "/drafts/{id}/face", "draft-face", "将要签章的照面，SVG", s.draftFace)
 	op(s, get, "/drafts/{id}/documents", "closing-documents", "和证照一起送达的文书", s.documents)
+	op(s, get, "/drafts/{id}/documents/{document}/file", "closing-document", "一份文书的文件", s.documentFile)
+	op(s, post, "/drafts/{id}/documents/{document}/removal", "take-out-document", "审核以前撤下一份文书", s.takeOutDocument)
 	op(s, post, "/drafts/{id}/documents", "add-document", "加一份一起送达的文书，请求体就是盖了章的OFD或PDF", s.addDocument, created, closingFile)
 	op(s, post, "/drafts/{id}/review", "review-draft", "审核通过或退回", s.reviewDraft)
 	op(s, post, "/drafts/{id}/retry", "retry-draft", "签章停下了的再试", s.retryDraft)

@@ -44,7 +44,7 @@ var atDesks = map[string]string{
 	"own-move": "POST /holder/cases/{id}/do/{move}", "object": "GET /holder/cases/{id}", "agreements": "GET /holder/agreements", "answer": "POST /holder/agreements/{id}",
 	"own-license": "GET /holder/licenses/{id}", "own-file": "GET /holder/licenses/{id}/file", "own-pdf": "GET /holder/licenses/{id}/pdf",
 	"own-print": "POST /holder/licenses/{id}/print", "own-uses": "GET /holder/licenses/{id}/uses", "figures": "GET /admin/use", "registries": "GET /admin/registries", "records": "GET /admin/records",
-	"closing-documents": "GET /issue/drafts/{id}", "add-document": "POST /issue/drafts/{id}/documents", "delivery": "GET /issue/deliveries/{id}", "prepare-package": "POST /issue/deliveries/{id}/package",
+	"closing-documents": "GET /issue/drafts/{id}", "add-document": "POST /issue/drafts/{id}/documents", "closing-document": "GET /issue/drafts/{id}/documents/{doc}", "take-out-document": "POST /issue/drafts/{id}/documents/{doc}", "delivery": "GET /issue/deliveries/{id}", "prepare-package": "POST /issue/deliveries/{id}/package",
 	"package": "GET /issue/deliveries/{id}/package", "hand-over": "POST /issue/deliveries/{id}/handed", "deliveries": "GET /issue/deliveries", "resend": "POST /issue/deliveries/{id}/messages/{message}",
 	"take-contact": "POST /window/cases/{id}/contacts", "own-delivery": "GET /holder/licenses/{id}/delivery", "prepare-own-package": "POST /holder/licenses/{id}/delivery/package",
 	"own-package": "GET /holder/licenses/{id}/delivery/package", "own-contacts": "GET /holder/contacts", "ask-contact": "POST /holder/contacts/{channel}",
@@ -94,6 +94,8 @@ func (k *walked) path(o operation) string {
 			return k.Papers
 		case o.OperationID == "stock-template":
 			return string(world.Type)
+		case p == "{document}":
+			return k.Document
 		case p == "{message}":
 			return k.Message
 		case p == "{channel}" && o.OperationID != "ask-contact":
@@ -106,7 +108,7 @@ func (k *walked) path(o operation) string {
 			return string(k.Confirmed)
 		case "hand-over":
 			return string(k.Told)
-		case "closing-documents", "add-document":
+		case "closing-documents", "add-document", "closing-document", "take-out-document":
 			return string(k.Edited.ID)
 		case "result":
 			return k.Owed

@@ -7,6 +7,7 @@ import (
 	"elicense"
 	"elicense/cases"
 	"elicense/delivery"
+	"elicense/letters"
 )
 
 // The pages of delivery (Art. 14(1)): how it stands, to the holder and to the issuing
@@ -131,6 +132,43 @@ func (s *server) draftDocument(v *visit) error {
 		return v.again(err, func() error { return s.draft(v) })
 	}
 	return v.goTo("/issue/drafts/" + string(id) + "?said=document#documents")
+}
+
+// draftDocumentFile gives a document of a draft as it was uploaded.
+func (s *server) draftDocumentFile(v *visit) error {
+	u, b, err := s.Delivery.Document(v.r.Context(), v.who, elicense.DraftID(v.r.PathValue("id")), v.r.PathValue("doc"))
+	if err != nil {
+		return err
+	}
+	kind := "application/ofd"
+	if u.Ext() == ".pdf" {
+		kind = "application/pdf"
+	}
+	return v.file(u.ID+u.Ext(), kind, b)
+}
+
+// draftDocumentPage draws a page of a document of a draft.
+func (s *server) draftDocumentPage(v *visit) error {
+	pages, err := s.documentPages(v, elicense.DraftID(v.r.PathValue("id")), v.r.PathValue("doc"))
+	return pageOf(v, pages, err)
+}
+
+// documentPages draws a document, so that it is read beside the face; of a PDF there
+// are no drawings.
+func (s *server) documentPages(v *visit, id elicense.DraftID, doc string) ([][]byte, error) {
+	u, b, err := s.Delivery.Document(v.r.Context(), v.who, id, doc)
+	if err != nil || u.Ext() != ".ofd" {
+		return nil, err
+	}
+	return letters.Pages(b)
+}
+
+func (s *server) draftDocumentOut(v *visit) error {
+	id := elicense.DraftID(v.r.PathValue("id"))
+	if err := s.Delivery.TakeOut(v.r.Context(), v.who, id, v.r.PathValue("doc")); err != nil {
+		return v.again(err, func() error { return s.draft(v) })
+	}
+	return v.goTo("/issue/drafts/" + string(id) + "?said=document-out#documents")
 }
 
 func (s *server) toldBy(v *visit) error {

@@ -206,7 +206,7 @@ func (s *server) batchCard(v *visit, id elicense.DraftID) (*batchCard, error) {
 	} else {
 		c.Pages = len(svgs)
 	}
-	return c, nil
+	return c, s.withDocuments(v, &c.draftPage)
 }
 
 // batchApprove approves the drafts that were ticked, each on its own and each by the
@@ -436,7 +436,14 @@ type draftPage struct {
 	Findings []catalog.Finding
 	Changed  int
 	Wrong    int
-	Uploads  []*delivery.Upload
+	Uploads  []draftDocument
+}
+
+// draftDocument is a document that goes with the license; what can be drawn of it is
+// shown beside the face.
+type draftDocument struct {
+	*delivery.Upload
+	Pages int
 }
 
 // fieldRow is one field in the review: what will be sealed, what the version
@@ -464,10 +471,26 @@ func (s *server) draft(v *visit) error {
 		}
 		d.Pages = len(svgs)
 	}
-	if d.Uploads, err = s.Delivery.Uploads(v.r.Context(), v.who, r.ID); err != nil {
+	if err := s.withDocuments(v, d); err != nil {
 		return err
 	}
 	return v.render("draft", v.t("审核：%s", r.TypeName), d)
+}
+
+// withDocuments adds the documents of a draft to its page.
+func (s *server) withDocuments(v *visit, d *draftPage) error {
+	list, err := s.Delivery.Uploads(v.r.Context(), v.who, d.ID)
+	if err != nil {
+		return err
+	}
+	for _, u := range list {
+		pages, err := s.documentPages(v, d.ID, u.ID)
+		if err != nil {
+			return err
+		}
+		d.Uploads = append(d.Uploads, draftDocument{u, len(pages)})
+	}
+	return nil
 }
 
 // draftPage is what a draft says, field by field, beside the version before it.

@@ -233,6 +233,8 @@ func (k *walked) path(method, pattern string) string {
 			return "withdraw"
 		case p == "{move}":
 			return "clarify"
+		case p == "{doc}":
+			return k.Document
 		case p == "{message}":
 			return k.Message
 		case p == "{channel}" && strings.Count(pattern, "/") > 3:

@@ -93,6 +93,7 @@ type Walk struct {
 	Told           elicense.LicenseID  // one whose holder could not be told
 	Message        string              // that was given up
 	Sealed         []byte              // a document under a seal
+	Document       string              // it was added to Edited
 	Typed          string              // the code that was sent to the holder's mailbox
 	Package        []byte              // of KitOut: it was opened, and nothing was made
 	key            gm.Signer
@@ -361,6 +362,9 @@ func (k *Walk) delivered(t testing.TB) {
 	var err error
 	k.Sealed, _, err = w.Sharing.File(ctx, w.Drafter, k.License, true)
 	must(t, err)
+	u, err := w.Delivery.Upload(ctx, w.Drafter, k.Edited.ID, "准予许可决定书", k.Sealed)
+	must(t, err)
+	k.Document = u.ID
 }
 
 // sender is a channel that does as the test says.
