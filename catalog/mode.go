@@ -75,6 +75,31 @@ func ModeFor(tx *store.Tx, t *Type, unit elicense.UnitCode) (Mode, error) {
 	return Online, nil
 }
 
+// MadeBy lists the types in force whose licenses a unit makes here. Their Mode is that
+// of the unit, which may be another than the type's: they are copies, to be shown.
+func MadeBy(tx *store.Tx, unit elicense.UnitCode) (list []*Type, err error) {
+	all, err := Issuing(tx, unit)
+	for _, t := range all {
+		one := *t
+		if one.Mode, err = ModeFor(tx, t, unit); err != nil {
+			return nil, err
+		}
+		if one.Mode.Made() && one.Face != nil {
+			list = append(list, &one)
+		}
+	}
+	return list, err
+}
+
+// MadeBy is the function of that name for pages.
+func (c *Catalog) MadeBy(ctx context.Context, unit elicense.UnitCode) (list []*Type, err error) {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
+		list, err = MadeBy(tx, unit)
+		return err
+	})
+	return list, err
+}
+
 // maxReason bounds a reason and a basis in characters.
 const maxReason = 200
 

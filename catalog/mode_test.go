@@ -28,8 +28,14 @@ func TestAUnitMakesATypeInItsOwnWay(t *testing.T) {
 			}))
 			return m
 		}
-		if got := mode(); got != catalog.Online {
-			t.Errorf("mode %s before anything was set", got)
+		made := func() int {
+			t.Helper()
+			list, err := w.Catalog.MadeBy(ctx, world.Issuer)
+			must(t, err)
+			return len(list)
+		}
+		if got := mode(); got != catalog.Online || made() != 1 {
+			t.Errorf("mode %s before anything was set, of %d made", got, made())
 		}
 		set := catalog.UnitMode{Code: world.Type, Unit: world.Issuer, Origin: catalog.FromNation, Reason: "国家系统统一制作", Basis: "市监总局公告2026年第1号"}
 		for field, edit := range map[string]func(*catalog.UnitMode){
@@ -50,8 +56,8 @@ func TestAUnitMakesATypeInItsOwnWay(t *testing.T) {
 			}
 		}
 		must(t, w.Catalog.SetMode(ctx, w.Drafter, set))
-		if got := mode(); got != catalog.National {
-			t.Errorf("mode %s, want national", got)
+		if got := mode(); got != catalog.National || made() != 0 {
+			t.Errorf("mode %s, want national; %d made", got, made())
 		}
 		set.Origin, set.Basis = catalog.ByMinistry, "C0293-2024"
 		must(t, w.Catalog.SetMode(ctx, w.Drafter, set))

@@ -110,12 +110,12 @@ func (s *server) badRows(ctx context.Context, who *elicense.Actor, in *lotID) (*
 	return &raw{"text/csv; charset=utf-8", `attachment; filename="bad-rows.csv"`, b.Bytes()}, nil
 }
 
-func (s *server) lotTemplate(ctx context.Context, _ *elicense.Actor, in *struct {
+func (s *server) lotTemplate(ctx context.Context, who *elicense.Actor, in *struct {
 	Code elicense.TypeCode `path:"code" maxLength:"21"`
 },
 ) (*raw, error) {
 	var b bytes.Buffer
-	if err := s.Issuer.LotTemplate(ctx, in.Code, &b); err != nil {
+	if err := s.Issuer.LotTemplate(ctx, in.Code, who.Unit, &b); err != nil {
 		return nil, err
 	}
 	return &raw{xlsx, `attachment; filename="` + string(in.Code) + `.xlsx"`, b.Bytes()}, nil

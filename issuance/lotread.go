@@ -116,13 +116,13 @@ func ofRole(t *catalog.Type, key string) elicense.HolderCodeType {
 	return ""
 }
 
-// LotTemplate writes the workbook a lot of a type is filled in.
+// LotTemplate writes the workbook a lot of a type is filled in at a unit.
 //
-// Errors: NotFound; Conflict for a type that is not made here.
-func (i *Issuer) LotTemplate(ctx context.Context, code elicense.TypeCode, w io.Writer) error {
+// Errors: NotFound; Conflict for a type that is not made here by the unit.
+func (i *Issuer) LotTemplate(ctx context.Context, code elicense.TypeCode, unit elicense.UnitCode, w io.Writer) error {
 	var t *catalog.Type
 	err := i.DB.View(ctx, func(tx *store.Tx) (err error) {
-		t, err = lotType(tx, code, "")
+		t, err = lotType(tx, code, unit)
 		return err
 	})
 	if err != nil {
@@ -138,7 +138,7 @@ func (i *Issuer) LotTemplate(ctx context.Context, code elicense.TypeCode, w io.W
 	})
 }
 
-// lotType is the version of a type that lots are made of, at a unit or anywhere.
+// lotType is the version of a type that lots are made of at a unit.
 func lotType(tx *store.Tx, code elicense.TypeCode, unit elicense.UnitCode) (*catalog.Type, error) {
 	t, err := catalog.Current(tx, code)
 	if err != nil {

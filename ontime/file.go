@@ -88,11 +88,9 @@ type Fault struct {
 // in. Errors: Forbidden.
 func (l *Ledger) Template(ctx context.Context, actor *elicense.Actor, w io.Writer) error {
 	types, _, err := access.Get(ctx, l.Guard, request(actor, access.OnTimeOwn, actor.Unit, map[string]string{"list": "template"}), func(tx *store.Tx, _ *access.Permit) (names []string, err error) {
-		all, err := catalog.Issuing(tx, actor.Unit)
+		all, err := catalog.MadeBy(tx, actor.Unit)
 		for _, t := range all {
-			if t.Mode.Made() {
-				names = append(names, t.Name)
-			}
+			names = append(names, t.Name)
 		}
 		return names, err
 	})

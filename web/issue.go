@@ -279,21 +279,16 @@ const localTime = "2006-01-02T15:04"
 func (s *server) completionForm(v *visit) error {
 	d := completionPage{Now: v.Now().In(elicense.Shanghai).Format(localTime), License: v.r.FormValue("license"), Kind: v.r.FormValue("kind"), Result: v.r.FormValue("result")}
 	var owed *ontime.Result
+	var err error
 	if d.Result != "" {
-		var err error
 		if owed, err = s.OnTime.Get(v.r.Context(), v.who, d.Result); err != nil {
 			return err
 		}
 	}
-	all, err := s.Catalog.All(v.r.Context())
-	if err != nil {
+	if d.Types, err = s.Catalog.MadeBy(v.r.Context(), v.who.Unit); err != nil {
 		return err
 	}
-	for _, t := range all {
-		if !t.Issued(v.who.Unit) || !t.Mode.Made() {
-			continue
-		}
-		d.Types = append(d.Types, t)
+	for _, t := range d.Types {
 		if string(t.Code) == v.r.FormValue("type") || owed != nil && t.Code == owed.Type {
 			d.Type = t
 		}

@@ -42,15 +42,13 @@ func (s *server) kits(v *visit) error {
 	for _, l := range list {
 		d.List = append(d.List, kitRow{l, l.Standing(v.Now())})
 	}
-	all, err := s.Catalog.All(v.r.Context())
+	made, err := s.Catalog.MadeBy(v.r.Context(), v.who.Unit)
 	if err != nil {
 		return err
 	}
-	for _, t := range all {
-		if t.Issued(v.who.Unit) && t.Mode.Made() && t.State == catalog.Published && t.Face != nil {
-			d.Types = append(d.Types, kitType{t, t.Mode != catalog.Offline})
-			d.Offline = d.Offline || t.Mode == catalog.Offline
-		}
+	for _, t := range made {
+		d.Types = append(d.Types, kitType{t, t.Mode != catalog.Offline})
+		d.Offline = d.Offline || t.Mode == catalog.Offline
 	}
 	for _, code := range v.r.PostForm["types"] {
 		d.Chosen[elicense.TypeCode(code)] = true

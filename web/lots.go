@@ -32,14 +32,8 @@ func (s *server) lots(v *visit) error {
 	if d.List, err = s.Issuer.Lots(v.r.Context(), v.who, queueLimit); err != nil {
 		return err
 	}
-	all, err := s.Catalog.All(v.r.Context())
-	if err != nil {
+	if d.Types, err = s.Catalog.MadeBy(v.r.Context(), v.who.Unit); err != nil {
 		return err
-	}
-	for _, t := range all {
-		if t.Issued(v.who.Unit) && t.Mode.Made() && t.State == catalog.Published {
-			d.Types = append(d.Types, t)
-		}
 	}
 	return v.render("lots", v.t("批量制证"), d)
 }
@@ -125,7 +119,7 @@ func (s *server) lotPhotos(v *visit) error {
 func (s *server) lotTemplate(v *visit) error {
 	code := elicense.TypeCode(v.r.PathValue("code"))
 	var b bytes.Buffer
-	if err := s.Issuer.LotTemplate(v.r.Context(), code, &b); err != nil {
+	if err := s.Issuer.LotTemplate(v.r.Context(), code, v.who.Unit, &b); err != nil {
 		return err
 	}
 	return v.file(string(code)+".xlsx", xlsx, b.Bytes())

@@ -213,12 +213,13 @@ func (s *server) typesExport(v *visit) error {
 }
 
 type typePage struct {
-	Contacts     []contactLine
-	StandardName string // of the type this is a local instance of
-
-	QualificationName string          // of the license a third party must hold to issue it
-	Local             []*catalog.Type // its local instances
 	*catalog.Type
+	Contacts          []contactLine
+	StandardName      string          // of the type this is a local instance of
+	Local             []*catalog.Type // its local instances
+	QualificationName string          // of the license a third party must hold to issue it
+	Modes             []modeRow       // of units that make it otherwise than the type says
+
 	UnitName   string
 	Issuers    []string
 	Versions   []*catalog.Type
@@ -301,6 +302,15 @@ func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {
 			return nil, err
 		}
 		d.StandardName = std.Name
+	}
+	modes, err := s.Catalog.Modes(v.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range modes {
+		if l.Code == t.Code && l.Set != nil {
+			d.Modes = append(d.Modes, modeRow{ModeLine: l, UnitName: names[l.Unit]})
+		}
 	}
 	if t.Qualification != "" {
 		q, err := s.Catalog.Current(v.r.Context(), t.Qualification)

@@ -216,9 +216,19 @@ func (s *server) sources(v *visit) error {
 	if err != nil {
 		return err
 	}
+	modes, err := s.Catalog.Modes(v.r.Context())
+	if err != nil {
+		return err
+	}
 	for _, t := range all {
-		if t.State == catalog.Published && t.Mode == catalog.National {
-			d.Types = append(d.Types, nationalType{t, t.Issuers})
+		x := nationalType{Type: t} // at the units where the nation makes it
+		for _, l := range modes {
+			if l.Code == t.Code && l.Mode == catalog.National {
+				x.Units = append(x.Units, l.Unit)
+			}
+		}
+		if len(x.Units) > 0 {
+			d.Types = append(d.Types, x)
 		}
 	}
 	if i := slices.IndexFunc(list, func(h *references.Health) bool { return h.ID == v.Query("id") }); i >= 0 {

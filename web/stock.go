@@ -60,17 +60,6 @@ func programmeRows(list []*stock.Programme) (rows []programmeRow) {
 	return rows
 }
 
-// stockTypes are the types whose licenses the actor's unit makes.
-func (s *server) stockTypes(v *visit) (list []*catalog.Type, err error) {
-	all, err := s.Catalog.All(v.r.Context())
-	for _, t := range all {
-		if t.Issued(v.who.Unit) && t.Mode.Made() && t.State == catalog.Published {
-			list = append(list, t)
-		}
-	}
-	return list, err
-}
-
 func (s *server) stock(v *visit) error {
 	ctx := v.r.Context()
 	list, err := s.Stock.Programmes(ctx, v.who)
@@ -78,7 +67,7 @@ func (s *server) stock(v *visit) error {
 		return err
 	}
 	d := stockPage{Programmes: programmeRows(list), Mine: v.who.Person, Today: elicense.DateOf(v.Now())}
-	if d.Types, err = s.stockTypes(v); err != nil {
+	if d.Types, err = s.Catalog.MadeBy(ctx, v.who.Unit); err != nil {
 		return err
 	}
 	if d.Waiting, err = s.Stock.List(ctx, v.who, stock.Once, queueLimit); err != nil {
