@@ -96,6 +96,7 @@ func New(c Config) *Desk {
 	c.Jobs.Handle(issuance.DeliverJob, d.deliver)
 	c.Jobs.Handle(sealJob, d.seal)
 	c.Jobs.Handle(sendJob, d.send)
+	c.Jobs.Handle(issuance.WithdrawnJob, d.cancel)
 	return d
 }
 

@@ -19,6 +19,8 @@ import (
 	"elicense/e2e/world"
 	"elicense/gm"
 	"elicense/issuance"
+	"elicense/lifecycle"
+	"elicense/notice"
 	"elicense/store"
 )
 
@@ -287,6 +289,65 @@ func TestWhatCanNotBeToldIsListed(t *testing.T) {
 	if n := len(w.Findings(t)); n != 3 {
 		t.Errorf("fsck finds %d of 3 changed rows", n)
 	}
+}
+
+// TestNothingIsToldOfAWithdrawnLicense (Art. 2): a message that waits when its license
+// is withdrawn is cancelled, its unit reads why, and what the inboxes said of the
+// license is gone.
+func TestNothingIsToldOfAWithdrawnLicense(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		p := &phone{fail: func(int) error { return errors.New("no line") }}
+		w.Delivery.Connect(delivery.SMS, p)
+		registered(t, w, delivery.SMS, number)
+		d := w.Publish(t, w.Completion("0001"))
+		until(t, "tried once", func() bool {
+			s := status(t, w, d.License)
+			return len(s.Sent) == 1 && s.Sent[0].Tries == 1
+		})
+		c, err := w.Lifecycle.Withdraw(ctx, w.Drafter, d.License, lifecycle.WorkSecret, "鼓市监密审〔2026〕3号")
+		must(t, err)
+		must(t, w.Lifecycle.Decide(ctx, w.Reviewer, c.ID, true, ""))
+		p.mu.Lock()
+		p.fail = nil
+		p.mu.Unlock()
+		until(t, "cancelled", func() bool {
+			list, err := w.Delivery.Cancelled(ctx, w.Drafter, 10)
+			must(t, err)
+			return len(list) == 1 && list[0].Why == "证照已经撤下，这条消息没有再发出" && list[0].Channel == delivery.SMS
+		})
+		w.Clock.Move(24 * time.Hour) // longer than any wait: its job has run
+		until(t, "no job of it is left", func() (none bool) {
+			must(t, w.DB.View(ctx, func(tx *store.Tx) error {
+				n := 0
+				err := tx.Row(`SELECT COUNT(*) FROM job WHERE kind = 'deliver-send'`).Scan(&n)
+				none = n == 0
+				return err
+			}))
+			return none
+		})
+		if got := p.texts(); len(got) != 0 {
+			t.Errorf("%d messages went out", len(got))
+		}
+		for name, inbox := range map[string]string{"the holder": notice.HolderInbox(w.Holder.Holder), "the drafter": notice.AccountInbox(w.Drafter.Account)} {
+			list, err := notice.Inbox(ctx, w.DB, inbox, 20)
+			must(t, err)
+			replaced := false
+			for _, n := range list {
+				replaced = replaced || n.Text == issuance.WithdrawnNotice && n.Link == ""
+				if strings.Contains(n.Message(), "食品经营许可证") {
+					t.Errorf("%s reads %s", name, n.Message())
+				}
+			}
+			if !replaced {
+				t.Errorf("%s does not read that a notice was cancelled", name)
+			}
+		}
+		if _, err := w.Delivery.Cancelled(ctx, w.Window, 10); !elicense.IsKind(err, elicense.Forbidden) {
+			t.Errorf("a window reads what was cancelled: %v", err)
+		}
+		w.Fsck(t)
+	})
 }
 
 // sealedFile is a document under a seal of the world.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"elicense"
+	"elicense/access"
 	"elicense/jobs"
 	"elicense/store"
 )
@@ -33,6 +34,8 @@ const (
 	Waiting State = "waiting" // to be sent, or sent again
 	Told    State = "told"    // the other side has taken it
 	Failed  State = "failed"  // given up
+
+	Cancelled State = "cancelled" // never to be sent: its license was withdrawn (Art. 2)
 )
 
 // Chinese returns the words shown to people.
@@ -44,6 +47,8 @@ func (s State) Chinese() string {
 		return "已送出"
 	case Failed:
 		return "没有送到"
+	case Cancelled:
+		return "已取消"
 	}
 	return string(s)
 }
@@ -245,6 +250,9 @@ func (d *Desk) send(ctx context.Context, payload []byte) error {
 	if err != nil || m.State != Waiting {
 		return err
 	}
+	if gone, err := d.withdrawn(ctx, m); err != nil || gone {
+		return err
+	}
 	line := d.lines[m.Channel]
 	s := line.sender()
 	if s == nil {
@@ -266,6 +274,66 @@ func (d *Desk) send(ctx context.Context, payload []byte) error {
 	line.note(err == nil || errors.As(err, &refused))
 	store.CrashPoint("delivery.sent")
 	return d.noted(ctx, m, answer, err)
+}
+
+// withdrawn cancels a message whose license was withdrawn meanwhile.
+func (d *Desk) withdrawn(ctx context.Context, m *message) (gone bool, err error) {
+	if m.License == "" {
+		return false, nil
+	}
+	err = d.DB.View(ctx, func(tx *store.Tx) error {
+		_, err := tx.License(m.License)
+		return err
+	})
+	if !elicense.IsKind(err, elicense.NotFound) {
+		return false, err
+	}
+	return true, d.cancel(ctx, []byte(m.License))
+}
+
+// cancel ends what waits to be sent of a withdrawn license; the handler of
+// issuance.WithdrawnJob. What is being sent at this moment can't be called back.
+func (d *Desk) cancel(ctx context.Context, payload []byte) error {
+	return d.DB.Update(ctx, func(tx *store.Tx) error {
+		list, err := messages(tx, `WHERE license = $1 AND state = $2`, string(payload), string(Waiting))
+		if err != nil {
+			return err
+		}
+		for _, m := range list {
+			m.State, m.Answer, m.content = Cancelled, "证照已经撤下，这条消息没有再发出", content{}
+			if err := m.update(tx); err != nil {
+				return err
+			}
+			tx.Record(m.record())
+		}
+		return nil
+	})
+}
+
+// CancelledMessage is a message that was never to be sent: of what license and to
+// whom is not told.
+type CancelledMessage struct {
+	ID      string
+	Channel Channel
+	Written time.Time
+	At      time.Time // cancelled
+	Why     string    // a sentence
+}
+
+// Cancelled lists the messages of the actor's unit that were cancelled because their
+// licenses were withdrawn (Art. 2), the newest first.
+//
+// Errors: Forbidden.
+func (d *Desk) Cancelled(ctx context.Context, actor *elicense.Actor, limit int) ([]CancelledMessage, error) {
+	list, _, err := access.Get(ctx, d.Guard, unitRequest(actor, "cancelled"), func(tx *store.Tx, _ *access.Permit) ([]CancelledMessage, error) {
+		list, err := messages(tx, `WHERE unit = $1 AND state = $2 ORDER BY changed DESC, id LIMIT $3`, actor.Unit, string(Cancelled), limit)
+		out := make([]CancelledMessage, 0, len(list))
+		for _, m := range list {
+			out = append(out, CancelledMessage{m.ID, m.Channel, m.Created, m.Changed, m.Answer})
+		}
+		return out, err
+	})
+	return list, err
 }
 
 // later leaves a message for another time without counting an attempt.

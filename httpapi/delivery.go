@@ -124,6 +124,23 @@ func (s *server) listDeliveries(ctx context.Context, who *elicense.Actor, in *st
 	return &body[[]deliveryOut]{out}, nil
 }
 
+type cancelledOut struct {
+	ID      string           `json:"id"`
+	Channel delivery.Channel `json:"channel"`
+	Written *time.Time       `json:"writtenAt"`
+	At      *time.Time       `json:"cancelledAt"`
+	Why     string           `json:"why"`
+}
+
+func (s *server) cancelledMessages(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]cancelledOut], error) {
+	list, err := s.Delivery.Cancelled(ctx, who, 200)
+	out := &body[[]cancelledOut]{Body: []cancelledOut{}}
+	for _, m := range list {
+		out.Body = append(out.Body, cancelledOut{m.ID, m.Channel, shanghai(m.Written), shanghai(m.At), m.Why})
+	}
+	return out, err
+}
+
 func (s *server) resend(ctx context.Context, who *elicense.Actor, in *struct {
 	ID string `path:"message" maxLength:"26"`
 },

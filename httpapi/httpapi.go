@@ -217,6 +217,7 @@ func (s *server) routes() {
 	op(s, get, "/licenses/{id}/package", "package", "送达包，ZIP", s.packageAs(true))
 	op(s, post, "/licenses/{id}/handing", "hand-over", "登记打印交付", s.handOver)
 	op(s, get, "/deliveries", "deliveries", "本单位的发放：没有送到、还没有签收、全部", s.listDeliveries)
+	op(s, get, "/deliveries/cancelled", "cancelled-messages", "证照撤下后取消的消息和原因", s.cancelledMessages)
 	op(s, post, "/deliveries/messages/{message}/resending", "resend", "重新发送没有送到的消息", s.resend)
 	op(s, post, "/licenses/{id}/events", "propose-event", "提出状态变更（待第二人复核）", s.proposeEvent, created)
 	op(s, post, "/license-changes/{id}/review", "review-event", "复核状态变更", s.reviewEvent)

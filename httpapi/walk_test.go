@@ -45,7 +45,7 @@ var atDesks = map[string]string{
 	"own-license": "GET /holder/licenses/{id}", "own-file": "GET /holder/licenses/{id}/file", "own-pdf": "GET /holder/licenses/{id}/pdf",
 	"own-print": "POST /holder/licenses/{id}/print", "own-uses": "GET /holder/licenses/{id}/uses", "figures": "GET /admin/use", "registries": "GET /admin/registries", "records": "GET /admin/records",
 	"closing-documents": "GET /issue/drafts/{id}", "add-document": "POST /issue/drafts/{id}/documents", "closing-document": "GET /issue/drafts/{id}/documents/{doc}", "take-out-document": "POST /issue/drafts/{id}/documents/{doc}", "delivery": "GET /issue/deliveries/{id}", "prepare-package": "POST /issue/deliveries/{id}/package",
-	"package": "GET /issue/deliveries/{id}/package", "hand-over": "POST /issue/deliveries/{id}/handed", "deliveries": "GET /issue/deliveries", "resend": "POST /issue/deliveries/{id}/messages/{message}",
+	"package": "GET /issue/deliveries/{id}/package", "hand-over": "POST /issue/deliveries/{id}/handed", "deliveries": "GET /issue/deliveries", "cancelled-messages": "GET /issue/deliveries", "resend": "POST /issue/deliveries/{id}/messages/{message}",
 	"take-contact": "POST /window/cases/{id}/contacts", "own-delivery": "GET /holder/licenses/{id}/delivery", "prepare-own-package": "POST /holder/licenses/{id}/delivery/package",
 	"own-package": "GET /holder/licenses/{id}/delivery/package", "own-contacts": "GET /holder/contacts", "ask-contact": "POST /holder/contacts/{channel}",
 	"confirm-contact": "POST /holder/contacts/{channel}/confirm", "forget-contact": "POST /holder/contacts/{channel}/forget",

@@ -2,10 +2,16 @@ package issuance
 
 import (
 	"elicense"
+	"elicense/jobs"
+	"elicense/notice"
 	"elicense/registry"
 	"elicense/sealing"
 	"elicense/store"
 )
+
+// WithdrawnJob is the kind of the jobs that follow a withdrawal; the payload is the
+// license. Delivery cancels what waits to be sent of it.
+const WithdrawnJob = "withdrawn"
 
 // Withdraw takes what a license says out of the drafts it was made of, and ends those
 // it was to be changed by: it held a secret (Art. 2). The license itself keeps its
@@ -13,6 +19,9 @@ import (
 // and published stays, so that no figure changes. It is part of the transaction of
 // elicense.EventWithdraw, and before it.
 func Withdraw(tx *store.Tx, lic *elicense.License) error {
+	if err := jobs.Enqueue(tx, jobs.Job{Kind: WithdrawnJob, Key: string(lic.ID), Payload: []byte(lic.ID)}); err != nil {
+		return err
+	}
 	var serial string
 	for n := 1; n <= lic.Standing.Version; n++ {
 		v, err := tx.Version(lic, n)
@@ -30,6 +39,9 @@ func Withdraw(tx *store.Tx, lic *elicense.License) error {
 	}
 	return withdraw(tx, next)
 }
+
+// WithdrawnNotice stands in place of the notices about a license that was withdrawn.
+const WithdrawnNotice = "这条消息已取消：它说的证照已经撤下"
 
 // withdraw empties the draft of an identifier, if there is one.
 func withdraw(tx *store.Tx, identifier elicense.Identifier) error {
@@ -53,6 +65,11 @@ func withdraw(tx *store.Tx, identifier elicense.Identifier) error {
 	}
 	if err := registry.Settle(tx, string(d.ID)); err != nil {
 		return err
+	}
+	for _, account := range []elicense.AccountID{d.DrafterAcc, d.ReviewerAcc} {
+		if err := notice.Cancel(tx, notice.AccountInbox(account), "/issue/drafts/"+string(d.ID), WithdrawnNotice); err != nil {
+			return err
+		}
 	}
 	d.Content = Content{
 		Case: d.Case, Item: d.Item, Holders: []elicense.HolderRef{{}}, Comparison: d.Comparison, Digest: d.Digest, Drafters: d.Drafters,

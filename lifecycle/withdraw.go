@@ -61,6 +61,11 @@ func beforeWithdrawing(tx *store.Tx, c *Change) error {
 	if err := issuance.Withdraw(tx, lic); err != nil {
 		return err
 	}
+	for _, h := range lic.Holders {
+		if err := notice.Cancel(tx, notice.HolderInbox(h), "/holder/licenses/"+string(lic.ID), issuance.WithdrawnNotice); err != nil {
+			return err
+		}
+	}
 	others, err := changes(tx, `WHERE license = $1 AND state = $2 AND id <> $3`, c.License, Proposed, c.ID)
 	for _, o := range others {
 		if err == nil {

@@ -56,6 +56,26 @@ func Send(tx *store.Tx, inbox string, n Notice) error {
 	return err
 }
 
+// Cancel puts a sentence in place of the notices of an inbox that link to a page or
+// to one below it: nothing is to be told of what they were about. They lead nowhere.
+func Cancel(tx *store.Tx, inbox, page, text string) error {
+	ids, err := store.All(tx, func(r *store.Rows) (id string, err error) { return id, r.Scan(&id) },
+		`SELECT id FROM notice WHERE inbox = $1 AND (link = $2 OR substr(link, 1, $3) = $4)`, inbox, page, len(page)+1, page+"/")
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	b, err := json.Marshal(content{Text: text})
+	if err != nil {
+		return fmt.Errorf("notice: %w", err)
+	}
+	for _, id := range ids {
+		if _, err := tx.Exec(`UPDATE notice SET content_enc = $1, link = '' WHERE inbox = $2 AND id = $3`, tx.Encrypt("notice", inbox+"/"+id, "content_enc", b), inbox, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Inbox lists the newest notices of an inbox, at most limit.
 func Inbox(ctx context.Context, db *store.DB, inbox string, limit int) (list []*Notice, err error) {
 	err = db.View(ctx, func(tx *store.Tx) error {

@@ -22,6 +22,8 @@ type deliveriesPage struct {
 	Days  int
 	List  []*delivery.Status
 	Next  string
+
+	Cancelled []delivery.CancelledMessage
 }
 
 func (s *server) deliveries(v *visit) error {
@@ -39,6 +41,9 @@ func (s *server) deliveries(v *visit) error {
 	}
 	var next delivery.Page
 	if d.List, next, err = s.Delivery.List(v.r.Context(), v.who, d.Which, after, queueLimit); err != nil {
+		return err
+	}
+	if d.Cancelled, err = s.Delivery.Cancelled(v.r.Context(), v.who, queueLimit); err != nil {
 		return err
 	}
 	if next.ID != "" {
