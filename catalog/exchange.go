@@ -295,8 +295,40 @@ func head(row table.Row) ([]*column, error) {
 	return at, nil
 }
 
+// Unreadable says why a table can't be read, by row and column where it is known; nil
+// for an error that is not the table's.
+func Unreadable(err error) *elicense.Error {
+	line, column := table.Where(err)
+	say := func(kind elicense.Kind, whole, row, cell string) *elicense.Error {
+		e := elicense.E(kind, whole)
+		if line > 0 {
+			e = elicense.E(kind, row, line)
+		}
+		if column > 0 {
+			e = elicense.E(kind, cell, line, column)
+		}
+		return e.At("file").Because(err)
+	}
+	switch {
+	case err == io.EOF:
+		return elicense.E(elicense.Invalid, "文件里没有内容").At("file")
+	case errors.Is(err, table.ErrMerged):
+		return say(elicense.Invalid, "表里有合并的单元格", "第%d行有合并的单元格", "第%d行第%d列起有合并的单元格")
+	case errors.Is(err, table.ErrEncoding):
+		return say(elicense.Invalid, "文件的编码既不是UTF-8也不是GB18030", "第%d行的编码既不是UTF-8也不是GB18030", "第%d行第%d列的编码既不是UTF-8也不是GB18030")
+	case errors.Is(err, table.ErrTooLarge):
+		return say(elicense.TooLarge, "文件太大，或某个单元格、某一行太长", "第%d行太长", "第%d行第%d列太长，或超出模板的列")
+	case errors.Is(err, table.ErrFormat):
+		return say(elicense.Invalid, "文件看不懂：要Excel工作簿（xlsx）或CSV文本", "第%d行看不懂：引号没有成对，或这一行不完整", "第%d行第%d列看不懂")
+	}
+	return nil
+}
+
 func (c *Catalog) importTable(ctx context.Context, actor *elicense.Actor, file []byte) (list []Imported, err error) {
 	unreadable := func(err error) error {
+		if e := Unreadable(err); e != nil && err != io.EOF {
+			return e.Then("请从证照目录导出一份改")
+		}
 		return elicense.E(elicense.Invalid, "文件看不懂：要Excel工作簿（xlsx）、CSV文本或JSON").At("file").Then("请从证照目录导出一份改").Because(err)
 	}
 	rows, err := table.Open(bytes.NewReader(file))

@@ -16,6 +16,7 @@ import (
 	"elicense/issuance"
 	"elicense/table"
 
+	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/simplifiedchinese"
 )
 
@@ -208,12 +209,13 @@ func TestTablesThatAreNotTheTypes(t *testing.T) {
 		t.Fatalf("GB18030: %v", err)
 	}
 	for say, text := range map[string]string{
-		"缺少“办件编号”这一列":   strings.Replace(good, "办件编号", "", 1),
-		"“车牌”不是模板里的列":   strings.Replace(good, "许可证编号", "许可证编号,车牌", 1),
-		"“名称”这一列出现了两次":  strings.Replace(good, "结果序号", "名称", 1),
-		"文件里没有内容":       "",
-		"文件看不懂":         "\xd0\xcf\x11\xe0 an old workbook",
-		"文件的编码既不是UTF-8": "办件编号\xff\xfe\xff",
+		"缺少“办件编号”这一列":       strings.Replace(good, "办件编号", "", 1),
+		"“车牌”不是模板里的列":       strings.Replace(good, "许可证编号", "许可证编号,车牌", 1),
+		"“名称”这一列出现了两次":      strings.Replace(good, "结果序号", "名称", 1),
+		"文件里没有内容":           "",
+		"文件看不懂":             "\xd0\xcf\x11\xe0 an old workbook",
+		"第1行第1列的编码既不是UTF-8": "办件编号\xff\xfe\xff",
+		"第3行看不懂：引号没有成对":     strings.Replace(good, "批许00002", `批"许00002`, 1),
 	} {
 		_, err := readLot(t, w, text, "")
 		var e *elicense.Error
@@ -244,6 +246,50 @@ func TestTablesThatAreNotTheTypes(t *testing.T) {
 		t.Errorf("%d lots stand", len(list))
 	}
 	w.Fsck(t)
+}
+
+// TestNumbersOfAWorkbook: what has lost its zeros is refused by row and column, and a
+// day is that of the workbook's epoch.
+func TestNumbersOfAWorkbook(t *testing.T) {
+	w := world.OnSQLite(t)
+	from1904 := true
+	f := excelize.NewFile()
+	defer f.Close()
+	must(t, f.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &from1904}))
+	text := strings.Split(vehicles(3, nil), "\r\n")
+	for r, line := range text[:4] {
+		for c, v := range strings.Split(line, ",") {
+			at, err := excelize.CoordinatesToCellName(c+1, r+1)
+			must(t, err)
+			must(t, f.SetCellStr("Sheet1", at, v))
+		}
+	}
+	must(t, f.SetCellInt("Sheet1", "A3", 12))             // a case number
+	must(t, f.SetCellInt("Sheet1", "G4", 1234))           // a license number
+	must(t, f.SetCellFloat("Sheet1", "H2", 46455, 0, 64)) // 2031-03-10
+	var b bytes.Buffer
+	_, err := f.WriteTo(&b)
+	must(t, err)
+	l, err := readLot(t, w, b.String(), "")
+	must(t, err)
+	if l.Rows != 1 || l.Bad != 2 {
+		t.Fatalf("%d rows, %d bad", l.Rows, l.Bad)
+	}
+	var bad bytes.Buffer
+	must(t, w.Issuer.BadRows(t.Context(), w.Drafter, l.ID, true, &bad))
+	for _, say := range []string{",3,办件编号：成了数字，前面的零", ",4,许可证编号：成了数字，前面的零"} {
+		if !strings.Contains(bad.String(), say) {
+			t.Errorf("the bad rows do not say %q:\n%s", say, bad.String())
+		}
+	}
+	must(t, w.Issuer.SubmitLot(t.Context(), w.Drafter, l.ID, "同一集团的门店"))
+	list, err := w.Issuer.LotSample(t.Context(), w.Reviewer, l.ID)
+	must(t, err)
+	d, err := w.Issuer.Get(t.Context(), w.Reviewer, list[0].Draft)
+	must(t, err)
+	if d.ValidTo != "2031-03-10" {
+		t.Errorf("valid to %s", d.ValidTo)
+	}
 }
 
 // TestNothingIsLostWhenMendedRowsAreBrokenOff: what was read into the lot stands, what

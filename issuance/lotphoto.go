@@ -249,7 +249,7 @@ func (r *lotReader) illustrate(ctx context.Context, rows []waitingRow, photos *p
 			case errors.Is(err, errNoPhoto):
 				missing = true
 			case err != nil:
-				x.wrong = append(x.wrong, said(err)...)
+				x.wrong = append(x.wrong, r.said(err)...)
 			default:
 				x.full[n] = v
 			}

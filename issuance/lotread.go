@@ -38,7 +38,8 @@ type lotColumn struct {
 	note     string
 	pick     []string
 	required bool
-	code     bool // whose digits and zeros must not be lost
+	code     bool // whose digits must not be lost
+	exact    bool // whose leading zeros must not be lost either: no number is taken
 	date     bool
 	photo    bool // holds the name of a file that comes in an archive
 }
@@ -63,7 +64,7 @@ var holderTypes = []elicense.HolderCodeType{elicense.CodeUSCC, elicense.CodeCiti
 // field says it, and every field but pictures.
 func lotColumns(t *catalog.Type) []lotColumn {
 	list := []lotColumn{
-		{key: colCase, title: "办件编号", note: "本单位的办件编号。同一办件有几个结果时，用“结果序号”区分。", required: true, code: true},
+		{key: colCase, title: "办件编号", note: "本单位的办件编号。同一办件有几个结果时，用“结果序号”区分。", required: true, code: true, exact: true},
 		{key: colItem, title: "结果序号", note: "同一办件有几个结果时填1、2、3；只有一个时可不填。", code: true},
 	}
 	if ofRole(t, t.Roles.HolderCode) == "" {
@@ -73,7 +74,7 @@ func lotColumns(t *catalog.Type) []lotColumn {
 		}
 		list = append(list,
 			lotColumn{key: colCodeType, title: "持证主体证件类型", note: "从列表里选。", pick: pick, required: true},
-			lotColumn{key: colCode, title: "持证主体证件号码", note: "单元格是文本，不会丢位数。", required: true, code: true})
+			lotColumn{key: colCode, title: "持证主体证件号码", note: "单元格是文本，不会丢位数。", required: true, code: true, exact: true})
 	}
 	if f := t.Field(t.Roles.HolderName); f == nil || f.Type == "list" {
 		list = append(list, lotColumn{key: colName, title: "持证主体名称", required: true})
@@ -84,6 +85,7 @@ func lotColumns(t *catalog.Type) []lotColumn {
 			continue
 		}
 		c := lotColumn{key: f.Key, title: f.Label, required: f.Required, date: f.Type == "date", code: f.Type != "number" && f.Type != "money" && f.Type != "int"}
+		c.exact = f.Type == "uscc" || f.Type == "idno" || f.Key == t.Roles.Number || f.Key == t.Roles.HolderCode
 		switch f.Type {
 		case "date":
 			c.note = "写成2026-01-05的样子。"
@@ -191,6 +193,7 @@ type lotReader struct {
 	added   bool // to a lot there was
 	t       *catalog.Type
 	columns []lotColumn
+	rows    *table.Reader
 	at      []int          // place in columns of each cell; -1 for one that is passed over
 	numbers map[string]int // license numbers of this table, and their lines
 	place   int            // the last place taken in the lot
@@ -275,6 +278,7 @@ func (r *lotReader) read(ctx context.Context, from io.Reader) error {
 	if err != nil {
 		return notATable(err)
 	}
+	r.rows = rows
 	head, err := rows.Next()
 	if err != nil {
 		return notATable(err)
@@ -307,20 +311,10 @@ func (r *lotReader) read(ctx context.Context, from io.Reader) error {
 }
 
 func notATable(err error) error {
-	e := elicense.E(elicense.Invalid, "文件看不懂：要Excel工作簿（xlsx）或CSV文本")
-	switch {
-	case err == io.EOF:
-		e = elicense.E(elicense.Invalid, "文件里没有内容")
-	case errors.Is(err, table.ErrMerged):
-		e = elicense.E(elicense.Invalid, "表里有合并的单元格")
-	case errors.Is(err, table.ErrEncoding):
-		e = elicense.E(elicense.Invalid, "文件的编码既不是UTF-8也不是GB18030")
-	case errors.Is(err, table.ErrTooLarge):
-		e = elicense.E(elicense.TooLarge, "文件太大，或某个单元格、某一行太长")
-	case !errors.Is(err, table.ErrFormat):
-		return err // reading failed, not the file
+	if e := catalog.Unreadable(err); e != nil {
+		return e.Then("请用下载的模板填写，另存为xlsx或UTF-8的CSV")
 	}
-	return e.At("file").Then("请用下载的模板填写，另存为xlsx或UTF-8的CSV").Because(err)
+	return err // reading failed, not the file
 }
 
 // head finds the columns by their titles, wherever they stand.
@@ -418,7 +412,7 @@ func (r *lotReader) cells(row table.Row) (cells, wrong []string) {
 			continue
 		}
 		col := r.columns[r.at[n]]
-		text, fault := col.value(c)
+		text, fault := col.value(r.rows, c)
 		if fault != "" {
 			wrong = append(wrong, col.title+"："+fault)
 		}
@@ -428,7 +422,7 @@ func (r *lotReader) cells(row table.Row) (cells, wrong []string) {
 }
 
 // value reads a cell: what it says, and what is wrong with it.
-func (c *lotColumn) value(cell table.Cell) (text, fault string) {
+func (c *lotColumn) value(rows *table.Reader, cell table.Cell) (text, fault string) {
 	text = cell.Text
 	switch {
 	case text == "":
@@ -440,7 +434,9 @@ func (c *lotColumn) value(cell table.Cell) (text, fault string) {
 		if err != nil || days < 1 || days > 100000 {
 			return text, "不是日期"
 		}
-		return dateOfSerial(days), ""
+		return rows.Day(days).Format(time.DateOnly), ""
+	case cell.Kind == table.Number && c.exact:
+		return text, "成了数字，前面的零或后几位可能已经丢失，请把单元格设为文本后重新填写"
 	case cell.Kind == table.Number && c.code && (strings.ContainsAny(text, "eE.") || len(text) > 15):
 		return text, "成了数字，后几位可能已经丢失，请把单元格设为文本后重新填写"
 	case c.date:
@@ -450,16 +446,6 @@ func (c *lotColumn) value(cell table.Cell) (text, fault string) {
 		return text, "不是日期，要写成2026-01-05的样子"
 	}
 	return text, ""
-}
-
-// dateOfSerial is the date of a workbook's day number; its day 60 is the 29th of
-// February 1900, which there was not.
-func dateOfSerial(days float64) string {
-	start := time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
-	if days < 60 {
-		start = start.AddDate(0, 0, 1)
-	}
-	return start.AddDate(0, 0, int(days)).Format(time.DateOnly)
 }
 
 func dateTyped(s string) (string, bool) {
@@ -545,6 +531,7 @@ func (r *lotReader) each(from io.Reader, f func(table.Row) error) error {
 	if err != nil {
 		return notATable(err)
 	}
+	r.rows = rows
 	head, err := rows.Next()
 	if err != nil {
 		return notATable(err)
@@ -570,24 +557,24 @@ func (r *lotReader) each(from io.Reader, f func(table.Row) error) error {
 func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []string, error) {
 	c := r.completion(cells, r.lot.Closed)
 	if err := c.normalize(); err != nil {
-		return nil, said(err), nil
+		return nil, r.said(err), nil
 	}
 	if number := c.Fields[r.t.Roles.Number]; number != "" {
 		if first, twice := r.numbers[number]; twice {
-			return nil, []string{fmt.Sprintf("证照编号和第%d行相同", first)}, nil
+			return nil, []string{r.numberTitle() + fmt.Sprintf("证照编号和第%d行相同", first)}, nil
 		}
 		taken, err := tx.NumberTaken(r.t.Code, r.lot.Unit, number)
 		if err != nil {
 			return nil, nil, err
 		}
 		if taken {
-			return nil, []string{"证照编号已经用在本单位的另一份证照上"}, nil
+			return nil, []string{r.numberTitle() + "证照编号已经用在本单位的另一份证照上"}, nil
 		}
 	}
 	d, err := r.issuer.lotDraft(tx, r, c)
 	var e *elicense.Error
 	if errors.As(err, &e) && e.Kind != elicense.Internal && e.Kind != elicense.Unavailable {
-		return nil, said(err), nil
+		return nil, r.said(err), nil
 	}
 	if err != nil {
 		return nil, nil, err
@@ -608,13 +595,13 @@ func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []str
 	}
 	known, err := completed(tx, r.lot.Unit, c, body, d.ID)
 	if errors.As(err, &e) && e.Kind == elicense.Conflict {
-		return nil, said(err), nil
+		return nil, r.said(err), nil
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if known != d.ID {
-		return nil, []string{"这个办件的同一结果已经制过证"}, nil
+		return nil, []string{"办件编号：这个办件的同一结果已经制过证"}, nil
 	}
 	if number := c.Fields[r.t.Roles.Number]; number != "" {
 		r.numbers[number] = line
@@ -625,10 +612,28 @@ func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []str
 	return d, nil, nil
 }
 
-func said(err error) []string {
+// numberTitle begins what is wrong with the number of a license.
+func (r *lotReader) numberTitle() string { return r.t.Field(r.t.Roles.Number).Label + "：" }
+
+// said is what a row did wrong, with the title of the column it is in.
+func (r *lotReader) said(err error) []string {
 	var e *elicense.Error
 	errors.As(err, &e)
-	return []string{e.Message()}
+	return []string{inColumn(r.t, r.columns, e)}
+}
+
+// inColumn is a sentence with the title of the column it is of, if it is of one.
+func inColumn(t *catalog.Type, columns []lotColumn, e *elicense.Error) string {
+	keys := map[string][]string{
+		"case": {colCase}, "item": {colItem}, "docNo": {colDocNo}, "issuedOn": {t.Roles.IssueDate, colIssued}, "validFrom": {t.Roles.ValidFrom},
+		"codeType": {colCodeType}, "code": {t.Roles.HolderCode, colCode}, "name": {t.Roles.HolderName, colName}, "number": {t.Roles.Number},
+	}[e.Field]
+	for _, c := range columns {
+		if c.key != "" && (slices.Contains(keys, c.key) || c.key == strings.TrimPrefix(e.Field, "fields.")) {
+			return c.title + "：" + e.Message()
+		}
+	}
+	return e.Message()
 }
 
 // lotDraft is a draft of a lot; it is compared with the registries when it is

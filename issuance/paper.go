@@ -115,6 +115,16 @@ func ReadPaper(t *catalog.Type, from io.Reader, f func(PaperRow) error) error {
 	})
 }
 
+// PaperFault is what a row of a type's papers did wrong, with the title of the column it
+// is in.
+func PaperFault(t *catalog.Type, e *elicense.Error) string {
+	columns, err := paperColumns(t)
+	if err != nil {
+		return e.Message()
+	}
+	return inColumn(t, columns, e)
+}
+
 // Pictures is an archive of pictures of papers, each named by the number of its
 // license.
 type Pictures struct {

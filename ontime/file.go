@@ -3,7 +3,6 @@ package ontime
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -197,6 +196,7 @@ func (b *Bad) Sentence() string { return elicense.E(elicense.Invalid, b.Text, b.
 // fileReader reads a table into reports.
 type fileReader struct {
 	now     time.Time
+	rows    *table.Reader
 	at      []int // place in columns of each cell; -1 for one that is passed over
 	reports []Report
 	cells   map[int][]string // by line
@@ -208,17 +208,8 @@ func notTheTable(text string, args ...any) *elicense.Error {
 }
 
 func badTable(err error) error {
-	switch {
-	case err == io.EOF:
-		return notTheTable("文件里没有内容")
-	case errors.Is(err, table.ErrMerged):
-		return notTheTable("表里有合并的单元格").Because(err)
-	case errors.Is(err, table.ErrEncoding):
-		return notTheTable("文件的编码既不是UTF-8也不是GB18030").Because(err)
-	case errors.Is(err, table.ErrTooLarge):
-		return elicense.E(elicense.TooLarge, "文件太大，或某个单元格、某一行太长").At("file").Because(err)
-	case errors.Is(err, table.ErrFormat):
-		return notTheTable("文件看不懂：要Excel工作簿（xlsx）或CSV文本").Because(err)
+	if e := catalog.Unreadable(err); e != nil {
+		return e.Then("请用下载的模板填写，另存为xlsx或UTF-8的CSV")
 	}
 	return err
 }
@@ -229,6 +220,7 @@ func (f *fileReader) read(from io.Reader) error {
 	if err != nil {
 		return badTable(err)
 	}
+	f.rows = rows
 	head, err := rows.Next()
 	if err != nil {
 		return badTable(err)
@@ -317,6 +309,8 @@ func (f *fileReader) row(row table.Row) {
 		case c.Text == "":
 		case c.Kind == table.Formula:
 			wrong(col.title, "是公式，请粘贴为数值")
+		case c.Kind == table.Number && (col.field == "case" || col.field == "code"):
+			wrong(col.title, "成了数字，前面的零或后几位可能已经丢失，请把单元格设为文本后重新填写")
 		case c.Kind == table.Number && col.field != "closed" && (strings.ContainsAny(c.Text, "eE.") || len(c.Text) > 15):
 			wrong(col.title, "成了数字，后几位可能已经丢失，请把单元格设为文本后重新填写")
 		default:
@@ -396,7 +390,8 @@ func (f *fileReader) moment(c table.Cell) (time.Time, bool) {
 		days, err := strconv.ParseFloat(c.Text, 64)
 		if err == nil && days >= 60 && days < 100_000 {
 			// A workbook's day number, with the time as its fraction.
-			at := time.Date(1899, 12, 30, 0, 0, 0, 0, elicense.Shanghai).Add(time.Duration(days * 24 * float64(time.Hour))).Round(time.Second)
+			x := f.rows.Day(days)
+			at := time.Date(x.Year(), x.Month(), x.Day(), x.Hour(), x.Minute(), x.Second(), 0, elicense.Shanghai)
 			if days == float64(int(days)) {
 				return f.endOf(elicense.DateOf(at)), true
 			}

@@ -258,13 +258,13 @@ func (r *papersReader) take(ctx context.Context, place int, row issuance.PaperRo
 	if !errors.As(err, &said) || said.Kind == elicense.Unavailable {
 		return err
 	}
-	kept.State, kept.Wrong = "", said.Message()
+	kept.State, kept.Wrong = "", issuance.PaperFault(r.t, said)
 	return r.s.DB.Update(ctx, func(tx *store.Tx) error { return r.p.keep(tx, place, &kept) })
 }
 
 func (r *papersReader) enter(ctx context.Context, row issuance.PaperRow, also alsoFunc) error {
 	refuse := func(text string, args ...any) error {
-		return elicense.E(elicense.Conflict, text, args...).Under("第八条")
+		return elicense.E(elicense.Conflict, text, args...).At("number").Under("第八条")
 	}
 	if r.seen[row.Number] {
 		return refuse("表里前面已有这个编号")

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/simplifiedchinese"
@@ -34,6 +35,31 @@ var (
 	ErrEncoding = errors.New("the text is neither UTF-8 nor GB18030")
 	ErrMerged   = errors.New("the table has merged cells")
 )
+
+// Fault is an error with the place where a table is wrong.
+type Fault struct {
+	Line   int // from 1
+	Column int // from 1; 0 for the row as a whole
+	err    error
+}
+
+func (f *Fault) Error() string {
+	if f.Column == 0 {
+		return fmt.Sprintf("line %d: %v", f.Line, f.err)
+	}
+	return fmt.Sprintf("line %d, column %d: %v", f.Line, f.Column, f.err)
+}
+
+func (f *Fault) Unwrap() error { return f.err }
+
+// Where says where a table is wrong, 0 where it is as a whole.
+func Where(err error) (line, column int) {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f.Line, f.Column
+	}
+	return 0, 0
+}
 
 // Kind is what a cell is.
 type Kind byte
@@ -69,8 +95,30 @@ func (r Row) Texts() []string {
 // Reader gives the rows of a table one after the other.
 type Reader struct {
 	Format string // xlsx, csv
-	next   func() (Row, error)
+
+	epoch time.Time // day 0 of the dates of a workbook
+	next  func() (Row, error)
 }
+
+// Day is the moment that is meant by a number in a cell of a workbook, as a civil time
+// without a zone: the days since its epoch, which Excel for Macintosh set in 1904, with
+// the time of day as their fraction.
+func (r *Reader) Day(days float64) time.Time {
+	from := r.epoch
+	if from.IsZero() {
+		from = epoch1900
+	}
+	if from.Equal(epoch1900) && days < 60 { // its day 60 is the 29th of February 1900, which there was not
+		from = from.AddDate(0, 0, 1)
+	}
+	return from.Add(time.Duration(days * 24 * float64(time.Hour))).Round(time.Second)
+}
+
+// The epochs of workbooks.
+var (
+	epoch1900 = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC)
+	epoch1904 = time.Date(1904, 1, 1, 0, 0, 0, 0, time.UTC)
+)
 
 // Next returns the next row that is not empty, io.EOF after the last.
 //
@@ -141,22 +189,27 @@ func openText(b *bufio.Reader) (*Reader, error) {
 			if err == io.EOF {
 				return Row{}, err
 			}
-			return Row{}, fmt.Errorf("%w: %w", ErrFormat, err)
+			bad := fmt.Errorf("%w: %w", ErrFormat, err)
+			var at *csv.ParseError
+			if errors.As(err, &at) {
+				return Row{}, &Fault{Line: at.StartLine, err: bad}
+			}
+			return Row{}, bad
 		}
 		line, _ := c.FieldPos(0)
 		row := Row{Line: line}
 		if len(fields) > MaxCells {
-			return Row{}, fmt.Errorf("line %d has %d cells: %w", line, len(fields), ErrTooLarge)
+			return Row{}, &Fault{Line: line, err: fmt.Errorf("%d cells: %w", len(fields), ErrTooLarge)}
 		}
-		for _, f := range fields {
+		for n, f := range fields {
 			if !utf8.ValidString(f) || strings.ContainsRune(f, utf8.RuneError) {
-				return Row{}, fmt.Errorf("line %d: %w", line, ErrEncoding)
+				return Row{}, &Fault{line, n + 1, ErrEncoding}
 			}
 			if utf8.RuneCountInString(f) > MaxCell {
-				return Row{}, fmt.Errorf("line %d: %w", line, ErrTooLarge)
+				return Row{}, &Fault{line, n + 1, ErrTooLarge}
 			}
 			cell := Cell{Text: strings.TrimSpace(f)}
-			if formula(cell.Text) {
+			if taken(cell.Text) {
 				cell.Kind = Formula
 			}
 			row.Cells = append(row.Cells, cell)
@@ -192,6 +245,10 @@ func formula(s string) bool {
 	}
 	return false
 }
+
+// taken tells whether a text is a formula, or one that Safe has made harmless: it comes
+// back in a table of bad rows, and is no value still.
+func taken(s string) bool { return formula(s) || formula(strings.TrimPrefix(s, "'")) }
 
 // Safe makes a text one that no program takes for a formula when it opens a table
 // we wrote (CSV injection).

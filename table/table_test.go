@@ -97,10 +97,17 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 		f.MergeCell("Sheet1", "A1", "B2")
 	})
 	wide := strings.Repeat("x,", table.MaxCells+1)
+	far := workbook(t, func(f *excelize.File) {
+		for i := range 3000 { // so that what is merged stands across what is read at a time
+			f.SetCellStr("Sheet1", fmt.Sprintf("A%d", i+1), strings.Repeat("长", i%7))
+		}
+		f.MergeCell("Sheet1", "C2900", "D2901")
+	})
 	for name, c := range map[string]struct {
 		data []byte
 		want error
 	}{
+		"merged far down":        {far, table.ErrMerged},
 		"Excel 97":               {[]byte("\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"), table.ErrFormat},
 		"a picture":              {[]byte("\x89PNG\r\n\x1a\n\x00\x00"), table.ErrFormat},
 		"a zip that is no book":  {zipped(t, map[string]string{"a.txt": "x"}), table.ErrFormat},
@@ -113,6 +120,51 @@ func TestWhatIsNoTableIsRefused(t *testing.T) {
 	} {
 		if _, _, err := rows(t, c.data); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// TestAFaultNamesItsPlace: who sent a long table must find what is wrong with it.
+func TestAFaultNamesItsPlace(t *testing.T) {
+	merged := func(ref, to string, rows int) []byte {
+		return workbook(t, func(f *excelize.File) {
+			for i := range rows {
+				f.SetCellStr("Sheet1", fmt.Sprintf("A%d", i+1), strings.Repeat("x", i%50))
+			}
+			f.MergeCell("Sheet1", ref, to)
+		})
+	}
+	for name, c := range map[string]struct {
+		data         []byte
+		line, column int
+	}{
+		"merged cells":            {merged("AB3", "AC3", 1), 3, 28},
+		"merged cells far down":   {merged("C2900", "C2901", 2900), 2900, 3},
+		"a quote that is not one": {[]byte("a,b\n1,2\n\"x\"y,2\n"), 3, 0},
+		"a byte of no encoding":   {[]byte("车牌,b\n1,2\n1,\xff\n"), 3, 2},
+		"a cell too long":         {[]byte("a,b\n1," + strings.Repeat("x", table.MaxCell+1)), 2, 2},
+		"a column far out":        {bomb(t, `<worksheet><sheetData><row r="4"><c r="XFD4"><v>7</v></c></row></sheetData></worksheet>`), 4, 16384},
+	} {
+		_, _, err := rows(t, c.data)
+		if line, column := table.Where(err); line != c.line || column != c.column {
+			t.Errorf("%s: line %d, column %d: %v", name, line, column, err)
+		}
+	}
+}
+
+// TestDatesOfBothEpochs: the same number is another day in a workbook of Excel for
+// Macintosh.
+func TestDatesOfBothEpochs(t *testing.T) {
+	for from1904, want := range map[bool]string{false: "2026-01-05 12:00", true: "2030-01-06 12:00"} {
+		r, err := table.Open(bytes.NewReader(workbook(t, func(f *excelize.File) {
+			f.SetWorkbookProps(&excelize.WorkbookPropsOptions{Date1904: &from1904})
+			f.SetCellFloat("Sheet1", "A1", 46027.5, 1, 64)
+		})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Day(46027.5).Format("2006-01-02 15:04"); got != want {
+			t.Errorf("%v: %s, want %s", from1904, got, want)
 		}
 	}
 }
@@ -136,8 +188,9 @@ func TestATemplateCanBeFilledInAndReadBack(t *testing.T) {
 	if err := table.Template(&b, "数据", columns, [][]string{{"0012", "=1+1"}}, []string{"说明一"}); err != nil {
 		t.Fatal(err)
 	}
+	// What was a formula is none in another program, and no value when it comes back.
 	got, list, err := rows(t, b.Bytes())
-	if err != nil || !reflect.DeepEqual(got, [][]string{{"号码", "种类"}, {"0012", "'=1+1"}}) || list[1].Cells[0].Kind != table.Text {
+	if err != nil || !reflect.DeepEqual(got, [][]string{{"号码", "种类"}, {"0012", "'=1+1"}}) || list[1].Cells[0].Kind != table.Text || list[1].Cells[1].Kind != table.Formula {
 		t.Fatalf("%q, %v", got, err)
 	}
 	f, err := excelize.OpenReader(bytes.NewReader(b.Bytes()))

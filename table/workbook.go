@@ -9,6 +9,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -27,7 +28,7 @@ func openWorkbook(data []byte) (*Reader, error) {
 	if len(z.File) > maxEntries {
 		return nil, fmt.Errorf("%d files in the workbook: %w", len(z.File), ErrTooLarge)
 	}
-	name, err := firstSheet(z)
+	name, epoch, err := firstSheet(z)
 	if err != nil {
 		return nil, err
 	}
@@ -40,14 +41,10 @@ func openWorkbook(data []byte) (*Reader, error) {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	s := &sheet{d: decoder(f), shared: shared}
-	merged, err := hasMerged(z, name)
-	if err != nil {
+	if err := noMerged(z, name); err != nil {
 		return nil, err
 	}
-	if merged {
-		return nil, ErrMerged
-	}
-	return &Reader{Format: "xlsx", next: s.row}, nil
+	return &Reader{Format: "xlsx", epoch: epoch, next: s.row}, nil
 }
 
 func decoder(r io.Reader) *xml.Decoder {
@@ -102,18 +99,26 @@ func part(z *zip.Reader, name string, into any) error {
 	return wrapped(d.Decode(into))
 }
 
-// firstSheet returns the name of the part with the first sheet.
-func firstSheet(z *zip.Reader) (string, error) {
+// firstSheet returns the name of the part with the first sheet, and the epoch of the
+// workbook's dates.
+func firstSheet(z *zip.Reader) (name string, epoch time.Time, err error) {
 	var book struct {
+		Properties struct {
+			From1904 string `xml:"date1904,attr"`
+		} `xml:"workbookPr"`
 		Sheets []struct {
 			ID string `xml:"http://schemas.openxmlformats.org/officeDocument/2006/relationships id,attr"`
 		} `xml:"sheets>sheet"`
 	}
 	if err := part(z, "xl/workbook.xml", &book); err != nil {
-		return "", err
+		return "", epoch, err
 	}
 	if len(book.Sheets) == 0 {
-		return "", fmt.Errorf("a workbook without sheets: %w", ErrFormat)
+		return "", epoch, fmt.Errorf("a workbook without sheets: %w", ErrFormat)
+	}
+	epoch = epoch1900
+	if x := book.Properties.From1904; x == "1" || x == "true" {
+		epoch = epoch1904
 	}
 	var rels struct {
 		List []struct {
@@ -122,17 +127,17 @@ func firstSheet(z *zip.Reader) (string, error) {
 		} `xml:"Relationship"`
 	}
 	if err := part(z, "xl/_rels/workbook.xml.rels", &rels); err != nil {
-		return "", err
+		return "", epoch, err
 	}
 	for _, r := range rels.List {
 		if r.ID == book.Sheets[0].ID {
 			if strings.HasPrefix(r.Target, "/") {
-				return strings.TrimPrefix(path.Clean(r.Target), "/"), nil
+				return strings.TrimPrefix(path.Clean(r.Target), "/"), epoch, nil
 			}
-			return path.Join("xl", r.Target), nil
+			return path.Join("xl", r.Target), epoch, nil
 		}
 	}
-	return "", fmt.Errorf("the first sheet is not in the workbook: %w", ErrFormat)
+	return "", epoch, fmt.Errorf("the first sheet is not in the workbook: %w", ErrFormat)
 }
 
 // sharedStrings reads the texts cells refer to.
@@ -184,33 +189,47 @@ func sharedStrings(z *zip.Reader) ([]string, error) {
 	}
 }
 
-// hasMerged looks at the end of the sheet, where merged cells are told, before any
-// row is believed.
-func hasMerged(z *zip.Reader, name string) (bool, error) {
+// noMerged looks at the end of the sheet, where merged cells are told, before any row
+// is believed. Its error is a Fault with ErrMerged at the first of them.
+func noMerged(z *zip.Reader, name string) error {
 	f, err := z.Open(name)
 	if err != nil {
-		return false, wrapped(err)
+		return wrapped(err)
 	}
 	defer f.Close()
 	r := &bounded{r: f, left: maxExpanded}
 	mark := []byte("<mergeCell ")
+	const behind = 100 // bytes that tell which cells
 	buf := make([]byte, 64<<10)
 	n := 0
 	for {
 		m, err := r.Read(buf[n:])
-		if bytes.Contains(buf[:n+m], mark) {
-			return true, nil
+		n += m
+		if at := bytes.Index(buf[:n], mark); at >= 0 {
+			n = copy(buf, buf[at:n])
+			m, _ := io.ReadFull(r, buf[n:min(n+behind, len(buf))]) // what is not there tells nothing
+			return mergedAt(buf[:n+m])
 		}
 		if err == io.EOF {
-			return false, nil
+			return nil
 		}
 		if err != nil {
-			return false, wrapped(err)
+			return wrapped(err)
 		}
-		keep := min(len(mark)-1, n+m)
-		copy(buf, buf[n+m-keep:n+m])
-		n = keep
+		n = copy(buf, buf[n-min(len(mark)-1, n):n])
 	}
+}
+
+// mergedAt is the fault of merged cells, whose element begins so.
+func mergedAt(element []byte) error {
+	_, ref, _ := bytes.Cut(element, []byte(`ref="`))
+	ref, _, _ = bytes.Cut(ref, []byte(`:`))
+	letters := bytes.TrimRight(ref, "0123456789")
+	line, err := strconv.Atoi(string(ref[len(letters):]))
+	if err != nil || line < 1 || len(letters) == 0 {
+		return ErrMerged
+	}
+	return &Fault{line, column(string(letters)) + 1, ErrMerged}
 }
 
 // sheet reads the rows of a sheet.
@@ -270,14 +289,14 @@ func (s *sheet) cells(row *Row) error {
 				place = column(ref)
 			}
 			if place < len(row.Cells) || place >= MaxCells {
-				return fmt.Errorf("row %d has a cell in column %d: %w", row.Line, place+1, ErrTooLarge)
+				return &Fault{row.Line, max(place, 0) + 1, ErrTooLarge}
 			}
 			for len(row.Cells) < place {
 				row.Cells = append(row.Cells, Cell{})
 			}
 			c, err := s.cell(attr(t, "t"))
 			if err != nil {
-				return fmt.Errorf("row %d: %w", row.Line, err)
+				return &Fault{row.Line, place + 1, err}
 			}
 			row.Cells = append(row.Cells, c)
 		}
@@ -341,7 +360,7 @@ func (s *sheet) value(c Cell, kind, v string) (Cell, error) {
 		return c, ErrTooLarge
 	}
 	c.Text = strings.TrimSpace(v)
-	if c.Kind == Text && formula(c.Text) {
+	if c.Kind == Text && taken(c.Text) {
 		c.Kind = Formula
 	}
 	return c, nil
