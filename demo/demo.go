@@ -468,7 +468,14 @@ func (d *Data) register(ctx context.Context, p Platform) error {
 			return fmt.Errorf("type %s: %w", short, err)
 		}
 	}
-	return nil
+	// A mode is of type and unit: one city follows the ministry's standard.
+	clerk, err := p.Org.ActorByLogin(ctx, "reg-"+typeUnits["T03"][0], "demo")
+	if err == nil {
+		err = p.Catalog.SetMode(ctx, clerk, catalog.UnitMode{
+			Code: d.TypeCode("T03"), Unit: d.Unit("scjg-xm"), Origin: catalog.ByMinistry, Reason: "先行试点部委标准的照面和字段", Basis: "食品生产许可证电子证照标准（部委示例）",
+		})
+	}
+	return err
 }
 
 // MakeSeals makes the seal of every unit that issues licenses or accepts

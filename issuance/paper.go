@@ -115,6 +115,20 @@ func ReadPaper(t *catalog.Type, from io.Reader, f func(PaperRow) error) error {
 	})
 }
 
+// PaperNumber is the number of the license that a row of a type's papers says, as it
+// was typed.
+func PaperNumber(t *catalog.Type, cells []string) string {
+	columns, err := paperColumns(t)
+	if err != nil {
+		return ""
+	}
+	n := slices.IndexFunc(columns, func(c lotColumn) bool { return c.key == t.Roles.Number })
+	if n < 0 || n >= len(cells) {
+		return ""
+	}
+	return cells[n]
+}
+
 // PaperFault is what a row of a type's papers did wrong, with the title of the column it
 // is in.
 func PaperFault(t *catalog.Type, e *elicense.Error) string {

@@ -187,6 +187,9 @@ func (s *server) besideInForce(v *visit, d *waitingPage) error {
 			if d.InForce, err = s.typeView(v, t); err != nil {
 				return err
 			}
+			if err := s.besideOld(v, d.typePage, t); err != nil {
+				return err
+			}
 			break
 		}
 	}

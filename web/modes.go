@@ -108,3 +108,13 @@ func (s *server) modesExport(v *visit) error {
 func (d modesPage) Keeps() bool {
 	return slices.ContainsFunc(d.List, func(r modeRow) bool { return r.Keeps })
 }
+
+// Others counts the lines that are set otherwise than their type.
+func (d modesPage) Others() (n int) {
+	for _, r := range d.List {
+		if r.Set != nil {
+			n++
+		}
+	}
+	return n
+}

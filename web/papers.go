@@ -48,7 +48,7 @@ type papersPage struct {
 	Wrong    []paperWrong // of rows that did not stand
 }
 
-type paperWrong struct{ Line, Text string }
+type paperWrong struct{ Line, Number, Text string }
 
 func (s *server) papersOne(v *visit) error {
 	p, err := s.Stock.PapersOf(v.r.Context(), v.who, v.r.PathValue("id"))
@@ -61,7 +61,7 @@ func (s *server) papersOne(v *visit) error {
 	}
 	d := papersPage{Papers: p, TypeName: t.Name}
 	for _, row := range p.Rows {
-		d.Wrong = append(d.Wrong, paperWrong{row[len(row)-2], row[len(row)-1]})
+		d.Wrong = append(d.Wrong, paperWrong{row[len(row)-2], issuance.PaperNumber(t, row), row[len(row)-1]})
 	}
 	return v.render("papers", v.t("存量表格"), d)
 }

@@ -227,6 +227,10 @@ type typePage struct {
 	Pages      int      // of the face, in all its forms
 	FaceWrong  *refusal // why the face can't be looked at
 	Entry      catalog.Entry
+
+	Old     *catalog.Type    // the version this one is put beside, on the public page
+	OldPage int              // pages of its face
+	Changes []catalog.Change // what this one says otherwise
 }
 
 // contactLine is whom to ask at an issuing unit.
@@ -277,7 +281,32 @@ func (s *server) typeOne(v *visit) error {
 	if err := s.entryOf(v, d); err != nil {
 		return err
 	}
+	for _, t := range shown[1:] {
+		if strconv.Itoa(t.Version) == v.Query("old") {
+			if err := s.besideOld(v, d, t); err != nil {
+				return err
+			}
+		}
+	}
 	return v.render("type", d.Name, d)
+}
+
+// besideOld puts an older version beside the one that is shown.
+func (s *server) besideOld(v *visit, d *typePage, old *catalog.Type) error {
+	names, _, err := s.unitNames(v)
+	if err != nil {
+		return err
+	}
+	d.Old, d.Changes = old, catalog.Changes(old, d.Type, names)
+	if old.Face == nil {
+		return nil
+	}
+	pages, err := s.Drawer.All(old, elicense.DateOf(v.Now()))
+	if err != nil && !elicense.IsKind(err, elicense.Unavailable) {
+		return err
+	}
+	d.OldPage = len(pages)
+	return nil
 }
 
 func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {

@@ -71,6 +71,11 @@ var navFor = map[string][]elicense.Duty{
 	"/admin/withdrawn": {elicense.DutyAudit, elicense.DutySupervise}, "/admin/registries": {elicense.DutyAudit, elicense.DutySupervise, elicense.DutyTypes},
 }
 
+// navUnder says under which entry of a navigation a page stands whose address does not.
+var navUnder = map[string]string{
+	"/issue/papers": "/issue/stock", "/issue/samples": "/issue/stock", "/issue/modes": "/issue/types", "/issue/contacts": "/issue/types", "/issue/awaited": "/issue/references",
+}
+
 // admits tells whether the desk is for the actor. It only says which pages to
 // show; what may be read and done there is decided by the access law, and so is
 // the refusal of who is not admitted.

@@ -289,9 +289,14 @@ func (v *visit) Clock() time.Time { return v.Now() }
 
 // Nav is the desk's navigation, with the current entry marked.
 func (v *visit) Nav() []navEntry {
-	best := ""
+	best, at := "", v.r.URL.Path
+	for page, entry := range navUnder {
+		if at == page || strings.HasPrefix(at, page+"/") {
+			at = entry
+		}
+	}
 	for _, l := range v.desk.nav {
-		if p := v.r.URL.Path; (p == l.Path || strings.HasPrefix(p, l.Path+"/")) && len(l.Path) > len(best) {
+		if p := at; (p == l.Path || strings.HasPrefix(p, l.Path+"/")) && len(l.Path) > len(best) {
 			best = l.Path
 		}
 	}
