@@ -331,38 +331,54 @@ func (c *Catalog) importTable(ctx context.Context, actor *elicense.Actor, file [
 		}
 		return elicense.E(elicense.Invalid, "文件看不懂：要Excel工作簿（xlsx）、CSV文本或JSON").At("file").Then("请从证照目录导出一份改").Because(err)
 	}
+	var at []*column
+	err = readTable(file, unreadable, func(first table.Row) (err error) {
+		at, err = head(first)
+		return err
+	}, func(row table.Row) error {
+		if len(list) == maxImport {
+			return tooMany()
+		}
+		t, err := c.fromRow(ctx, at, row)
+		if err != nil {
+			return err
+		}
+		one, err := c.take(ctx, actor, t, row.Line)
+		if err == nil {
+			list = append(list, one)
+		}
+		return err
+	})
+	return list, err
+}
+
+// readTable reads a table that comes in: its head, then each row. What can't be read
+// is told by unreadable.
+//
+// Errors: those of unreadable, head and each.
+func readTable(file []byte, unreadable func(error) error, head, each func(table.Row) error) error {
 	rows, err := table.Open(bytes.NewReader(file))
 	if err != nil {
-		return nil, unreadable(err)
+		return unreadable(err)
 	}
 	first, err := rows.Next()
 	if err != nil {
-		return nil, unreadable(err)
+		return unreadable(err)
 	}
-	at, err := head(first)
-	if err != nil {
-		return nil, err
+	if err := head(first); err != nil {
+		return err
 	}
 	for {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
-			return list, nil
+			return nil
 		}
 		if err != nil {
-			return list, unreadable(err)
+			return unreadable(err)
 		}
-		if len(list) == maxImport {
-			return list, tooMany()
+		if err := each(row); err != nil {
+			return err
 		}
-		t, err := c.fromRow(ctx, at, row)
-		if err != nil {
-			return list, err
-		}
-		one, err := c.take(ctx, actor, t, row.Line)
-		if err != nil {
-			return list, err
-		}
-		list = append(list, one)
 	}
 }
 

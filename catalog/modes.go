@@ -1,9 +1,7 @@
 package catalog
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"io"
 	"slices"
 
@@ -84,37 +82,24 @@ func (c *Catalog) ImportModes(ctx context.Context, actor *elicense.Actor, file [
 	unreadable := func(err error) error {
 		return elicense.E(elicense.Invalid, "文件看不懂：要Excel工作簿（xlsx）或CSV文本").At("file").Then("请从这一页导出一份改").Because(err)
 	}
-	rows, err := table.Open(bytes.NewReader(file))
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	first, err := rows.Next()
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	at := map[string]int{}
-	for n, title := range first.Texts() {
-		at[title] = n
-	}
-	for _, title := range []string{modeColumns[0], modeColumns[2], modeColumns[5], modeColumns[6], modeColumns[7]} {
-		if _, there := at[title]; !there {
-			return nil, elicense.E(elicense.Invalid, "缺少“%s”这一列", title).At("file").Then("请从这一页导出一份改")
-		}
-	}
 	known, err := c.Modes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	for {
-		row, err := rows.Next()
-		if errors.Is(err, io.EOF) {
-			break
+	at := map[string]int{}
+	err = readTable(file, unreadable, func(first table.Row) error {
+		for n, title := range first.Texts() {
+			at[title] = n
 		}
-		if err != nil {
-			return list, unreadable(err)
+		for _, title := range []string{modeColumns[0], modeColumns[2], modeColumns[5], modeColumns[6], modeColumns[7]} {
+			if _, there := at[title]; !there {
+				return elicense.E(elicense.Invalid, "缺少“%s”这一列", title).At("file").Then("请从这一页导出一份改")
+			}
 		}
+		return nil
+	}, func(row table.Row) error {
 		if len(list) == maxImport {
-			return list, elicense.E(elicense.TooLarge, "一个文件最多%d行", maxImport).At("file").Then("请分成几个文件")
+			return elicense.E(elicense.TooLarge, "一个文件最多%d行", maxImport).At("file").Then("请分成几个文件")
 		}
 		cells := row.Texts()
 		cell := func(n int) string {
@@ -124,7 +109,7 @@ func (c *Catalog) ImportModes(ctx context.Context, actor *elicense.Actor, file [
 			return ""
 		}
 		if cell(5) == "" {
-			continue
+			return nil
 		}
 		m := UnitMode{Code: elicense.TypeCode(cell(0)), Unit: elicense.UnitCode(cell(2)), Origin: meant(originWords, cell(5)), Reason: cell(6), Basis: cell(7)}
 		one := Imported{Line: row.Line, Code: noted(m.Code), Name: cell(1)}
@@ -134,10 +119,14 @@ func (c *Catalog) ImportModes(ctx context.Context, actor *elicense.Actor, file [
 		if !one.Same {
 			one.Err = c.SetMode(ctx, actor, m)
 			if k := elicense.KindOf(one.Err); one.Err != nil && (k == elicense.Unavailable || k == elicense.Internal) {
-				return list, one.Err
+				return one.Err
 			}
 		}
 		list = append(list, one)
+		return nil
+	})
+	if err != nil {
+		return list, err
 	}
 	allowed := func(x Imported) bool { return !elicense.IsKind(x.Err, elicense.Forbidden) }
 	if len(list) > 0 && !slices.ContainsFunc(list, allowed) {

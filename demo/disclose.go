@@ -39,6 +39,6 @@ func (d *Data) disclose(ctx context.Context, p Platform, a *actors, x sharing.Di
 	if err != nil {
 		return "", err
 	}
-	x.Type, x.Basis = d.TypeCode("T09"), "《中华人民共和国刑事诉讼法》第五十四条"
+	x.Type, x.All, x.Basis = d.TypeCode("T09"), true, "《中华人民共和国刑事诉讼法》第五十四条"
 	return p.Sharing.ProposeDisclosure(ctx, first, x)
 }

@@ -383,6 +383,8 @@ type disclosureIn struct {
 	DocNo     string             `json:"documentNumber"`
 	Basis     string             `json:"basis" doc:"法律名称和条款"`
 	Fields    []string           `json:"fields" maxItems:"30" doc:"逐项写明调取的内容"`
+	Number    string             `json:"licenseNumber,omitempty" doc:"文书写明的证照编号；没有写明编号的用all"`
+	All       bool               `json:"all,omitempty" doc:"他的全部这类证照"`
 	Reason    string             `json:"reason,omitempty"`
 	TellFrom  elicense.Date      `json:"tellFrom,omitempty" doc:"从哪天起告知持证人，不填就是马上"`
 	TellBasis string             `json:"tellBasis,omitempty" doc:"暂不告知的法律依据"`
@@ -393,6 +395,8 @@ type disclosureOut struct {
 	State    string            `json:"state,omitempty" doc:"proposed待第二人同意 approved已同意 refused不同意"`
 	Type     elicense.TypeCode `json:"licenseTypeCode,omitempty"`
 	DocNo    string            `json:"documentNumber,omitempty"`
+	Number   string            `json:"licenseNumber,omitempty"`
+	All      bool              `json:"all,omitempty"`
 	Proposed *time.Time        `json:"proposedAt,omitempty"`
 }
 
@@ -400,6 +404,7 @@ func (s *server) disclose(ctx context.Context, who *elicense.Actor, in *body[dis
 	b := in.Body
 	id, err := s.Sharing.ProposeDisclosure(ctx, who, sharing.Disclosure{
 		Type: b.Type, Holder: b.Holder, DocNo: b.DocNo, Basis: b.Basis, Fields: b.Fields, Reason: b.Reason, TellFrom: b.TellFrom, TellBasis: b.TellBasis,
+		Number: b.Number, All: b.All,
 	})
 	if err != nil {
 		return nil, err
@@ -411,7 +416,7 @@ func (s *server) disclosures(ctx context.Context, who *elicense.Actor, _ *noInpu
 	list, err := s.Sharing.Disclosures(ctx, who, 100)
 	out := &body[[]disclosureOut]{Body: []disclosureOut{}}
 	for _, d := range list {
-		out.Body = append(out.Body, disclosureOut{d.ID, d.State, d.Type, d.DocNo, shanghai(d.Proposed)})
+		out.Body = append(out.Body, disclosureOut{d.ID, d.State, d.Type, d.DocNo, d.Number, d.All, shanghai(d.Proposed)})
 	}
 	return out, err
 }
@@ -430,14 +435,18 @@ func (s *server) decideDisclosure(ctx context.Context, who *elicense.Actor, in *
 	return yes, s.Sharing.DecideDisclosure(ctx, who, in.ID, in.Body.Approve)
 }
 
-func (s *server) readDisclosure(ctx context.Context, who *elicense.Actor, in *disclosureID) (*body[useOut], error) {
-	r, err := s.Sharing.ReadDisclosure(ctx, who, in.ID)
+func (s *server) readDisclosure(ctx context.Context, who *elicense.Actor, in *disclosureID) (*body[[]useOut], error) {
+	list, err := s.Sharing.ReadDisclosure(ctx, who, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	return &body[useOut]{useOut{
-		foundOut: foundOf(&r.Found), Fields: r.Fields, Watermark: r.Watermark, Receipt: receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index},
-	}}, nil
+	out := &body[[]useOut]{}
+	for _, r := range list {
+		out.Body = append(out.Body, useOut{
+			foundOut: foundOf(&r.Found), Fields: r.Fields, Watermark: r.Watermark, Receipt: receiptOut{r.Receipt.Record, r.Receipt.Shard, r.Receipt.Index},
+		})
+	}
+	return out, nil
 }
 
 type unitFiguresOut struct {

@@ -485,7 +485,7 @@ func (h *hall) body(o *huma.Operation) map[string]any {
 		}
 	case "disclose":
 		return map[string]any{
-			"licenseTypeCode": string(world.Type), "holder": holder, "documentNumber": "调1", "basis": "某法第一条", "fields": []any{"license_no"}, "reason": "", "tellFrom": "", "tellBasis": "",
+			"licenseTypeCode": string(world.Type), "holder": holder, "documentNumber": "调1", "basis": "某法第一条", "fields": []any{"license_no"}, "reason": "", "tellFrom": "", "tellBasis": "", "licenseNumber": "", "all": true,
 		}
 	case "decide-disclosure":
 		return map[string]any{"approve": true}

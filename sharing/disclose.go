@@ -18,7 +18,8 @@ import (
 )
 
 // Disclosure is statutory disclosure (依法调取): a body that the law entitles, such
-// as a court, the police, audit or discipline, sees named fields of one license.
+// as a court, the police, audit or discipline, sees named fields of the license with
+// the number its document names, or of all of the holder's licenses of a type.
 // It is no case: two officers stand for it, with the number of the document and
 // the article, and the holder is told, at once or when the law lets him be told
 // (Art. 18(1), 个人信息保护法 13, 18, 34, 35).
@@ -30,6 +31,10 @@ type Disclosure struct {
 	DocNo  string   // of the document that asks
 	Basis  string   // law and article
 	Fields []string // keys, exactly those that are shown
+	// Number is the number on the face of the license the document asks for; where it
+	// asks for all of the type, All is set instead.
+	Number string
+	All    bool
 	Reason string
 	// TellFrom is the day from which the holder is told; empty is at once. A later
 	// one needs TellBasis, the article by which he is not told before.
@@ -44,9 +49,21 @@ type Disclosure struct {
 	Decided  time.Time
 	Told     time.Time // zero until the holder is told
 	key      elicense.HolderKey
-	license  elicense.LicenseID
+	licenses []elicense.LicenseID // found when it was approved
 	seq      int64
+	form     int // of its code: see parts
 }
+
+// license is the first of the licenses, empty without one.
+func (d *Disclosure) license() elicense.LicenseID {
+	if len(d.licenses) == 0 {
+		return ""
+	}
+	return d.licenses[0]
+}
+
+// Found is how many licenses there are to be read; 0 before it is approved.
+func (d *Disclosure) Found() int { return len(d.licenses) }
 
 // ReadUntil is when the two officers can read no more; zero if it was not approved.
 func (d *Disclosure) ReadUntil() time.Time {
@@ -64,11 +81,18 @@ type disclosureContent struct {
 	Reason    string             `json:"reason"`
 	TellBasis string             `json:"tellBasis,omitempty"`
 	Officers  [2]string          `json:"officers"`
+
+	Number   string               `json:"number,omitempty"`
+	All      bool                 `json:"all,omitempty"`
+	Licenses []elicense.LicenseID `json:"licenses,omitempty"`
 }
 
 // The limits of a disclosure.
 const (
 	maxDisclosed = 30
+	// maxFound is how many licenses one disclosure shows at most.
+	maxFound  = 50
+	maxNumber = 64 // characters
 	// readFor is how long the two officers can read what was disclosed.
 	readFor = 24 * time.Hour
 	// maxDelay is how long a holder may be left untold.
@@ -80,6 +104,7 @@ func (d *Disclosure) check(today elicense.Date) error {
 		return elicense.E(elicense.Invalid, text, args...).At(field).Under("第十八条第一款")
 	}
 	d.DocNo, d.Basis, d.Reason, d.TellBasis = strings.TrimSpace(d.DocNo), strings.TrimSpace(d.Basis), strings.TrimSpace(d.Reason), strings.TrimSpace(d.TellBasis)
+	d.Number = strings.TrimSpace(d.Number)
 	switch {
 	case d.DocNo == "" || len([]rune(d.DocNo)) > 64:
 		return bad("docNo", "要写明调取文书的文号")
@@ -87,6 +112,12 @@ func (d *Disclosure) check(today elicense.Date) error {
 		return bad("basis", "要写明法律名称和条款")
 	case len([]rune(d.Reason)) > maxNote:
 		return bad("reason", "说明最多%d个字", maxNote)
+	case d.Number == "" && !d.All:
+		return bad("number", "要写明调取哪一份：文书写明的证照编号，或这个人的全部这类证照")
+	case d.Number != "" && d.All:
+		return bad("number", "写了证照编号，就不是全部这类证照").Then("请只选一样")
+	case len([]rune(d.Number)) > maxNumber:
+		return bad("number", "证照编号最多%d个字", maxNumber)
 	case len(d.Fields) == 0 || len(d.Fields) > maxDisclosed:
 		return bad("fields", "要逐项写明调取的内容，最多%d项", maxDisclosed)
 	case d.TellFrom != "" && d.TellBasis == "":
@@ -103,15 +134,31 @@ func (d *Disclosure) check(today elicense.Date) error {
 	return nil
 }
 
+// macMoments is the form of a disclosure's code that covers when it was put forward
+// and decided: its day of reading begins then. Those of before hold form 1 until they
+// are written again.
+const macMoments = 2
+
 func (d *Disclosure) parts(content []byte) [][]byte {
-	return [][]byte{
-		[]byte(d.Unit), []byte(d.key), []byte(d.license), []byte(d.Type), []byte(d.State), []byte(d.First), []byte(d.Second), []byte(d.TellFrom),
+	parts := [][]byte{
+		[]byte(d.Unit), []byte(d.key), []byte(d.license()), []byte(d.Type), []byte(d.State), []byte(d.First), []byte(d.Second), []byte(d.TellFrom),
 		[]byte(strconv.FormatInt(d.seq, 10)), content,
 	}
+	if d.form == macMoments {
+		parts = append(parts, []byte("moments"))
+		for _, t := range []time.Time{d.Proposed, d.Decided} {
+			micros := int64(0)
+			if !t.IsZero() {
+				micros = t.UnixMicro()
+			}
+			parts = append(parts, strconv.AppendInt(nil, micros, 10))
+		}
+	}
+	return parts
 }
 
 func (d *Disclosure) put(tx *store.Tx) error {
-	content, err := json.Marshal(disclosureContent{d.Holder, d.DocNo, d.Basis, d.Fields, d.Reason, d.TellBasis, d.Officers})
+	content, err := json.Marshal(disclosureContent{d.Holder, d.DocNo, d.Basis, d.Fields, d.Reason, d.TellBasis, d.Officers, d.Number, d.All, d.licenses})
 	if err != nil {
 		return fmt.Errorf("disclosure: %w", err)
 	}
@@ -120,12 +167,14 @@ func (d *Disclosure) put(tx *store.Tx) error {
 		decided = d.Decided
 	}
 	d.seq++
-	_, err = tx.Exec(`INSERT INTO disclosure (id, unit, holder_key, license, type, state, content_enc, first, second, proposed, decided, tell_from, told, seq, mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL, $13, $14)
+	d.form = macMoments
+	_, err = tx.Exec(`INSERT INTO disclosure (id, unit, holder_key, license, type, state, content_enc, first, second, proposed, decided, tell_from, told, seq, mac_form, mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL, $13, $14, $15)
 		ON CONFLICT (id) DO UPDATE SET license = excluded.license, holder_key = excluded.holder_key, state = excluded.state, second = excluded.second,
-		decided = excluded.decided, content_enc = excluded.content_enc, seq = excluded.seq, mac = excluded.mac`,
-		d.ID, d.Unit, d.key, d.license, d.Type, d.State, tx.Encrypt("disclosure", d.ID, "content_enc", content), d.First, d.Second, d.Proposed, decided,
-		d.TellFrom, d.seq, tx.MAC("disclosure", d.ID, d.parts(content)...))
+		decided = excluded.decided, content_enc = excluded.content_enc, seq = excluded.seq,
+		mac_form = excluded.mac_form, mac = excluded.mac`,
+		d.ID, d.Unit, d.key, d.license(), d.Type, d.State, tx.Encrypt("disclosure", d.ID, "content_enc", content), d.First, d.Second, d.Proposed, decided,
+		d.TellFrom, d.seq, d.form, tx.MAC("disclosure", d.ID, d.parts(content)...))
 	return err
 }
 
@@ -133,7 +182,8 @@ func disclosures(tx *store.Tx, where string, args ...any) ([]*Disclosure, error)
 	return store.All(tx, func(r *store.Rows) (*Disclosure, error) {
 		var d Disclosure
 		var b, mac []byte
-		err := r.Scan(&d.ID, &d.Unit, &d.key, &d.license, &d.Type, &d.State, &b, &d.First, &d.Second, &d.Proposed, &d.Decided, &d.TellFrom, &d.Told, &d.seq, &mac)
+		var first elicense.LicenseID
+		err := r.Scan(&d.ID, &d.Unit, &d.key, &first, &d.Type, &d.State, &b, &d.First, &d.Second, &d.Proposed, &d.Decided, &d.TellFrom, &d.Told, &d.seq, &d.form, &mac)
 		if err != nil {
 			return nil, err
 		}
@@ -145,8 +195,24 @@ func disclosures(tx *store.Tx, where string, args ...any) ([]*Disclosure, error)
 			return nil, fmt.Errorf("disclosure %s: %w", d.ID, err)
 		}
 		d.Holder, d.DocNo, d.Basis, d.Fields, d.Reason, d.TellBasis, d.Officers = c.Holder, c.DocNo, c.Basis, c.Fields, c.Reason, c.TellBasis, c.Officers
+		d.Number, d.All, d.licenses = c.Number, c.All, c.Licenses
+		if first != "" && len(d.licenses) == 0 { // from before there could be several
+			d.licenses = []elicense.LicenseID{first}
+		}
+		if first != d.license() {
+			return nil, store.ErrTampered
+		}
 		return &d, tx.CheckMAC(mac, "disclosure", d.ID, d.parts(b)...)
-	}, `SELECT id, unit, holder_key, license, type, state, content_enc, first, second, proposed, decided, tell_from, told, seq, mac FROM disclosure `+where, args...)
+	}, `SELECT id, unit, holder_key, license, type, state, content_enc, first, second, proposed, decided, tell_from, told, seq, mac_form, mac FROM disclosure `+where, args...)
+}
+
+// EachDisclosure reads every disclosure; f gets the error of one that is not as it was
+// left.
+func EachDisclosure(tx *store.Tx, f func(id string, err error) error) error {
+	return store.EachID(tx, "disclosure", func(id string) error {
+		_, err := disclosures(tx, `WHERE id = $1`, id)
+		return f(id, err)
+	})
 }
 
 // ProposeDisclosure puts a disclosure before a second officer. Whether there is such a
@@ -175,7 +241,7 @@ func (s *Sharing) ProposeDisclosure(ctx context.Context, actor *elicense.Actor, 
 		if slices.ContainsFunc(d.Fields, func(k string) bool { return t.Field(k) == nil }) {
 			return elicense.E(elicense.Invalid, "要的内容里，有的不是%s的字段", t.Name).At("fields")
 		}
-		d.ID, d.Unit, d.State, d.First, d.Second, d.Proposed, d.seq, d.license, d.key = elicense.NewID[string](tx.Now()), actor.Unit, "proposed", actor.Person, "", tx.Now(), 0, "", ""
+		d.ID, d.Unit, d.State, d.First, d.Second, d.Proposed, d.seq, d.licenses, d.key = elicense.NewID[string](tx.Now()), actor.Unit, "proposed", actor.Person, "", tx.Now(), 0, nil, ""
 		d.Officers = [2]string{actor.Name}
 		id = d.ID
 		p.Note.Detail = map[string]string{"act": "disclosure", "id": d.ID}
@@ -214,12 +280,12 @@ func (s *Sharing) DecideDisclosure(ctx context.Context, actor *elicense.Actor, i
 				return unreadable(err)
 			}
 			d.key = h
-			if len(lics) > 0 {
-				d.license = lics[0].ID
+			if d.licenses, err = d.matching(tx, lics); err != nil {
+				return err
 			}
 		}
-		p.Note.License, p.Note.Holder = d.license, d.key
-		if err := d.put(tx); err != nil || d.license == "" {
+		p.Note.License, p.Note.Holder, p.Note.Detail["licenses"] = d.license(), d.key, strconv.Itoa(len(d.licenses))
+		if err := d.put(tx); err != nil || len(d.licenses) == 0 {
 			return err
 		}
 		job := jobs.Job{Kind: DiscloseJob, Key: d.ID, Payload: []byte(d.ID)}
@@ -228,6 +294,26 @@ func (s *Sharing) DecideDisclosure(ctx context.Context, actor *elicense.Actor, i
 		}
 		return jobs.Enqueue(tx, job)
 	})
+}
+
+// matching picks those of a holder's licenses of the type the document asks for.
+func (d *Disclosure) matching(tx *store.Tx, lics []*elicense.License) (ids []elicense.LicenseID, err error) {
+	for _, lic := range lics {
+		if !d.All {
+			v, err := tx.Version(lic, 0)
+			if err != nil {
+				return nil, unreadable(err)
+			}
+			if v.FaceNumber != d.Number {
+				continue
+			}
+		}
+		if len(ids) == maxFound {
+			return nil, elicense.E(elicense.TooLarge, "他的这类证照超过%d份", maxFound).Then("请不同意这一次，按文书写明的证照编号重新提出")
+		}
+		ids = append(ids, lic.ID)
+	}
+	return ids, nil
 }
 
 func one(list []*Disclosure, err error) (*Disclosure, error) {
@@ -241,6 +327,12 @@ func one(list []*Disclosure, err error) (*Disclosure, error) {
 }
 
 func (s *Sharing) disclosureRequest(actor *elicense.Actor, act access.Act, id string) func(*store.Tx) (access.Request, error) {
+	return s.disclosureOf(actor, act, id, 0)
+}
+
+// disclosureOf asks the law about a disclosure; what is recorded is of its n-th
+// license.
+func (s *Sharing) disclosureOf(actor *elicense.Actor, act access.Act, id string, n int) func(*store.Tx) (access.Request, error) {
 	return func(tx *store.Tx) (access.Request, error) {
 		d, err := one(disclosures(tx, `WHERE id = $1`, id))
 		if elicense.IsKind(err, elicense.NotFound) {
@@ -250,31 +342,47 @@ func (s *Sharing) disclosureRequest(actor *elicense.Actor, act access.Act, id st
 			return access.Request{}, err
 		}
 		fresh := tx.Now().Before(d.ReadUntil())
+		var license elicense.LicenseID
+		if n < len(d.licenses) {
+			license = d.licenses[n]
+		}
 		return access.Request{
 			Actor: actor, Act: act,
 			On: access.Thing{Kind: "Disclosure", ID: id, Attr: access.Attr{"unit": string(d.Unit), "first": string(d.First), "second": string(d.Second), "fresh": fresh}},
 			Note: access.Note{
-				License: d.license, LicenseType: d.Type, Holder: d.key, Basis: "依法调取", Purpose: d.DocNo, Fields: d.Fields, Detail: map[string]string{"act": "disclosure", "id": d.ID},
+				License: license, LicenseType: d.Type, Holder: d.key, Basis: "依法调取", Purpose: d.DocNo, Fields: d.Fields, Detail: map[string]string{"act": "disclosure", "id": d.ID},
 			},
 		}, nil
 	}
 }
 
 // ReadDisclosure shows the fields of an approved disclosure to one of its two
-// officers.
+// officers, of each license; each look is on record with its license.
 //
 // Errors: Forbidden to others and after a day; NotFound if the person has no such
 // license.
-func (s *Sharing) ReadDisclosure(ctx context.Context, actor *elicense.Actor, id string) (*Result, error) {
-	res, answer, err := access.Get(ctx, s.guard, s.disclosureRequest(actor, access.DiscloseRead, id), func(tx *store.Tx, p *access.Permit) (*Result, error) {
+func (s *Sharing) ReadDisclosure(ctx context.Context, actor *elicense.Actor, id string) (list []*Result, err error) {
+	for n, of := 0, 1; n < of; n++ {
+		r, found, err := s.readDisclosed(ctx, actor, id, n)
+		if err != nil {
+			return nil, err
+		}
+		list, of = append(list, r), found
+	}
+	return list, nil
+}
+
+// readDisclosed shows the n-th license of a disclosure, and tells how many there are.
+func (s *Sharing) readDisclosed(ctx context.Context, actor *elicense.Actor, id string, n int) (r *Result, found int, err error) {
+	res, answer, err := access.Get(ctx, s.guard, s.disclosureOf(actor, access.DiscloseRead, id, n), func(tx *store.Tx, p *access.Permit) (*Result, error) {
 		d, err := one(disclosures(tx, `WHERE id = $1`, id))
 		if err != nil {
 			return nil, err
 		}
-		if d.license == "" {
-			return nil, elicense.E(elicense.NotFound, "没有查到他的这类证照")
+		if found = len(d.licenses); n >= found {
+			return nil, elicense.E(elicense.NotFound, "没有查到他的这类证照").Then("请核对文书上的持证主体和证照编号")
 		}
-		lic, err := tx.License(d.license)
+		lic, err := tx.License(d.licenses[n])
 		if err != nil {
 			return nil, unreadable(err)
 		}
@@ -301,10 +409,10 @@ func (s *Sharing) ReadDisclosure(ctx context.Context, actor *elicense.Actor, id 
 		return r, nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	res.Receipt = answer
-	return res, nil
+	return res, found, nil
 }
 
 // Disclosure opens one to an officer of its unit, without what is disclosed.
@@ -390,9 +498,13 @@ func (s *Sharing) TellDisclosure(ctx context.Context, payload []byte) error {
 			if terr != nil {
 				return terr
 			}
-			err = notice.Send(tx, notice.HolderInbox(d.key), notice.Notice{
-				Kind: "disclosed", Text: "%s依据%s（%s）调取了您的%s", Args: []string{s.unitName(tx, d.Unit), d.Basis, d.DocNo, t.Name}, Link: "/holder/licenses/" + string(d.license),
-			})
+			for _, id := range d.licenses {
+				if err = notice.Send(tx, notice.HolderInbox(d.key), notice.Notice{
+					Kind: "disclosed", Text: "%s依据%s（%s）调取了您的%s", Args: []string{s.unitName(tx, d.Unit), d.Basis, d.DocNo, t.Name}, Link: "/holder/licenses/" + string(id),
+				}); err != nil {
+					return err
+				}
+			}
 		}
 		if err != nil {
 			return err

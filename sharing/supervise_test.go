@@ -1,6 +1,7 @@
 package sharing_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"elicense/notice"
 	"elicense/org"
 	"elicense/sharing"
+	"elicense/store"
 )
 
 // officers are two persons of one body who may ask by law.
@@ -41,7 +43,7 @@ func TestDisclosureByTwoOfficers(t *testing.T) {
 		ctx := t.Context()
 		lic := w.Publish(t, w.Completion("1"))
 		one, two := officers(t, w)
-		ask := sharing.Disclosure{Type: world.Type, Holder: world.Firm, DocNo: "鼓公调〔2026〕1号", Basis: "刑事诉讼法第五十四条", Fields: []string{"license_no", "legal_rep"}}
+		ask := sharing.Disclosure{Type: world.Type, Holder: world.Firm, DocNo: "鼓公调〔2026〕1号", Basis: "刑事诉讼法第五十四条", Fields: []string{"license_no", "legal_rep"}, Number: "JY1"}
 		bad := func(field, text string, change func(*sharing.Disclosure)) {
 			t.Helper()
 			d := ask
@@ -53,6 +55,8 @@ func TestDisclosureByTwoOfficers(t *testing.T) {
 		}
 		bad("docNo", "文号", func(d *sharing.Disclosure) { d.DocNo = " " })
 		bad("basis", "条款", func(d *sharing.Disclosure) { d.Basis = "" })
+		bad("number", "哪一份", func(d *sharing.Disclosure) { d.Number = "" })
+		bad("number", "不是全部", func(d *sharing.Disclosure) { d.All = true })
 		bad("fields", "逐项", func(d *sharing.Disclosure) { d.Fields = nil })
 		bad("fields", "有的不是", func(d *sharing.Disclosure) { d.Fields = []string{"photo"} })
 		bad("tellBasis", "要写明法律依据", func(d *sharing.Disclosure) { d.TellFrom = "2026-05-01" })
@@ -68,10 +72,10 @@ func TestDisclosureByTwoOfficers(t *testing.T) {
 		says(t, w.Sharing.DecideDisclosure(ctx, one, id, true), elicense.Forbidden, "另一个人")
 		must(t, w.Sharing.DecideDisclosure(ctx, two, id, true))
 		says(t, w.Sharing.DecideDisclosure(ctx, two, id, true), elicense.Conflict, "已经办过")
-		r, err := w.Sharing.ReadDisclosure(ctx, one, id)
+		list, err := w.Sharing.ReadDisclosure(ctx, one, id)
 		must(t, err)
-		if len(r.Fields) != 2 || r.Fields["legal_rep"] != "陈示例" || !strings.Contains(r.Watermark, "鼓公调〔2026〕1号") {
-			t.Errorf("%+v", r)
+		if r := list[0]; len(list) != 1 || len(r.Fields) != 2 || r.Fields["legal_rep"] != "陈示例" || !strings.Contains(r.Watermark, "鼓公调〔2026〕1号") {
+			t.Errorf("%+v", list)
 		}
 		_, err = w.Sharing.ReadDisclosure(ctx, w.Drafter, id)
 		says(t, err, elicense.Forbidden, "只有办理这次调取的两名人员")
@@ -228,5 +232,85 @@ func TestFiguresAreWhatHappened(t *testing.T) {
 		says(t, err, elicense.Forbidden, "只能查看本单位")
 		_, err = w.Sharing.Figures(ctx, w.Window, "", "2026-03-01", "2026-03-31")
 		says(t, err, elicense.Forbidden, "只能查看本单位")
+	})
+}
+
+// TestADisclosureSaysWhichOfSeveral: of several licenses of a type the document's
+// number chooses one, or all are shown, each look on record with its license; from
+// when the day of reading is counted is under the row's code, and rows from before it
+// was hold.
+func TestADisclosureSaysWhichOfSeveral(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		for _, n := range []string{"1", "2", "3"} {
+			w.Publish(t, w.Completion(n))
+		}
+		one, two := officers(t, w)
+		ask := sharing.Disclosure{Type: world.Type, Holder: world.Firm, DocNo: "鼓公调〔2026〕2号", Basis: "刑事诉讼法第五十四条", Fields: []string{"license_no"}}
+		read := func(number string) (id string, got []string, err error) {
+			d := ask
+			d.Number, d.All = number, number == ""
+			id, err = w.Sharing.ProposeDisclosure(ctx, one, d)
+			must(t, err)
+			must(t, w.Sharing.DecideDisclosure(ctx, two, id, true))
+			list, err := w.Sharing.ReadDisclosure(ctx, one, id)
+			seen := map[elicense.RecordID]bool{}
+			for _, r := range list {
+				got = append(got, r.Fields["license_no"])
+				seen[r.Receipt.Record] = true
+			}
+			if len(seen) != len(list) {
+				t.Errorf("%d looks are %d records", len(list), len(seen))
+			}
+			slices.Sort(got)
+			return id, got, err
+		}
+		if _, got, err := read("JY2"); err != nil || !slices.Equal(got, []string{"JY2"}) {
+			t.Errorf("by its number: %v, %v", got, err)
+		}
+		if _, _, err := read("JY9"); !elicense.IsKind(err, elicense.NotFound) {
+			t.Errorf("by a number he has not: %v", err)
+		}
+		id, got, err := read("")
+		if err != nil || !slices.Equal(got, []string{"JY1", "JY2", "JY3"}) {
+			t.Errorf("all of them: %v, %v", got, err)
+		}
+		change := func(query string, args ...any) {
+			t.Helper()
+			must(t, w.DB.Update(ctx, func(tx *store.Tx) error { _, err := tx.Exec(query, append(args, id)...); return err }))
+		}
+		change(`UPDATE disclosure SET decided = decided + 86400000000 WHERE id = $1`)
+		if _, err := w.Sharing.ReadDisclosure(ctx, one, id); !elicense.IsKind(err, elicense.Unavailable) {
+			t.Errorf("its day was made longer: %v", err)
+		}
+		if n := len(w.Findings(t)); n != 1 {
+			t.Errorf("fsck finds %d of 1 changed row", n)
+		}
+		change(`UPDATE disclosure SET mac_form = 1 WHERE id = $1`)
+		if _, err := w.Sharing.ReadDisclosure(ctx, one, id); !elicense.IsKind(err, elicense.Unavailable) {
+			t.Errorf("its code is said to be an old one: %v", err)
+		}
+		change(`UPDATE disclosure SET decided = decided - 86400000000 WHERE id = $1`)
+		must(t, w.DB.Update(ctx, func(tx *store.Tx) error { // as it was written before
+			var c [8]string
+			var b []byte
+			err := tx.Row(`SELECT unit, holder_key, license, type, state, first, second, tell_from, content_enc FROM disclosure WHERE id = $1`, id).
+				Scan(&c[0], &c[1], &c[2], &c[3], &c[4], &c[5], &c[6], &c[7], &b)
+			if err != nil {
+				return err
+			}
+			if b, err = tx.Decrypt("disclosure", id, "content_enc", b); err != nil {
+				return err
+			}
+			parts := make([][]byte, 0, 10)
+			for _, x := range c {
+				parts = append(parts, []byte(x))
+			}
+			_, err = tx.Exec(`UPDATE disclosure SET mac = $1 WHERE id = $2`, tx.MAC("disclosure", id, append(parts, []byte("2"), b)...), id)
+			return err
+		}))
+		if list, err := w.Sharing.ReadDisclosure(ctx, one, id); err != nil || len(list) != 3 {
+			t.Errorf("a row from before the moments were covered: %d, %v", len(list), err)
+		}
 	})
 }

@@ -106,6 +106,7 @@ func (s *server) disclosePropose(v *visit) error {
 	id, err := s.Sharing.ProposeDisclosure(v.r.Context(), v.who, sharing.Disclosure{
 		Type: typ, Holder: elicense.HolderRef{CodeType: elicense.HolderCodeType(form.Get("codeType")), Code: form.Get("code"), Name: form.Get("name")},
 		DocNo: form.Get("docNo"), Basis: form.Get("basis"), Reason: form.Get("reason"), Fields: form["fields"],
+		Number: form.Get("number"), All: form.Get("which") == "all",
 		TellFrom: elicense.Date(strings.TrimSpace(form.Get("tellFrom"))), TellBasis: form.Get("tellBasis"),
 	})
 	name := short("disclose/" + string(typ))
@@ -120,14 +121,14 @@ func (s *server) disclosePropose(v *visit) error {
 
 type disclosurePage struct {
 	*disclosureRow
-	Asked   []catalog.Field // in the order of the face
-	Content *sharing.Result // once it is read
+	Asked   []catalog.Field   // in the order of the face
+	Content []*sharing.Result // once it is read
 	At      time.Time
 }
 
 func (s *server) disclosure(v *visit) error { return s.showDisclosure(v, nil) }
 
-func (s *server) showDisclosure(v *visit, read *sharing.Result) error {
+func (s *server) showDisclosure(v *visit, read []*sharing.Result) error {
 	x, err := s.Sharing.Disclosure(v.r.Context(), v.who, v.r.PathValue("id"))
 	if err != nil {
 		return err

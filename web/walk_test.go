@@ -54,7 +54,7 @@ var bodies = map[string][]string{
 	"POST /issue/stock":                         {"type", string(world.Type), "estimated", "120", "until", "2026-12-31", "basis", "发证台账"},
 	"POST /issue/stock/{id}":                    {"do", "refuse", "reason", "已经注销"},
 	"POST /issue/samples/{type}":                {"do", "draw"},
-	"POST /disclose/new":                        {"type", string(world.Type), "codeType", string(world.Firm.CodeType), "code", world.Firm.Code, "name", world.Firm.Name, "docNo", "调9", "basis", "某法第一条", "fields", "license_no"},
+	"POST /disclose/new":                        {"type", string(world.Type), "codeType", string(world.Firm.CodeType), "code", world.Firm.Code, "name", world.Firm.Name, "docNo", "调9", "basis", "某法第一条", "fields", "license_no", "which", "all"},
 	"POST /disclose/{id}":                       {"do", "approve"},
 	"POST /admin/rules":                         {"title", "试行", "docNo", "闽数〔2026〕9号", "text", world.LocalRule},
 	"POST /admin/rules/{id}/{version}":          {"do", "approve"},

@@ -309,7 +309,7 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	must(t, err)
 	for i := range k.Disclosed {
 		k.Disclosed[i], err = w.Sharing.ProposeDisclosure(ctx, who("disclose1"), sharing.Disclosure{
-			Type: Type, Holder: Firm, DocNo: fmt.Sprint("调", i), Basis: "某法第一条", Fields: []string{"license_no"},
+			Type: Type, Holder: Firm, DocNo: fmt.Sprint("调", i), Basis: "某法第一条", Fields: []string{"license_no"}, All: true,
 		})
 		must(t, err)
 	}
