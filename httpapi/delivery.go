@@ -124,6 +124,64 @@ func (s *server) listDeliveries(ctx context.Context, who *elicense.Actor, in *st
 	return &body[[]deliveryOut]{out}, nil
 }
 
+type collectableOut struct {
+	License   elicense.LicenseID `json:"license"`
+	TypeName  string             `json:"licenseType"`
+	Issuer    string             `json:"issuer"`
+	Holders   []string           `json:"holders" doc:"打码"`
+	Published *time.Time         `json:"publishedAt"`
+	Opened    bool               `json:"opened" doc:"持证人自己打开过"`
+	Handed    *time.Time         `json:"handedAt,omitempty"`
+}
+
+func collectableFrom(c *delivery.Collectable) collectableOut {
+	return collectableOut{c.License, c.TypeName, c.Issuer, c.Holders, shanghai(c.Published), c.Opened, shanghai(c.Handed)}
+}
+
+func (s *server) collectables(ctx context.Context, who *elicense.Actor, in *struct {
+	Asked string `query:"q" required:"true" maxLength:"200" doc:"办件编号、回执二维码的内容或证照标识；不按姓名查找"`
+},
+) (*body[[]collectableOut], error) {
+	list, err := s.Delivery.Collectables(ctx, who, in.Asked)
+	out := &body[[]collectableOut]{Body: []collectableOut{}}
+	for n := range list {
+		out.Body = append(out.Body, collectableFrom(&list[n]))
+	}
+	return out, err
+}
+
+func (s *server) collectable(ctx context.Context, who *elicense.Actor, in *licenseID) (*body[collectableOut], error) {
+	c, err := s.Delivery.Collect(ctx, who, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &body[collectableOut]{collectableFrom(c)}, nil
+}
+
+type collectIn struct {
+	ID   elicense.LicenseID `path:"id" maxLength:"26"`
+	Body struct {
+		Holder   int         `json:"holder,omitempty" minimum:"0" doc:"第几位持证人，从0起"`
+		Code     string      `json:"code" doc:"从证件上读到的持证人号码"`
+		Proof    cases.Proof `json:"proof" doc:"怎么核实的身份，同办件当事人"`
+		Receiver string      `json:"receiver" doc:"领取人姓名"`
+		Remark   string      `json:"remark,omitempty"`
+	}
+}
+
+func (in *collectIn) collecting() delivery.Collecting {
+	b := in.Body
+	return delivery.Collecting{Holder: b.Holder, Code: b.Code, Proof: b.Proof, Handing: delivery.Handing{Receiver: b.Receiver, Remark: b.Remark}}
+}
+
+func (s *server) collectPrint(ctx context.Context, who *elicense.Actor, in *collectIn) (*raw, error) {
+	return pdf(s.Delivery.PrintCollected(ctx, who, in.ID, in.collecting()))
+}
+
+func (s *server) collectHand(ctx context.Context, who *elicense.Actor, in *collectIn) (*body[done], error) {
+	return yes, s.Delivery.HandCollected(ctx, who, in.ID, in.collecting())
+}
+
 type cancelledOut struct {
 	ID      string           `json:"id"`
 	Channel delivery.Channel `json:"channel"`

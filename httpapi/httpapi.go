@@ -45,6 +45,7 @@ import (
 type Config struct {
 	Org        *org.Org
 	Guard      *access.Guard
+	Rules      *access.Rules
 	Catalog    *catalog.Catalog
 	Cases      *cases.Cases
 	Letters    *letters.Letters
@@ -218,6 +219,10 @@ func (s *server) routes() {
 	op(s, post, "/licenses/{id}/handing", "hand-over", "登记打印交付", s.handOver)
 	op(s, get, "/deliveries", "deliveries", "本单位的发放：没有送到、还没有签收、全部", s.listDeliveries)
 	op(s, get, "/deliveries/cancelled", "cancelled-messages", "证照撤下后取消的消息和原因", s.cancelledMessages)
+	op(s, get, "/collectables", "collectables", "窗口领证：按办件编号、回执二维码或证照标识找", s.collectables)
+	op(s, get, "/collectables/{id}", "collectable", "窗口领证：一份证照，不含内容", s.collectable)
+	op(s, post, "/collectables/{id}/print", "collect-print", "窗口领证：核实持证人以后打印，PDF", s.collectPrint)
+	op(s, post, "/collectables/{id}/handing", "collect-hand", "窗口领证：登记当面交付", s.collectHand)
 	op(s, post, "/deliveries/messages/{message}/resending", "resend", "重新发送没有送到的消息", s.resend)
 	op(s, post, "/licenses/{id}/events", "propose-event", "提出状态变更（待第二人复核）", s.proposeEvent, created)
 	op(s, post, "/license-changes/{id}/review", "review-event", "复核状态变更", s.reviewEvent)
@@ -286,6 +291,10 @@ func (s *server) routes() {
 	op(s, post, "/disclosures/{id}/decision", "decide-disclosure", "依法调取：第二人同意或不同意", s.decideDisclosure)
 	op(s, get, "/disclosures/{id}/content", "read-disclosure", "依法调取的内容", s.readDisclosure)
 	figuresOp(s, "/figures/use", "figures", "用证统计：免提交率、收取纸质、网上申请、拒绝；JSON或CSV", s.figures, figuresOut.rows)
+	op(s, get, "/rules", "rules", "地方规则的全部版本", s.listRules, public)
+	op(s, post, "/rules", "propose-rule", "提出一条地方规则，或它的新版本", s.proposeRule, created)
+	op(s, post, "/rules/{rule}/versions/{version}/decision", "decide-rule", "第二人同意或不同意：执行，或停用", s.decideRule)
+	op(s, post, "/rules/{rule}/versions/{version}/end", "end-rule", "提出停用，另一人同意后停用", s.endRule)
 	op(s, get, "/registries", "registries", "基础库比对：可用率、答复时间、待处理的不一致", s.registries)
 
 	op(s, get, "/records", "records", "访问记录", s.records)

@@ -18,6 +18,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"elicense"
+	"elicense/access"
 	"elicense/e2e/world"
 	"elicense/httpapi"
 	"elicense/issuance"
@@ -53,7 +54,8 @@ func emptyHall(t testing.TB, cfg store.Config) *hall {
 	h := &hall{World: world.New(t, cfg, clock), t: t, tokens: map[*elicense.Actor]string{}, license: &issuance.Draft{}, draft: &issuance.Draft{}}
 	mux := http.NewServeMux()
 	h.api = httpapi.Mount(mux, httpapi.Config{
-		Org: h.Org, Guard: h.Guard, Catalog: h.Catalog, Cases: h.Cases, Letters: h.Letters, Issuer: h.Issuer, Lifecycle: h.Lifecycle, Sharing: h.Sharing, Stock: h.Stock, Receipts: h.Receipts, Measures: h.Measures, Kits: h.Kits, OnTime: h.OnTime, References: h.References, Delivery: h.Delivery,
+		Rules: &access.Rules{DB: h.DB, Guard: h.Guard},
+		Org:   h.Org, Guard: h.Guard, Catalog: h.Catalog, Cases: h.Cases, Letters: h.Letters, Issuer: h.Issuer, Lifecycle: h.Lifecycle, Sharing: h.Sharing, Stock: h.Stock, Receipts: h.Receipts, Measures: h.Measures, Kits: h.Kits, OnTime: h.OnTime, References: h.References, Delivery: h.Delivery,
 		Verifier: h.Verifier, Oversight: h.Oversight, Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelError})), Version: "test",
 	})
 	h.handler = mux
@@ -739,7 +741,7 @@ func description(h *hall) {
 			ids[o.OperationID] = true
 		}
 	}
-	if len(ids) != 159 {
+	if len(ids) != 167 {
 		h.t.Errorf("%d operations are described", len(ids))
 	}
 	for name := range d.Components.Schemas {

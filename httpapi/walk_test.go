@@ -50,7 +50,7 @@ var atDesks = map[string]string{
 	"own-package": "GET /holder/licenses/{id}/delivery/package", "own-contacts": "GET /holder/contacts", "ask-contact": "POST /holder/contacts/{channel}",
 	"confirm-contact": "POST /holder/contacts/{channel}/confirm", "forget-contact": "POST /holder/contacts/{channel}/forget",
 	"ask-source": "POST /issue/references/{id}", "return-bad-rows": "GET /issue/references/{id}/bad", "differences": "GET /issue/references", "await": "POST /issue/awaited", "awaited-step": "POST /issue/awaited/{id}", "keep-source": "POST /admin/sources",
-	"record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "queue": "GET /window",
+	"record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "propose-rule": "POST /admin/rules", "decide-rule": "POST /admin/rules/{id}/{version}", "end-rule": "POST /admin/rules/{id}/{version}", "collectables": "GET /window/collect", "collectable": "GET /window/collect/{id}", "collect-print": "POST /window/collect/{id}/print", "collect-hand": "POST /window/collect/{id}", "queue": "GET /window",
 }
 
 // walked is the API with a thing for each operation.
@@ -90,6 +90,8 @@ func (k *walked) path(o operation) string {
 			return k.Returned
 		case p == "{awaited}":
 			return k.Awaited
+		case p == "{rule}":
+			return k.Rule
 		case p == "{table}":
 			return k.Papers
 		case o.OperationID == "stock-template":
@@ -181,6 +183,8 @@ func (k *walked) path(o operation) string {
 	switch o.OperationID {
 	case "new-lot":
 		at += "?licenseTypeCode=" + string(world.Type) + "&closed=2026-03-10&name=a.csv"
+	case "collectables":
+		at += "?q=" + url.QueryEscape("许可1")
 	case "add-document":
 		at += "?title=" + url.QueryEscape("决定书")
 	case "license-print", "own-print":
@@ -276,6 +280,14 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 		}}
 	case "read-stock-table":
 		b = map[string]any{"licenseTypeCode": string(world.Type), "again": true, "table": []byte("名称,统一社会信用代码,法定代表人,经营项目,许可证编号,有效期至,发证日期\r\n")}
+	case "propose-rule":
+		b = map[string]any{"title": "试行", "documentNumber": "闽数〔2026〕" + number + "号", "text": world.LocalRule}
+	case "end-rule":
+		b = map[string]any{"reason": "核查结束"}
+	case "decide-rule":
+		b = map[string]any{"approve": true}
+	case "collect-print", "collect-hand":
+		b = map[string]any{"code": world.Firm.Code, "receiver": "陈示例", "proof": "card"}
 	case "move-entry":
 		b = map[string]any{"move": "refuse", "reason": "已经注销"}
 	case "judge-stock":
