@@ -58,6 +58,28 @@ func RandomID[T ~string]() T {
 	return T(idEncoding.EncodeToString(b[:]))
 }
 
+// A Family makes identifiers of 26 characters that stand together in an index and
+// betray no time: 48 random bits they share, 16 that count, 64 random ones. Many
+// rows that come at once dirty few pages by it. Its zero value is ready to use, by
+// one goroutine.
+type Family struct {
+	shared [6]byte
+	count  uint16
+}
+
+// FamilyID returns the next identifier of a family.
+func FamilyID[T ~string](f *Family) T {
+	if f.count == 0 { // also after 65,536 of them
+		rand.Read(f.shared[:])
+	}
+	var b [16]byte
+	copy(b[:], f.shared[:])
+	b[6], b[7] = byte(f.count>>8), byte(f.count)
+	f.count++
+	rand.Read(b[8:])
+	return T(idEncoding.EncodeToString(b[:]))
+}
+
 // ValidID tells whether s has the form of NewID and RandomID.
 func ValidID[T ~string](s T) bool {
 	if len(s) != 26 {

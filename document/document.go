@@ -139,6 +139,33 @@ type Prepared struct {
 // for values that can't be set (wrapping face.ErrOverflow, face.ErrEmpty or
 // *sheet.MissingGlyphError), or tell what is wrong with the face.
 func (m *Maker) Prepare(c Content) (*Prepared, error) {
+	list, errs := m.PrepareAll([]Content{c})
+	return list[0], errs[0]
+}
+
+// PrepareAll prepares several licenses, which takes less time than one after the
+// other: their digests are found together. Each has its license or its error.
+func (m *Maker) PrepareAll(list []Content) ([]*Prepared, []error) {
+	all, errs := make([]*Prepared, len(list)), make([]error, len(list))
+	var blobs []*ofd.Blob
+	for i := range list {
+		if all[i], errs[i] = m.lay(list[i]); errs[i] == nil {
+			for _, e := range all[i].pkg.Entries {
+				blobs = append(blobs, e.Blob)
+			}
+		}
+	}
+	ofd.DigestAll(blobs, gm.Sums)
+	for _, p := range all {
+		if p != nil {
+			p.sum()
+		}
+	}
+	return all, errs
+}
+
+// lay lays a license out.
+func (m *Maker) lay(c Content) (*Prepared, error) {
 	design, err := m.design(c.Face)
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
@@ -162,10 +189,14 @@ func (m *Maker) Prepare(c Content) (*Prepared, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", c.Title, err)
 	}
-	p := &Prepared{pages: pages.Sheets, places: pages.Seals, pkg: pkg}
+	return &Prepared{pages: pages.Sheets, places: pages.Seals, pkg: pkg}, nil
+}
+
+// sum fixes the digest of the content.
+func (p *Prepared) sum() {
 	h := gm.NewHash()
 	h.Write([]byte("elicense content 1"))
-	for _, e := range pkg.Entries {
+	for _, e := range p.pkg.Entries {
 		sum := e.Digest(gm.Sum)
 		h.Write([]byte{0})
 		h.Write([]byte(e.Name))
@@ -173,7 +204,6 @@ func (m *Maker) Prepare(c Content) (*Prepared, error) {
 		h.Write(sum[:])
 	}
 	h.Sum(p.digest[:0])
-	return p, nil
 }
 
 // Same tells whether a file says what was prepared, whatever program of ours and

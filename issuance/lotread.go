@@ -361,6 +361,7 @@ func plainTitle(s string) string {
 // are.
 func (r *lotReader) take(ctx context.Context, rows []table.Row) error {
 	return r.inLot(ctx, func(tx *store.Tx) error {
+		tx.Gather()
 		for _, row := range rows {
 			if err := r.row(tx, row); err != nil {
 				return err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ const (
 	sealBatch = 64
 	// lotShift is how long a job works on a lot before it lets others have a turn.
 	lotShift = 20 * time.Second
+	// layGroup is how many faces are laid out together.
+	layGroup = 8
 	// sealers are the goroutines that lay out and seal.
 	sealers = 2
 )
@@ -59,21 +62,23 @@ func (i *Issuer) sealLot(ctx context.Context, payload []byte) error {
 func (i *Issuer) lotTurn(ctx context.Context, id string) error {
 	began := time.Now()
 	for {
-		l, t, rows, err := i.lotRows(ctx, id)
-		if err != nil || l.State != LotSealing {
+		b, err := i.lotRows(ctx, id)
+		if err != nil || b.lot.State != LotSealing {
 			return err
 		}
-		if len(rows) == 0 {
+		if len(b.rows) == 0 {
 			return i.finishLot(ctx, id)
 		}
 		if ctx.Err() != nil || time.Since(began) > lotShift {
 			return i.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return enqueueLot(tx, id) })
 		}
-		s, err := i.lotStamp(ctx, l.Unit)
-		if err != nil {
+		if i.Maker == nil {
+			return i.haltLot(ctx, id, errNoFonts())
+		}
+		if b.stamps, err = i.lotStamp(ctx, b.lot.Unit); err != nil {
 			return i.haltLot(ctx, id, err)
 		}
-		if err := i.sealRows(ctx, l, t, rows, s); err != nil {
+		if err := i.sealRows(ctx, b); err != nil {
 			return err
 		}
 		if l.Remark != "" { // what it waited for is over
@@ -94,8 +99,18 @@ func (i *Issuer) lotWaits(ctx context.Context, id, why string) {
 	}
 }
 
-func (i *Issuer) lotRows(ctx context.Context, id string) (l *Lot, t *catalog.Type, rows []*Draft, err error) {
-	err = i.DB.View(ctx, func(tx *store.Tx) error {
+// lotBatch are the rows of a lot that are sealed together.
+type lotBatch struct {
+	lot    *Lot
+	t      *catalog.Type
+	issuer string // its name
+	stamps
+	rows []made
+}
+
+func (i *Issuer) lotRows(ctx context.Context, id string) (*lotBatch, error) {
+	b := &lotBatch{}
+	err := i.DB.View(ctx, func(tx *store.Tx) error {
 		list, err := bareLots(tx, `WHERE id = $1`, id)
 		if err != nil {
 			return err
@@ -103,14 +118,19 @@ func (i *Issuer) lotRows(ctx context.Context, id string) (l *Lot, t *catalog.Typ
 		if len(list) == 0 {
 			return elicense.E(elicense.NotFound, "没有这个批次")
 		}
-		l = list[0]
-		if t, err = i.typeOf(tx, l); err != nil {
+		b.lot = list[0]
+		if b.t, err = i.typeOf(tx, b.lot); err != nil {
 			return err
 		}
-		rows, err = drafts(tx, `WHERE lot = $1 AND state = $2 ORDER BY place LIMIT $3`, id, InReview, sealBatch)
+		b.issuer = i.unitName(tx, b.lot.Unit)
+		rows, err := drafts(tx, `WHERE lot = $1 AND state = $2 ORDER BY place LIMIT $3`, id, InReview, sealBatch)
+		b.rows = make([]made, len(rows))
+		for n, d := range rows {
+			b.rows[n].d = d
+		}
 		return err
 	})
-	return l, t, rows, err
+	return b, err
 }
 
 // made is a row on its way to its seal.
@@ -119,53 +139,39 @@ type made struct {
 	p    *document.Prepared
 	use  *sealing.Use
 	done bool  // stored by an earlier run
-	part int   // of the pack
 	err  error // why it is stopped
 
 	compared []Comparison // what the registries said of its holders
 }
 
 // sealRows takes rows from their drafts to publication.
-func (i *Issuer) sealRows(ctx context.Context, l *Lot, t *catalog.Type, rows []*Draft, s stamps) error {
-	list := make([]made, len(rows))
-	each(len(rows), func(n int) {
-		m := &list[n]
-		m.d = rows[n]
-		m.d.Reviewer, m.d.Reviewed = l.Reviewer, l.Reviewed
+func (i *Issuer) sealRows(ctx context.Context, b *lotBatch) error {
+	each(len(b.rows), func(n int) {
+		m := &b.rows[n]
+		m.d.Reviewer, m.d.Reviewed = b.lot.Reviewer, b.lot.Reviewed
 		m.d.Comparison, m.compared = i.compare(ctx, m.d.Holders, m.d.Fields)
 		switch {
 		case m.d.Comparison.Outcome.Stops():
 			m.err = elicense.E(elicense.Invalid, "基础信息比对：%s", m.d.Comparison.Outcome.Chinese()).Under("第九条第二款")
 		case m.d.Comparison.Outcome == Unavailable:
 			m.err = elicense.E(elicense.Unavailable, "基础信息比对服务不可用，等批次继续时再比对").Under("第九条第二款")
-		default:
-			m.p, m.err = i.prepare(ctx, m.d, t)
-		}
-		if m.err == nil {
-			digest := m.p.Digest()
-			m.d.Digest = bytes.Clone(digest[:])
 		}
 	})
+	groups := slices.Collect(slices.Chunk(b.rows, layGroup))
+	each(len(groups), func(n int) { i.layRows(groups[n], b) })
 	// The files of a batch are one pack: making and syncing a file for each took
 	// longer than everything else.
 	pack := "lot-" + elicense.NewID[string](time.Now()) + ".pack"
-	if err := i.intendRows(ctx, list, t, s, pack); err != nil {
+	fresh, err := i.intendRows(ctx, b, pack)
+	if err != nil {
 		return err
 	}
 	store.CrashPoint("lot.intent")
-	files := make([][]byte, len(list))
-	each(len(list), func(n int) {
-		m := &list[n]
-		if m.err != nil || m.done {
-			return
-		}
-		files[n], m.err = m.p.Seal(document.Stamp{Seal: s.hand.Seal, Signer: s.hand.Signer, Cert: s.hand.Cert, Time: l.Reviewed, Stamper: s.stamper})
-	})
-	if err := i.storeRows(ctx, list, files, pack); err != nil {
+	if err := i.storeRows(ctx, b, fresh, pack); err != nil {
 		return err
 	}
 	store.CrashPoint("lot.stored")
-	return i.publishRows(ctx, list, t)
+	return i.publishRows(ctx, b)
 }
 
 // each does the work of n things on all the sealers.
@@ -181,47 +187,64 @@ func each(n int, do func(int)) {
 	wait.Wait()
 }
 
-// storeRows stores what was sealed.
-func (i *Issuer) storeRows(ctx context.Context, list []made, files [][]byte, pack string) error {
-	var parts [][]byte
-	for n := range list {
-		m := &list[n]
-		if m.use == nil || m.done {
-			continue
+// layRows lays out the faces of rows nothing stands against.
+func (i *Issuer) layRows(rows []made, b *lotBatch) {
+	var list []*made
+	var contents []document.Content
+	for n := range rows {
+		if m := &rows[n]; m.err == nil {
+			list, contents = append(list, m), append(contents, content(b.t, m.d, b.issuer, i.Sample))
 		}
-		// One whose seal failed leaves its part empty.
-		parts = append(parts, files[n])
 	}
-	if len(parts) == 0 {
+	prepared, errs := i.Maker.PrepareAll(contents)
+	for n, m := range list {
+		if m.err = layoutError(b.t, errs[n]); m.err == nil {
+			digest := prepared[n].Digest()
+			m.p, m.d.Digest = prepared[n], bytes.Clone(digest[:])
+		}
+	}
+}
+
+// storeRows seals the rows whose uses were written, each the part of a pack it was
+// written for. One whose seal fails leaves its part empty.
+func (i *Issuer) storeRows(ctx context.Context, b *lotBatch, fresh []*made, pack string) error {
+	if len(fresh) == 0 {
 		return nil
 	}
-	digests, err := i.DB.Files().PutPack(ctx, pack, parts)
+	stamp := document.Stamp{Seal: b.hand.Seal, Signer: b.hand.Signer, Cert: b.hand.Cert, Time: b.lot.Reviewed, Stamper: b.stamper}
+	digests, err := i.DB.Files().PutPack(ctx, pack, len(fresh), func(from int, into [][]byte) error {
+		for n := range into {
+			m := fresh[from+n]
+			into[n], m.err = m.p.Seal(stamp)
+			m.p = nil // what it holds is not needed any more
+		}
+		return nil
+	})
 	if err != nil {
 		return err
 	}
-	for n := range list {
-		if list[n].err == nil && !list[n].done {
-			list[n].use.FileDigest = digests[list[n].part]
-		}
+	for n, m := range fresh {
+		m.use.FileDigest = digests[n]
 	}
 	return nil
 }
 
-// intendRows writes the uses of the key before it is used, and takes the numbers.
-func (i *Issuer) intendRows(ctx context.Context, list []made, t *catalog.Type, s stamps, pack string) error {
-	return i.DB.Update(ctx, func(tx *store.Tx) error {
+// intendRows writes the uses of the key before it is used, and takes the numbers. It
+// returns the rows that are to be sealed, in the order of their parts of the pack.
+func (i *Issuer) intendRows(ctx context.Context, b *lotBatch, pack string) (fresh []*made, err error) {
+	err = i.DB.Update(ctx, func(tx *store.Tx) error {
+		fresh = nil
 		// The qualification must hold on the day of sealing.
-		if err := qualified(tx, list[0].d.Unit, t); err != nil {
+		if err := qualified(tx, b.lot.Unit, b.t); err != nil {
 			return err
 		}
-		next := 0
-		for n := range list {
-			m := &list[n]
+		for n := range b.rows {
+			m := &b.rows[n]
 			m.done, m.use = false, nil
 			if m.err != nil {
 				continue
 			}
-			if number := m.d.Fields[t.Roles.Number]; number != "" {
+			if number := m.d.Fields[b.t.Roles.Number]; number != "" {
 				err := tx.TakeNumber(&elicense.License{ID: m.d.License, Owner: m.d.Owner, Type: m.d.Type, Issuer: m.d.Unit}, number)
 				if elicense.IsKind(err, elicense.Conflict) {
 					m.err = err
@@ -244,24 +267,28 @@ func (i *Issuer) intendRows(ctx context.Context, list []made, t *catalog.Type, s
 					return err
 				}
 			}
-			m.use = &sealing.Use{Subject: string(m.d.ID), Seal: s.hand.ID, Digest: m.d.Digest, File: store.Part(pack, next)}
-			m.part = next
-			next++
+			fresh = append(fresh, m)
+		}
+		tx.Gather()
+		for n, m := range fresh {
+			m.use = &sealing.Use{Subject: string(m.d.ID), Seal: b.hand.ID, Digest: m.d.Digest, File: store.Part(pack, n)}
 			if err := m.use.Intend(tx); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
+	return fresh, err
 }
 
 // publishRows makes the licenses of sealed rows exist, and notes why others are
 // stopped: one transaction for all.
-func (i *Issuer) publishRows(ctx context.Context, list []made, t *catalog.Type) error {
+func (i *Issuer) publishRows(ctx context.Context, b *lotBatch) error {
 	err := i.DB.Update(ctx, func(tx *store.Tx) error {
+		tx.Gather()
 		var out []elicense.DraftID
-		for n := range list {
-			m := &list[n]
+		for n := range b.rows {
+			m := &b.rows[n]
 			d := *m.d // the transaction may be run again
 			var e *elicense.Error
 			if m.err != nil && !errors.As(m.err, &e) {
@@ -284,7 +311,7 @@ func (i *Issuer) publishRows(ctx context.Context, list []made, t *catalog.Type) 
 				continue
 			}
 			use := *m.use
-			if err := i.publishIn(tx, &d, t, &use); err != nil {
+			if err := i.publishIn(tx, &d, b.t, &use, b.issuer); err != nil {
 				return err
 			}
 			out = append(out, d.ID)

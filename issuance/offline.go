@@ -163,7 +163,7 @@ func (i *Issuer) Adopt(ctx context.Context, d *Draft, c Completion, t *catalog.T
 				return err
 			}
 		}
-		if err := i.publishIn(tx, &fresh, t, u); err != nil {
+		if err := i.publishIn(tx, &fresh, t, u, i.unitName(tx, fresh.Unit)); err != nil {
 			return err
 		}
 		if err := deliver(tx, fresh.ID); err != nil {

@@ -195,19 +195,29 @@ func (i *Issuer) prepare(ctx context.Context, d *Draft, t *catalog.Type) (*docum
 //
 // Errors: Invalid naming the field if the face can not be laid out.
 func Layout(maker *document.Maker, t *catalog.Type, d *Draft, issuer string, sample bool) (*document.Prepared, error) {
+	p, err := maker.Prepare(content(t, d, issuer, sample))
+	return p, layoutError(t, err)
+}
+
+// content is what the file of a draft says.
+func content(t *catalog.Type, d *Draft, issuer string, sample bool) document.Content {
 	data := t.FaceData(issuer, d.Fields, d.IssuedOn, d.Identifier, d.CheckURL)
 	data.Sample, data.Note = sample, d.note()
-	p, err := maker.Prepare(document.Content{
+	return document.Content{
 		DocID: d.DocID, Title: t.Name, Date: d.IssuedOn.Start(), Metadata: metadata(t, d, issuer), Face: t.Face,
 		Data: data,
-	})
+	}
+}
+
+// layoutError says in a sentence why a face could not be laid out.
+func layoutError(t *catalog.Type, err error) error {
 	if err == nil {
-		return p, nil
+		return nil
 	}
 	if field, sentence, ok := catalog.FieldProblem(err); ok {
-		return nil, elicense.E(elicense.Invalid, "%s", sentence).At(field).Then("请核对内容和用字；确是生僻字，请管理员补充字体").Because(err)
+		return elicense.E(elicense.Invalid, "%s", sentence).At(field).Then("请核对内容和用字；确是生僻字，请管理员补充字体").Because(err)
 	}
-	return nil, fmt.Errorf("face of %s: %w", t.Code, err)
+	return fmt.Errorf("face of %s: %w", t.Code, err)
 }
 
 // metadata is the file's metadata by the short names of GB/T 36903-2018; it holds

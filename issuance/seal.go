@@ -135,7 +135,7 @@ func (i *Issuer) publish(ctx context.Context, d *Draft, t *catalog.Type, u *seal
 		if fresh.State != Sealing {
 			return nil
 		}
-		if err := i.publishIn(tx, fresh, t, u); err != nil {
+		if err := i.publishIn(tx, fresh, t, u, i.unitName(tx, fresh.Unit)); err != nil {
 			return err
 		}
 		if err := deliver(tx, fresh.ID); err != nil {
@@ -175,8 +175,8 @@ func Delivered(payload []byte) (drafts []elicense.DraftID) {
 }
 
 // publishIn makes the license exist in the transaction: the use ends stored, the
-// event happens, the holder is told, all of it on record.
-func (i *Issuer) publishIn(tx *store.Tx, d *Draft, t *catalog.Type, u *sealing.Use) error {
+// event happens, the holder is told in the issuer's name, all of it on record.
+func (i *Issuer) publishIn(tx *store.Tx, d *Draft, t *catalog.Type, u *sealing.Use, issuer string) error {
 	if err := u.End(tx, sealing.Stored); err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func (i *Issuer) publishIn(tx *store.Tx, d *Draft, t *catalog.Type, u *sealing.U
 	}
 	for _, h := range lic.Holders {
 		err := notice.Send(tx, notice.HolderInbox(h), notice.Notice{
-			Kind: "issued", Text: "您的%s已由%s签发", Args: []string{t.Name, i.unitName(tx, d.Unit)}, Link: "/holder/licenses/" + string(lic.ID),
+			Kind: "issued", Text: "您的%s已由%s签发", Args: []string{t.Name, issuer}, Link: "/holder/licenses/" + string(lic.ID),
 		})
 		if err != nil {
 			return err

@@ -13,8 +13,9 @@ import (
 
 // Subject is what was compared for: a draft of a unit.
 type Subject struct {
-	ID   string
-	Unit elicense.UnitCode
+	ID    string
+	Unit  elicense.UnitCode
+	First bool // nothing is kept for it yet
 }
 
 // row is a comparison as it is kept.
@@ -49,11 +50,13 @@ func (r *row) parts(fields string) [][]byte {
 // in the transaction of what rests on it. Those before stand no longer.
 func Keep(tx *store.Tx, s Subject, list []Comparison) error {
 	attempt := 0
-	if err := tx.Row(`SELECT COALESCE(MAX(attempt), 0) FROM comparison WHERE subject = $1`, s.ID).Scan(&attempt); err != nil {
-		return err
-	}
-	if err := Settle(tx, s.ID); err != nil {
-		return err
+	if !s.First {
+		if err := tx.Row(`SELECT COALESCE(MAX(attempt), 0) FROM comparison WHERE subject = $1`, s.ID).Scan(&attempt); err != nil {
+			return err
+		}
+		if err := Settle(tx, s.ID); err != nil {
+			return err
+		}
 	}
 	for _, c := range list {
 		r := row{Comparison: c, Subject: s, id: c.ID, attempt: attempt + 1, stands: true}

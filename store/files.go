@@ -81,7 +81,8 @@ func (f *Files) Put(ctx context.Context, name string, plain []byte) ([]byte, err
 	default:
 		return nil, elicense.E(elicense.Conflict, "同名文件已存在且内容不同").Because(errors.New(name))
 	}
-	if err := f.write(path, f.db.Encrypt("file", name, "content", plain)); err != nil {
+	sealed := f.db.Encrypt("file", name, "content", plain)
+	if err := f.write(path, func(t *os.File) error { _, err := t.Write(sealed); return err }); err != nil {
 		return nil, unavailable(err)
 	}
 	return sum[:], nil
@@ -89,7 +90,7 @@ func (f *Files) Put(ctx context.Context, name string, plain []byte) ([]byte, err
 
 // write makes the file appear whole: temporary file, sync, rename, sync of the
 // folder.
-func (f *Files) write(path string, parts ...[]byte) (err error) {
+func (f *Files) write(path string, content func(*os.File) error) (err error) {
 	t, err := os.CreateTemp(filepath.Join(f.dir, "tmp"), "put-")
 	if err != nil {
 		return err
@@ -99,12 +100,7 @@ func (f *Files) write(path string, parts ...[]byte) (err error) {
 			err = errors.Join(err, os.Remove(t.Name()))
 		}
 	}()
-	for _, p := range parts {
-		if err == nil {
-			_, err = t.Write(p)
-		}
-	}
-	if err == nil {
+	if err = content(t); err == nil {
 		err = t.Sync()
 	}
 	if err = errors.Join(err, t.Close()); err != nil {

@@ -613,7 +613,7 @@ func (tx *Tx) Holder(ref elicense.HolderRef, create bool) (elicense.HolderKey, e
 	if err == nil || !create || !elicense.IsKind(err, elicense.NotFound) {
 		return key, err
 	}
-	key = elicense.RandomID[elicense.HolderKey]()
+	key = elicense.FamilyID[elicense.HolderKey](&tx.holders)
 	index := tx.Index("holder-code", name)
 	n, err := tx.Exec(`INSERT INTO holder_code (code_index, holder_key, code_type, created, mac) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (code_index) DO NOTHING`, index, key, ref.CodeType, tx.Now(), tx.MAC("holder_code", name, []byte(key)))

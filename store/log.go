@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -233,70 +232,10 @@ func (c *chain) place(h head, records []*pending) (recordRows, []tlog.Hash) {
 type recordRows struct{ records, ids [][]any }
 
 func insertRows(tx *Tx, rows recordRows) error {
-	if err := insertMany(tx, "record (shard, month, idx, id, time, bytes, salt, leaf)", rows.records); err != nil {
+	if err := tx.insertMany("INSERT INTO record (shard, month, idx, id, time, bytes, salt, leaf) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)", rows.records); err != nil {
 		return err
 	}
-	return insertMany(tx, "record_id (id, shard, month, idx)", rows.ids)
-}
-
-// insertMany inserts rows with few statements, of few sizes, so that they stay
-// prepared.
-func insertMany(tx *Tx, into string, rows [][]any) error {
-	for len(rows) > 0 {
-		n := 1
-		for _, size := range []int{128, 32, 8} {
-			if len(rows) >= size {
-				n = size
-				break
-			}
-		}
-		args := make([]any, 0, n*len(rows[0]))
-		for _, r := range rows[:n] {
-			args = append(args, r...)
-		}
-		if _, err := tx.Exec(insertText(into, n, len(rows[0]), tx.db.engine.numbered()), args...); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
-}
-
-type insertShape struct {
-	into       string
-	rows, cols int
-	numbered   bool
-}
-
-var insertTexts sync.Map // insertShape -> string
-
-// insertText returns an INSERT of some rows. On SQLite its placeholders are not
-// numbered: looking up a number takes as long as the statement has placeholders.
-func insertText(into string, rows, cols int, numbered bool) string {
-	shape := insertShape{into, rows, cols, numbered}
-	if q, ok := insertTexts.Load(shape); ok {
-		return q.(string)
-	}
-	var b strings.Builder
-	b.WriteString("INSERT INTO " + into + " VALUES ")
-	for i := range rows * cols {
-		switch {
-		case i == 0:
-			b.WriteString("(")
-		case i%cols == 0:
-			b.WriteString("), (")
-		default:
-			b.WriteString(", ")
-		}
-		if numbered {
-			b.WriteString("$" + strconv.Itoa(i+1))
-		} else {
-			b.WriteString("?")
-		}
-	}
-	b.WriteString(")")
-	insertTexts.Store(shape, b.String())
-	return b.String()
+	return tx.insertMany("INSERT INTO record_id (id, shard, month, idx) VALUES ($1, $2, $3, $4)", rows.ids)
 }
 
 type treeNode struct {

@@ -31,12 +31,17 @@ const (
 // Part is the name of a part of a pack.
 func Part(pack string, n int) string { return pack + "#" + strconv.Itoa(n) }
 
-// PutPack stores the parts of a pack and returns their SM3 digests. Its name ends
-// in .pack.
+// packGroup is how many parts are asked for at a time.
+const packGroup = 8
+
+// PutPack stores a pack of n parts and returns their SM3 digests. Its name ends in
+// .pack. parts makes the parts from a number on, as many as into holds; it is called
+// by several goroutines at once, and what it makes is kept no longer than until it
+// is written, so that a pack of many takes little memory. An empty part is fine.
 //
-// Errors: Conflict if there is such a pack; TooLarge.
-func (f *Files) PutPack(ctx context.Context, pack string, parts [][]byte) ([][]byte, error) {
-	if !strings.HasSuffix(pack, packEnd) || strings.Contains(pack, "#") || len(parts) > maxParts {
+// Errors: Conflict if there is such a pack; TooLarge; those of parts.
+func (f *Files) PutPack(ctx context.Context, pack string, n int, parts func(from int, into [][]byte) error) ([][]byte, error) {
+	if !strings.HasSuffix(pack, packEnd) || strings.Contains(pack, "#") || n > maxParts {
 		return nil, elicense.E(elicense.Invalid, "文件名不对，或文件太多").At("name")
 	}
 	path, err := f.path(pack)
@@ -46,34 +51,84 @@ func (f *Files) PutPack(ctx context.Context, pack string, parts [][]byte) ([][]b
 	if err := f.db.usable(ctx); err != nil {
 		return nil, err
 	}
-	sums, written := make([][]byte, len(parts)), make([][]byte, 1+len(parts))
-	onAllProcessors(len(parts), func(n int) {
-		sum := gm.Sum(parts[n])
-		sums[n], written[1+n] = sum[:], f.db.Encrypt("file", Part(pack, n), "content", parts[n])
-	})
-	head := make([]byte, 0, len(packMagic)+4+8*len(parts))
-	head = append(head, packMagic...)
-	head = binary.BigEndian.AppendUint32(head, uint32(len(parts)))
-	at := cap(head)
-	for _, sealed := range written[1:] {
-		if at+len(sealed) > MaxFile {
-			return nil, elicense.E(elicense.TooLarge, "文件超过 64 MB 上限")
-		}
-		head = binary.BigEndian.AppendUint32(head, uint32(at))
-		head = binary.BigEndian.AppendUint32(head, uint32(len(sealed)))
-		at += len(sealed)
-	}
-	written[0] = head
 	lock := &f.puts[gm.Sum([]byte(pack))[1]%64]
 	lock.Lock()
 	defer lock.Unlock()
 	if _, err := os.Stat(path); err == nil {
 		return nil, elicense.E(elicense.Conflict, "同名文件已存在").Because(errors.New(pack))
 	}
-	if err := f.write(path, written...); err != nil {
-		return nil, unavailable(err)
+	p := packWriter{sums: make([][]byte, n), head: make([]byte, len(packMagic)+4+8*n)}
+	p.at = len(p.head)
+	copy(p.head, packMagic)
+	binary.BigEndian.PutUint32(p.head[len(packMagic):], uint32(n))
+	err = f.write(path, func(t *os.File) error {
+		onAllProcessors((n+packGroup-1)/packGroup, func(group int) {
+			from := group * packGroup
+			p.put(f.db, t, pack, from, min(packGroup, n-from), parts)
+		})
+		if p.err == nil {
+			_, p.err = t.WriteAt(p.head, 0)
+		}
+		return p.err
+	})
+	var e *elicense.Error
+	if err != nil && !errors.As(err, &e) {
+		err = unavailable(err)
 	}
-	return sums, nil
+	if err != nil {
+		return nil, err
+	}
+	return p.sums, nil
+}
+
+// packWriter writes the parts of a pack in the order in which they are made.
+type packWriter struct {
+	sums [][]byte
+
+	mu   sync.Mutex
+	head []byte
+	at   int // where the next part goes
+	err  error
+}
+
+// put makes a group of parts, seals them and writes them.
+func (p *packWriter) put(db *DB, t *os.File, pack string, from, n int, parts func(int, [][]byte) error) {
+	p.mu.Lock()
+	err := p.err
+	p.mu.Unlock()
+	if err != nil {
+		return
+	}
+	group := make([][]byte, n)
+	if err = parts(from, group); err == nil {
+		for i, sum := range gm.Sums(group) {
+			p.sums[from+i] = sum[:]
+			group[i] = db.Encrypt("file", Part(pack, from+i), "content", group[i])
+			if err == nil {
+				err = p.write(t, from+i, group[i])
+			}
+		}
+	}
+	if err != nil {
+		p.mu.Lock()
+		p.err = errors.Join(p.err, err)
+		p.mu.Unlock()
+	}
+}
+
+func (p *packWriter) write(t *os.File, n int, sealed []byte) error {
+	p.mu.Lock()
+	at := p.at
+	p.at += len(sealed)
+	entry := p.head[len(packMagic)+4+8*n:]
+	binary.BigEndian.PutUint32(entry, uint32(at))
+	binary.BigEndian.PutUint32(entry[4:], uint32(len(sealed)))
+	p.mu.Unlock()
+	if at+len(sealed) > MaxFile {
+		return elicense.E(elicense.TooLarge, "文件超过 64 MB 上限")
+	}
+	_, err := t.WriteAt(sealed, int64(at))
+	return err
 }
 
 // onAllProcessors calls do with each number below n, with several at once.

@@ -99,7 +99,7 @@ func putParts(tx *Tx, shard int, parts uint64, keys []runKey) error {
 		}
 		rows = append(rows, []any{shard, parts, part[0][:], b})
 	}
-	return insertMany(tx, "record_part (shard, first, low, keys)", rows)
+	return tx.insertMany("INSERT INTO record_part (shard, first, low, keys) VALUES ($1, $2, $3, $4)", rows)
 }
 
 // splitKeys returns the keys of a row of record_part.

@@ -34,6 +34,10 @@ type Tx struct {
 	resting  *resting   // of the Keep in hand
 	opens    func() error
 
+	holders   elicense.Family // keys of the holders that are new
+	gathering bool            // Gather was called
+	gathered  []*gathered     // rows that wait for a statement that names their table
+
 	withdrawn bool // licenses that were withdrawn are read too
 }
 
@@ -86,7 +90,22 @@ func (tx *Tx) SkipLocked() string {
 
 // Exec runs a statement that changes rows and returns how many it changed.
 func (tx *Tx) Exec(q string, args ...any) (int64, error) {
-	values, fault, err := tx.begin(q, args)
+	values, err := tx.values(q, args)
+	if err != nil {
+		return 0, err
+	}
+	if tx.gathering && tx.gather(q, values) {
+		return 1, nil
+	}
+	if err := tx.settleFor(q); err != nil {
+		return 0, err
+	}
+	return tx.run(q, values)
+}
+
+// run runs a statement with the values of its arguments.
+func (tx *Tx) run(q string, values []any) (int64, error) {
+	fault, err := tx.begin(q)
 	if err != nil {
 		return 0, err
 	}
@@ -104,7 +123,14 @@ func (tx *Tx) Exec(q string, args ...any) (int64, error) {
 // Query runs a statement that returns rows and reads all of them: page what can
 // be large. INSERT, UPDATE and DELETE with RETURNING go here too.
 func (tx *Tx) Query(q string, args ...any) (*Rows, error) {
-	values, fault, err := tx.begin(q, args)
+	values, err := tx.values(q, args)
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.settleFor(q); err != nil {
+		return nil, err
+	}
+	fault, err := tx.begin(q)
 	if err != nil {
 		return nil, err
 	}
@@ -131,26 +157,31 @@ func (tx *Tx) Row(q string, args ...any) *Row {
 	return &Row{rows: rows, err: err}
 }
 
-// begin checks that the statement may run and converts its arguments.
-func (tx *Tx) begin(q string, args []any) ([]any, Fault, error) {
+// values checks that the statement may run and converts its arguments.
+func (tx *Tx) values(q string, args []any) ([]any, error) {
 	if tx.broken != nil {
-		return nil, FaultNone, fmt.Errorf("transaction is lost: %w", tx.broken)
+		return nil, fmt.Errorf("transaction is lost: %w", tx.broken)
 	}
 	values, err := arguments(args)
 	if err != nil {
-		return nil, FaultNone, tx.fail(q, err)
+		return nil, tx.fail(q, err)
 	}
 	if !tx.writable && !reads(q) {
-		return nil, FaultNone, tx.fail(q, errReadOnly)
+		return nil, tx.fail(q, errReadOnly)
 	}
+	return values, nil
+}
+
+// begin begins the transaction if this is its first statement.
+func (tx *Tx) begin(q string) (Fault, error) {
 	if err := tx.open(); err != nil {
-		return nil, FaultNone, tx.fail(q, err)
+		return FaultNone, tx.fail(q, err)
 	}
 	fault := tx.db.fault(Step{StepStatement, q})
 	if fault == FaultBefore {
-		return nil, fault, tx.fail(q, errFault)
+		return fault, tx.fail(q, errFault)
 	}
-	return values, fault, nil
+	return fault, nil
 }
 
 // open begins a transaction that did without until now.
@@ -212,6 +243,9 @@ func (tx *Tx) Savepoint(fn func() error) error {
 	if tx.broken != nil {
 		return fmt.Errorf("transaction is lost: %w", tx.broken)
 	}
+	if err := tx.insertGathered(everyTable); err != nil {
+		return err
+	}
 	records, wakes, wrote := len(tx.records), len(tx.wakes), tx.wrote
 	tx.depth++
 	defer func() { tx.depth-- }()
@@ -227,6 +261,9 @@ func (tx *Tx) Savepoint(fn func() error) error {
 		err = tx.broken
 	}
 	if err == nil {
+		err = tx.insertGathered(everyTable)
+	}
+	if err == nil {
 		if _, err := tx.session.exec(tx.ctx, "RELEASE "+name, nil); err != nil {
 			return tx.fail("RELEASE", err)
 		}
@@ -235,7 +272,7 @@ func (tx *Tx) Savepoint(fn func() error) error {
 	if tx.lost {
 		return err
 	}
-	tx.broken = nil
+	tx.broken, tx.gathered = nil, nil
 	for _, q := range []string{"ROLLBACK TO " + name, "RELEASE " + name} {
 		if _, rollback := tx.session.exec(context.WithoutCancel(tx.ctx), q, nil); rollback != nil {
 			return tx.fail(q, rollback)

@@ -254,7 +254,10 @@ func guarded(tx *Tx, fn func(*Tx) error) (err error) {
 	if err := fn(tx); err != nil {
 		return err
 	}
-	return tx.broken
+	if tx.broken != nil {
+		return tx.broken
+	}
+	return tx.insertGathered(everyTable)
 }
 
 // commit makes a transaction durable, or fails in one of the two ways a test
