@@ -107,7 +107,7 @@ func MadeFor(tx *store.Tx, unit elicense.UnitCode, number string) (list []*Draft
 // Waiting returns how many approved drafts are not published yet.
 func (i *Issuer) Waiting(ctx context.Context) (n int, err error) {
 	err = i.DB.View(ctx, func(tx *store.Tx) error {
-		return tx.Row(`SELECT COUNT(*) FROM draft WHERE state = $1`, Sealing).Scan(&n)
+		return tx.Row(`SELECT COUNT(*) FROM draft `+queued+` AND state = $1`, Sealing).Scan(&n)
 	})
 	return n, err
 }

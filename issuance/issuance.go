@@ -320,10 +320,11 @@ func (c *Completion) normalize() error {
 // completed takes the place of the case's result for the draft id, or returns
 // the draft that has it.
 func completed(tx *store.Tx, unit elicense.UnitCode, c Completion, body []byte, id elicense.DraftID) (elicense.DraftID, error) {
-	// Kept under an older key of the index, or taken by another meanwhile.
-	known, err := postedAs(tx, unit, c, body)
-	if err == nil || !elicense.IsKind(err, elicense.NotFound) {
-		return known, err
+	if len(tx.Indexes("completion", c.Case)) > 1 { // it may be kept under an older key of the index
+		known, err := postedAs(tx, unit, c, body)
+		if err == nil || !elicense.IsKind(err, elicense.NotFound) {
+			return known, err
+		}
 	}
 	index, err := CaseIndex(tx, unit, c.Case)
 	if err != nil {
@@ -591,43 +592,93 @@ func Due(tx *store.Tx, m catalog.Mode, closed time.Time) (time.Time, error) {
 }
 
 // Recount counts the terms of the drafts that are not published anew after the
-// calendar has changed; the handler of calendar.DraftsJob.
+// calendar has changed; the handler of calendar.DraftsJob. Lots, which may be long,
+// are counted some hundred rows at a time; a stop begins again, and changes nothing
+// that was counted.
 func (i *Issuer) Recount(ctx context.Context, _ []byte) error {
-	return i.DB.Update(ctx, func(tx *store.Tx) error {
-		open, err := drafts(tx, `WHERE state IN ($1, $2, $3)`, Open, InReview, Sealing)
+	var underway []*Lot
+	err := i.DB.Update(ctx, func(tx *store.Tx) (err error) {
+		open, err := drafts(tx, queued+` AND state IN ($1, $2, $3)`, Open, InReview, Sealing)
 		if err != nil {
 			return err
 		}
-		for _, d := range open {
-			kept := d.Mode // of drafts from before it was kept, which follow their type
-			if d.Mode == "" {
-				t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
-				if err != nil {
-					return err
-				}
-				d.Mode = t.Mode
-			}
-			at, err := d.due(tx)
+		if err := recount(tx, open); err != nil {
+			return err
+		}
+		if underway, err = bareLots(tx, `WHERE state NOT IN ($1, $2)`, LotDone, LotVoid); err != nil {
+			return err
+		}
+		for _, l := range underway {
+			due, err := Due(tx, catalog.Bulk, l.Closed)
 			if err != nil {
 				return err
 			}
-			d.Mode = kept
-			if at.Equal(d.Due) {
+			if l.Due.Equal(due) {
 				continue
 			}
-			// What a reviewer has before him stays as it is: no new number.
-			d.Due, d.form = at, macTimes
-			n, err := tx.Exec(`UPDATE draft SET due = $1, mac_form = $2, mac = $3 WHERE id = $4 AND seq = $5`,
-				d.Due, d.form, tx.MAC("draft", string(d.ID), d.parts()...), d.ID, d.Seq)
-			if err == nil && n == 0 {
-				err = changedMeanwhile() // the job runs again
-			}
-			if err != nil {
+			l.Due = due
+			if err := l.update(tx); err != nil {
 				return err
 			}
 		}
-		return jobs.Done(tx, jobs.Current(ctx))
+		return nil
 	})
+	for _, l := range underway {
+		for place, more := 0, true; more && err == nil; {
+			err = i.DB.Update(ctx, func(tx *store.Tx) error {
+				rows, err := drafts(tx, `WHERE lot = $1 AND state = $2 AND place > $3 ORDER BY place LIMIT $4`, l.ID, InReview, place, batch)
+				if more = len(rows) > 0; err != nil || !more {
+					return err
+				}
+				if err := recount(tx, rows); err != nil {
+					return err
+				}
+				place = rows[len(rows)-1].Place
+				return nil
+			})
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return i.DB.Update(ctx, func(tx *store.Tx) error { return jobs.Done(tx, jobs.Current(ctx)) })
+}
+
+// queued is the condition of drafts that are handled one by one: a lot's rows are
+// handled with it, but for those that were stopped.
+const queued = `WHERE unit IN (SELECT code FROM unit) AND (lot = '' OR state = 'draft')`
+
+// recount counts the terms of drafts.
+func recount(tx *store.Tx, list []*Draft) error {
+	for _, d := range list {
+		kept := d.Mode // of drafts from before it was kept, which follow their type
+		if d.Mode == "" {
+			t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
+			if err != nil {
+				return err
+			}
+			d.Mode = t.Mode
+		}
+		at, err := d.due(tx)
+		if err != nil {
+			return err
+		}
+		d.Mode = kept
+		if at.Equal(d.Due) {
+			continue
+		}
+		// What a reviewer has before him stays as it is: no new number.
+		d.Due, d.form = at, macTimes
+		n, err := tx.Exec(`UPDATE draft SET due = $1, mac_form = $2, mac = $3 WHERE id = $4 AND seq = $5`,
+			d.Due, d.form, tx.MAC("draft", string(d.ID), d.parts()...), d.ID, d.Seq)
+		if err == nil && n == 0 {
+			err = changedMeanwhile() // the job runs again
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func unitStrings(units []elicense.UnitCode) []string {

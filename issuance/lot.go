@@ -108,8 +108,8 @@ func insertLot(tx *store.Tx, l *Lot) error {
 func (l *Lot) update(tx *store.Tx) error {
 	l.Seq++
 	n, err := tx.Exec(`UPDATE lot SET state = $1, file_digest = $2, rows_good = $3, reason = $4, remark = $5, reviewer = $6, submitted = $7, reviewed = $8,
-		finished = $9, seq = $10, mac = $11 WHERE id = $12 AND seq = $13`,
-		l.State, l.FileDigest, l.Rows, l.Reason, l.Remark, l.Reviewer, l.Submitted, l.Reviewed, l.Finished, l.Seq,
+		finished = $9, due = $10, seq = $11, mac = $12 WHERE id = $13 AND seq = $14`,
+		l.State, l.FileDigest, l.Rows, l.Reason, l.Remark, l.Reviewer, l.Submitted, l.Reviewed, l.Finished, l.Due, l.Seq,
 		tx.MAC("lot", l.ID, l.parts()...), l.ID, l.Seq-1)
 	if err == nil && n == 0 {
 		return elicense.E(elicense.Conflict, "这个批次刚刚有人办过").Then("请刷新，核对后再办")

@@ -24,7 +24,7 @@ const lotJob = "seal-lot"
 
 const (
 	// sealBatch is how many rows are sealed between two transactions.
-	sealBatch = 64
+	sealBatch = 256
 	// lotShift is how long a job works on a lot before it lets others have a turn.
 	lotShift = 20 * time.Second
 	// layGroup is how many faces are laid out together.
@@ -81,7 +81,7 @@ func (i *Issuer) lotTurn(ctx context.Context, id string) error {
 		if err := i.sealRows(ctx, b); err != nil {
 			return err
 		}
-		if l.Remark != "" { // what it waited for is over
+		if b.lot.Remark != "" { // what it waited for is over
 			i.lotWaits(ctx, id, "")
 		}
 	}

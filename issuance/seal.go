@@ -267,7 +267,7 @@ func event(d *Draft, t *catalog.Type, u *sealing.Use) *elicense.Event {
 // reading a stop broke off are ended, for their tables were not read whole.
 func (i *Issuer) Resume(ctx context.Context) error {
 	return i.DB.Update(ctx, func(tx *store.Tx) error {
-		waiting, err := drafts(tx, `WHERE state = $1`, Sealing)
+		waiting, err := drafts(tx, queued+` AND state = $1`, Sealing)
 		if err != nil {
 			return err
 		}

@@ -151,6 +151,13 @@ const excused = `(d.id IN (SELECT subject FROM excuse WHERE kind = 'draft' AND l
 	OR d.id IN (SELECT c.draft FROM excuse e JOIN case_result r ON r.id = e.subject
 		JOIN completion c ON c.unit = r.unit AND c.case_index = r.case_index AND c.item = r.item WHERE e.kind = 'result' AND e.lifted IS NULL))`
 
+// unpublished are the drafts that are not published, in SQL: those of the queue, and the
+// rows of lots.
+const unpublished = `(SELECT id, unit, type, mode, origin, closed, due, lot FROM draft
+	WHERE unit IN (SELECT code FROM unit) AND state IN ('draft', 'in-review', 'sealing') AND (lot = '' OR state = 'draft')
+	UNION ALL SELECT id, unit, type, mode, origin, closed, due, lot FROM draft
+	WHERE lot IN (SELECT id FROM lot WHERE state NOT IN ('done', 'void')) AND state IN ('in-review', 'sealing'))`
+
 // Figures counts the licenses of the cases closed on the days from and to, of one
 // unit or of all if unit is empty.
 //
@@ -238,7 +245,7 @@ func (c *counter) open(*Figures) error {
 	const late = `d.due < $1`
 	rows, err := c.rows(`SELECT d.unit, d.type, `+way+`, COUNT(*), SUM(CASE WHEN `+late+` THEN 1 ELSE 0 END), SUM(CASE WHEN `+late+` AND `+excused+` THEN 1 ELSE 0 END),
 		SUM(CASE WHEN d.due IS NULL THEN 1 ELSE 0 END)
-		FROM draft d WHERE d.unit IN (SELECT code FROM unit) AND d.state IN ('draft', 'in-review', 'sealing') AND d.origin = '' AND d.closed >= $2 AND d.closed < $3`,
+		FROM `+unpublished+` d WHERE d.origin = '' AND d.closed >= $2 AND d.closed < $3`,
 		"d.unit", ` GROUP BY 1, 2, 3`, c.tx.Now(), c.from, c.to)
 	if err != nil {
 		return err
@@ -527,8 +534,7 @@ func lateDrafts(tx *store.Tx, w Which, after Page, limit int) ([]place, error) {
 }
 
 func openDrafts(tx *store.Tx, w Which, after Page, limit int) ([]place, error) {
-	return narrowed(tx, OfDraft, `SELECT d.id, d.closed FROM draft d WHERE d.unit IN (SELECT code FROM unit) AND d.state IN ('draft', 'in-review', 'sealing')
-		AND d.closed >= $1 AND d.closed < $2 AND d.origin = '' AND d.due < $3`, "d", way, w, after, limit, tx.Now())
+	return narrowed(tx, OfDraft, `SELECT d.id, d.closed FROM `+unpublished+` d WHERE d.closed >= $1 AND d.closed < $2 AND d.origin = '' AND d.due < $3`, "d", way, w, after, limit, tx.Now())
 }
 
 func oldDrafts(tx *store.Tx, w Which, after Page, limit int) ([]place, error) {

@@ -58,7 +58,15 @@ const overlap = 0.03
 // rows draws the dark modules of a square of n by n as strokes along each row, in
 // halves of modules: half as long to write as the outlines of what they form.
 func rows(n int, black func(x, y int) bool) []Segment {
-	list := make([]Segment, 0, n*n/4+n) // one module in eight begins a stroke, or fewer
+	strokes := 0
+	for y := range n {
+		for x := range n {
+			if black(x, y) && (x == 0 || !black(x-1, y)) {
+				strokes++
+			}
+		}
+	}
+	list := make([]Segment, 0, 2*strokes)
 	for y := range n {
 		for x := 0; x < n; x++ {
 			if !black(x, y) {

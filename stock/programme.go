@@ -151,7 +151,7 @@ func (p *Programme) count(tx *store.Tx) error {
 		return err
 	}
 	p.UnitName, p.TypeName = u.Name, t.Name
-	err = tx.Row(`SELECT COUNT(*) FROM draft WHERE unit = $1 AND type = $2 AND origin = $3 AND state = $4`, p.Unit, p.Type, issuance.Late, issuance.Published).Scan(&p.Late)
+	err = tx.Row(`SELECT COUNT(*) FROM draft WHERE unit = $1 AND type = $2 AND origin = $3 AND origin <> '' AND state = $4`, p.Unit, p.Type, issuance.Late, issuance.Published).Scan(&p.Late)
 	if err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (p *Programme) count(tx *store.Tx) error {
 // the time of Shanghai, eight hours ahead of UTC without exception since 1991.
 func (p *Programme) curve(tx *store.Tx) error {
 	const day, ahead = int64(24 * time.Hour / time.Microsecond), int64(8 * time.Hour / time.Microsecond)
-	rows, err := tx.Query(`SELECT (published + $1) / $2, COUNT(*) FROM draft WHERE unit = $3 AND type = $4 AND origin = $5 AND state = $6 GROUP BY 1 ORDER BY 1`,
+	rows, err := tx.Query(`SELECT (published + $1) / $2, COUNT(*) FROM draft WHERE unit = $3 AND type = $4 AND origin = $5 AND origin <> '' AND state = $6 GROUP BY 1 ORDER BY 1`,
 		ahead, day, p.Unit, p.Type, issuance.Stock, issuance.Published)
 	if err != nil {
 		return err
@@ -256,14 +256,14 @@ func SampleSize(n int) int { return min(n, max(5, min(200, (n+49)/50))) }
 func (s *Stock) Draw(ctx context.Context, actor *elicense.Actor, typ elicense.TypeCode) (drawn int, err error) {
 	err = s.Guard.Write(ctx, s.ofUnit(actor, access.DraftReview), func(tx *store.Tx, p *access.Permit) error {
 		var all, had int
-		if err := tx.Row(`SELECT COUNT(*) FROM draft WHERE unit = $1 AND type = $2 AND origin = $3 AND state = $4`, actor.Unit, typ, issuance.Stock, issuance.Published).Scan(&all); err != nil {
+		if err := tx.Row(`SELECT COUNT(*) FROM draft WHERE unit = $1 AND type = $2 AND origin = $3 AND origin <> '' AND state = $4`, actor.Unit, typ, issuance.Stock, issuance.Published).Scan(&all); err != nil {
 			return err
 		}
 		if err := tx.Row(`SELECT COUNT(*) FROM stock_sample WHERE unit = $1 AND type = $2`, actor.Unit, typ).Scan(&had); err != nil {
 			return err
 		}
 		free, err := store.All(tx, func(r *store.Rows) (id elicense.DraftID, err error) { return id, r.Scan(&id) },
-			`SELECT id FROM draft WHERE unit = $1 AND type = $2 AND origin = $3 AND state = $4 AND id NOT IN (SELECT draft FROM stock_sample WHERE unit = $1 AND type = $2) ORDER BY id`,
+			`SELECT id FROM draft WHERE unit = $1 AND type = $2 AND origin = $3 AND origin <> '' AND state = $4 AND id NOT IN (SELECT draft FROM stock_sample WHERE unit = $1 AND type = $2) ORDER BY id`,
 			actor.Unit, typ, issuance.Stock, issuance.Published)
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"hash/maphash"
+	"math"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 // together only make things be read again.
 type keeper struct {
 	newest atomic.Uint64   // number of the newest commit that is visible for certain
+	turns  atomic.Uint64   // turns of the writer begun and ended: odd while it changes rows
 	marks  []atomic.Uint64 // manyMarks, where anything is kept
 
 	mu         sync.RWMutex
@@ -181,20 +183,42 @@ type schema map[string]*table
 
 type table struct {
 	name    string
-	columns []column
-	watched int  // columns up to the last that is watched
+	columns []*column
 	record  bool // of the record and its log: changes by the commit, and is never kept
 }
 
 type column struct {
 	name    string
-	kind    string // as declared
-	watched bool   // the first of an index: statements look rows up by it
+	kind    string        // as declared
+	watched bool          // the first of an index: statements look rows up by it
+	asked   atomic.Uint64 // since which turn something kept rests on its values, plus one; 0: nothing does
+}
+
+// ask has the writer mark the values of the column that change from now on, and
+// tells whether it did so in every turn that ended after another. Most columns are
+// never asked for, and reading a row's values for their marks takes as long as
+// changing some.
+func (c *column) ask(k *keeper, since uint64) bool {
+	if c.asked.CompareAndSwap(0, math.MaxUint64) {
+		// A turn under way may not have seen it.
+		c.asked.Store((k.turns.Load()+1)/2*2 + 1)
+	}
+	return since+1 >= c.asked.Load()
 }
 
 // recordTables are written with every record; what rests on them is not kept, and
 // their rows are not looked at when they change.
 var recordTables = map[string]bool{"record": true, "record_id": true, "record_run": true, "record_part": true, "record_sweep": true, "log_head": true, "log_tile": true}
+
+// asked is how many columns there are up to the last that is asked for.
+func (t *table) asked() (n int) {
+	for i, c := range t.columns {
+		if c.asked.Load() > 0 {
+			n = i + 1
+		}
+	}
+	return n
+}
 
 // markKey is how a value of a column stands in a mark.
 func markKey(v any) (string, bool) {
@@ -211,8 +235,9 @@ func markKey(v any) (string, bool) {
 
 // changed returns the marks of a row that was and of one that is.
 func (t *table) changed(marks []uint32, row []any) []uint32 {
-	for i, c := range t.columns[:t.watched] {
-		if !c.watched {
+	for i := range row {
+		c := t.columns[i]
+		if c.asked.Load() == 0 {
 			continue
 		}
 		if v, ok := markKey(row[i]); ok {

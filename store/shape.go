@@ -112,9 +112,9 @@ func (s *shape) conjunct(words []string) {
 }
 
 func (t *table) column(name string) *column {
-	for i := range t.columns {
-		if strings.EqualFold(t.columns[i].name, name) {
-			return &t.columns[i]
+	for _, c := range t.columns {
+		if strings.EqualFold(c.name, name) {
+			return c
 		}
 	}
 	return nil

@@ -8,9 +8,13 @@ import (
 // TestWhatAStatementRestsOn reads statements: one value of an indexed column only
 // where no other row could count, whole tables otherwise.
 func TestWhatAStatementRestsOn(t *testing.T) {
+	col := func(name, kind string, watched bool) *column {
+		return &column{name: name, kind: kind, watched: watched}
+	}
+	columns := func(list ...*column) []*column { return list }
 	known := schema{
-		"seal": {name: "seal", columns: []column{{"id", "TEXT", true}, {"unit", "TEXT", true}, {"state", "TEXT", false}, {"n", "BIGINT", true}}},
-		"unit": {name: "unit", columns: []column{{"code", "TEXT", true}}}, "record": {name: "record", record: true},
+		"seal": {name: "seal", columns: columns(col("id", "TEXT", true), col("unit", "TEXT", true), col("state", "TEXT", false), col("n", "BIGINT", true))},
+		"unit": {name: "unit", columns: columns(col("code", "TEXT", true))}, "record": {name: "record", record: true},
 	}
 	for _, c := range []struct {
 		q    string

@@ -118,14 +118,11 @@ func readSchema(ctx context.Context, p *prepared) (schema, error) {
 			return nil, translate(err)
 		}
 		for columns.Next() {
-			var c column
+			c := &column{}
 			if err := columns.Scan(&c.name, &c.kind, &c.watched); err != nil {
 				return nil, err
 			}
 			t.columns = append(t.columns, c)
-			if c.watched {
-				t.watched = len(t.columns)
-			}
 		}
 	}
 	return known, nil
@@ -139,7 +136,11 @@ func (e *sqliteEngine) change(d sqlite.SQLitePreUpdateData) {
 		return // rows of tables that are not known, or of the record, are not kept
 	}
 	e.changed = append(e.changed, markOf(t.name, "", ""))
-	row := make([]any, t.watched)
+	asked := t.asked()
+	if asked == 0 {
+		return
+	}
+	row := make([]any, asked)
 	into := func(read func(...any) error) {
 		if err := read(row...); err == nil { // there is no old row of an insert, no new one of a delete
 			e.changed = t.changed(e.changed, row)
@@ -162,7 +163,8 @@ func (e *sqliteEngine) view(ctx context.Context, db *DB, again bool, fn func(*Tx
 func (e *sqliteEngine) viewOnce(ctx context.Context, db *DB, lazy bool, fn func(*Tx) error) error {
 	tx := newTx(ctx, db, nil, false)
 	defer tx.end()
-	tx.keeps, tx.lazy, tx.since = !db.cfg.Inspect, lazy, db.kept.newest.Load() // before the snapshot, which may be newer and not older
+	tx.keeps, tx.lazy = !db.cfg.Inspect, lazy
+	tx.turn, tx.since = db.kept.turns.Load(), db.kept.newest.Load() // before the snapshot, which may be newer and not older
 	var r *prepared
 	tx.opens = func() error {
 		select {
@@ -364,6 +366,8 @@ func (e *sqliteEngine) try(db *DB, group []*request) (err error) {
 		return translate(err)
 	}
 	e.changed = e.changed[:0]
+	db.kept.turns.Add(1)
+	defer db.kept.turns.Add(1)
 	committed := false
 	defer func() {
 		if !committed { // also when a closure ended the goroutine

@@ -27,6 +27,7 @@ type Tx struct {
 	records  []*pending // to be inserted at commit
 	wakes    []string   // topics to wake after commit
 	keeps    bool       // what is read may be kept: SQLite, and nothing is written
+	turn     uint64     // turns of the writer before the snapshot
 	since    uint64     // number of a commit the snapshot is no older than
 	lazy     bool       // the closure can be run again: the snapshot is taken when it is needed
 	settled  bool       // the snapshot is fixed
@@ -196,7 +197,7 @@ func (tx *Tx) open() error {
 func (tx *Tx) asked(q string, args []any) error {
 	if tx.resting != nil {
 		s := tx.db.engine.(*sqliteEngine).shapes.shape(q)
-		tx.resting.never = tx.resting.never || s.never
+		tx.resting.never = tx.resting.never || s.never || s.column != "" && !s.table.column(s.column).ask(&tx.db.kept, tx.turn)
 		tx.resting.rests = append(tx.resting.rests, s.marks(args)...)
 	}
 	return tx.settle()
