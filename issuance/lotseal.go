@@ -15,6 +15,7 @@ import (
 	"elicense/gm"
 	"elicense/jobs"
 	"elicense/notice"
+	"elicense/registry"
 	"elicense/sealing"
 	"elicense/store"
 )
@@ -141,6 +142,7 @@ type made struct {
 	done bool  // stored by an earlier run
 	err  error // why it is stopped
 
+	first    bool         // no comparison of it is kept yet
 	compared []Comparison // what the registries said of its holders
 }
 
@@ -149,6 +151,7 @@ func (i *Issuer) sealRows(ctx context.Context, b *lotBatch) error {
 	each(len(b.rows), func(n int) {
 		m := &b.rows[n]
 		m.d.Reviewer, m.d.Reviewed = b.lot.Reviewer, b.lot.Reviewed
+		m.first = m.d.Comparison.ID == ""
 		m.d.Comparison, m.compared = i.compare(ctx, m.d.Holders, m.d.Fields)
 		switch {
 		case m.d.Comparison.Outcome.Stops():
@@ -294,7 +297,7 @@ func (i *Issuer) publishRows(ctx context.Context, b *lotBatch) error {
 			if m.err != nil && !errors.As(m.err, &e) {
 				return m.err // nothing is known against the row: the job is run again
 			}
-			if err := keepComparisons(tx, &d, m.compared); err != nil {
+			if err := registry.Keep(tx, registry.Subject{ID: string(d.ID), Unit: d.Unit, First: m.first}, m.compared); err != nil {
 				return err
 			}
 			if m.err != nil {

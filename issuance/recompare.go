@@ -39,7 +39,7 @@ func waits(list []Comparison) bool {
 }
 
 func keepComparisons(tx *store.Tx, d *Draft, list []Comparison) error {
-	return registry.Keep(tx, registry.Subject{ID: string(d.ID), Unit: d.Unit, First: d.Comparison.ID == ""}, list)
+	return registry.Keep(tx, registry.Subject{ID: string(d.ID), Unit: d.Unit}, list)
 }
 
 // recompare asks the registries again until they answer. What they say changes no

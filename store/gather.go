@@ -196,14 +196,31 @@ func readPlain(q string) *plain {
 
 var named sync.Map // statement -> map[string]bool
 
-// namesIn returns the words of a statement, among which are the tables it names.
+// namesIn returns the words of a statement that stand where a table may: some are
+// columns, whose tables are then settled for nothing.
 func namesIn(q string) map[string]bool {
 	if names, ok := named.Load(q); ok {
 		return names.(map[string]bool)
 	}
 	names := map[string]bool{}
+	from, due := false, false // among the tables of a FROM; a table is what comes next
 	for _, w := range words(q) {
-		names[strings.ToLower(w)] = true
+		switch w := strings.ToUpper(w); w {
+		case "FROM", "JOIN", "INTO", "UPDATE":
+			from, due = w == "FROM" || w == "JOIN", true
+			continue
+		case "SELECT", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "SET", "VALUES", "RETURNING":
+			from = false
+		case ")":
+			from = true // it may be, around a query in brackets
+		case ",", "(":
+			due = due || from
+			continue
+		}
+		if due {
+			names[strings.ToLower(w)] = true
+		}
+		due = false
 	}
 	named.Store(q, names)
 	return names

@@ -29,6 +29,8 @@ func TestGatheredRows(t *testing.T) {
 			}
 			return nil
 		}
+		// The column of one table may have the name of another.
+		update(t, db, run("CREATE TABLE other_thing (thing TEXT NOT NULL PRIMARY KEY)"))
 		stands := func(tx *store.Tx, table string, want int) {
 			t.Helper()
 			var n int
@@ -46,12 +48,19 @@ func TestGatheredRows(t *testing.T) {
 			if n := failing.Count(store.StepStatement); n != 0 {
 				t.Errorf("%d statements before anybody asks", n)
 			}
+			var none string
+			if err := tx.Row("SELECT thing FROM other_thing WHERE thing = $1", "1").Scan(&none); !errors.Is(err, store.ErrNoRow) {
+				return err
+			}
+			if n := failing.Count(store.StepStatement); n != 1 {
+				t.Errorf("%d statements for another table", n)
+			}
 			stands(tx, "thing", 300) // 128, 128, 32, 8 and four of one
 			if n, err := tx.Exec("UPDATE thing SET n = n + 1 WHERE id = $1", "299"); err != nil || n != 1 {
 				t.Errorf("%d rows changed: %v", n, err)
 			}
-			if n := failing.Count(store.StepStatement); n != 10 {
-				t.Errorf("%d statements, want 10", n)
+			if n := failing.Count(store.StepStatement); n != 11 {
+				t.Errorf("%d statements, want 11", n)
 			}
 			return nil
 		})

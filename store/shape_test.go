@@ -56,3 +56,29 @@ func TestWhatAStatementRestsOn(t *testing.T) {
 		}
 	}
 }
+
+// TestTablesOfAStatement are all the tables it names, and seldom a column of the
+// name of one.
+func TestTablesOfAStatement(t *testing.T) {
+	for q, want := range map[string][]string{
+		"SELECT license FROM license_number WHERE number_index = $1":                             {"license_number"},
+		"INSERT INTO completion (unit, draft) VALUES ($1, $2) ON CONFLICT (item) DO NOTHING":     {"completion"},
+		"UPDATE draft SET state = $1, lot = $2 WHERE id = $3":                                    {"draft"},
+		"DELETE FROM lot WHERE id IN (SELECT lot FROM draft, unit WHERE draft.unit = unit.code)": {"lot", "draft", "unit"},
+		"SELECT a FROM (SELECT a FROM x WHERE b = $1) AS s, y":                                   {"x", "y"},
+		"SELECT a FROM x JOIN (SELECT b FROM y) AS s ON s.b IN (1, 2), z ORDER BY a":             {"x", "y", "z"},
+		"SELECT a FROM x UNION ALL SELECT b FROM y":                                              {"x", "y"},
+	} {
+		names := namesIn(q)
+		for _, table := range want {
+			if !names[table] {
+				t.Errorf("%s: %s is not among %v", q, table, names)
+			}
+		}
+		for _, column := range []string{"license", "draft", "lot", "unit"} {
+			if names[column] && !slices.Contains(want, column) {
+				t.Errorf("%s: %s is taken for a table", q, column)
+			}
+		}
+	}
+}
