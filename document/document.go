@@ -206,6 +206,13 @@ func (p *Prepared) sum() {
 	h.Sum(p.digest[:0])
 }
 
+// Pack lets go of what sealing does not need, for licenses of which many wait: they
+// can be sealed, and not be drawn or compared any more.
+func (p *Prepared) Pack() {
+	p.pages = nil
+	p.pkg.Pack()
+}
+
 // Same tells whether a file says what was prepared, whatever program of ours and
 // whichever machine made it: its number, title and metadata, its data for machines
 // and its pictures.

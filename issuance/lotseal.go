@@ -204,6 +204,7 @@ func (i *Issuer) layRows(rows []made, b *lotBatch) {
 		if m.err = layoutError(b.t, errs[n]); m.err == nil {
 			digest := prepared[n].Digest()
 			m.p, m.d.Digest = prepared[n], bytes.Clone(digest[:])
+			m.p.Pack()
 		}
 	}
 }

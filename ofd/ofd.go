@@ -76,6 +76,7 @@ type Blob struct {
 	packed []byte
 	method uint16
 	crc    uint32
+	size   int
 
 	sum    sync.Once
 	summed atomic.Bool
@@ -137,7 +138,7 @@ var deflaters = sync.Pool{New: func() any {
 
 func (b *Blob) compress() {
 	b.pack.Do(func() {
-		b.crc = crc32.ChecksumIEEE(b.Data)
+		b.crc, b.size = crc32.ChecksumIEEE(b.Data), len(b.Data)
 		if b.Deflated != nil {
 			b.method, b.packed = deflated, b.Deflated()
 			return

@@ -75,7 +75,7 @@ func appendCommon(out []byte, e Entry) []byte {
 	out = le.AppendUint16(out, firstDay)
 	out = le.AppendUint32(out, e.crc)
 	out = le.AppendUint32(out, uint32(len(e.packed)))
-	out = le.AppendUint32(out, uint32(len(e.Data)))
+	out = le.AppendUint32(out, uint32(e.size))
 	out = le.AppendUint16(out, uint16(len(e.Name)))
 	return le.AppendUint16(out, 0)
 }

@@ -134,7 +134,9 @@ var SystemFonts = sync.OnceValues(func() ([]Font, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []Font{newFont("song", data[0]), newFont("hei", data[1]), newFont("kai", data[2]), newFont("rare", data[3])}, nil
+	list := []Font{newFont("song", data[0]), newFont("hei", data[1]), newFont("kai", data[2]), newFont("rare", data[3])}
+	sheet.LetFontsGo()
+	return list, nil
 })
 
 // FindFont returns the font of this machine that is the marked one, nil without.
@@ -350,6 +352,7 @@ func OpenKit(file []byte, root *gm.Certificate, find func(FontMark) []byte) (*Ki
 	if k.Set, err = sheet.NewFontSet(data["song"], data["hei"], data["kai"], data["rare"]); err != nil {
 		return nil, badKit(err)
 	}
+	sheet.LetFontsGo()
 	return k, nil
 }
 

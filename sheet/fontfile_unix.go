@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math"
 	"os"
+	"sync"
 	"syscall"
 )
 
@@ -30,13 +31,26 @@ func readFont(path string) ([]byte, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "mmap", Path: path, Err: err}
 	}
+	mapped.Lock()
+	defer mapped.Unlock()
+	mapped.files = append(mapped.files, b)
 	return b, nil
 }
 
-// letGo gives back the memory a font took while it was parsed, which reads all of
-// it; what is drawn comes back page by page, for glyphs lie all over the file.
-// Where the advice is refused all of it stays.
-func letGo(b []byte) {
-	_ = syscall.Madvise(b, syscall.MADV_RANDOM)
-	_ = syscall.Madvise(b, syscall.MADV_DONTNEED)
+// mapped are the font files that were mapped.
+var mapped struct {
+	sync.Mutex
+	files [][]byte
+}
+
+// LetFontsGo gives back the memory the fonts of this machine took while all of them
+// was read, to parse them or for their digests; what is drawn comes back page by
+// page, for glyphs lie all over a file. Where the advice is refused all of it stays.
+func LetFontsGo() {
+	mapped.Lock()
+	defer mapped.Unlock()
+	for _, b := range mapped.files {
+		_ = syscall.Madvise(b, syscall.MADV_RANDOM)
+		_ = syscall.Madvise(b, syscall.MADV_DONTNEED)
+	}
 }

@@ -138,8 +138,6 @@ func SystemFonts() (*FontSet, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNoFonts, err)
 	}
-	for _, b := range data {
-		letGo(b)
-	}
+	LetFontsGo()
 	return s, nil
 }
