@@ -295,7 +295,10 @@ var ErrUsed = errors.New("this prepared license was sealed already")
 // Seal seals the license and returns its file. An error from before the key was
 // used (seal.ErrNotAuthorized, seal.ErrNotValid, seal.ErrWrongKey) leaves it
 // usable; after any other, and after success, it gives ErrUsed.
-func (p *Prepared) Seal(s Stamp) ([]byte, error) {
+func (p *Prepared) Seal(s Stamp) ([]byte, error) { return p.AppendSealed(nil, s) }
+
+// AppendSealed is Seal with the file behind what stands in out, which it may extend.
+func (p *Prepared) AppendSealed(out []byte, s Stamp) ([]byte, error) {
 	use := seal.Use{
 		Seal: s.Seal, Signer: s.Signer, Cert: s.Cert, Time: s.Time, Provider: s.Provider, Stamper: s.Stamper,
 		Marks: p.marks(s.Seal),
@@ -313,5 +316,5 @@ func (p *Prepared) Seal(s Stamp) ([]byte, error) {
 	if err := seal.Sign(pkg, use); err != nil {
 		return nil, err
 	}
-	return pkg.Bytes(), nil
+	return pkg.Append(out), nil
 }

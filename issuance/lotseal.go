@@ -219,7 +219,7 @@ func (i *Issuer) storeRows(ctx context.Context, b *lotBatch, fresh []*made, pack
 	digests, err := i.DB.Files().PutPack(ctx, pack, len(fresh), func(from int, into [][]byte) error {
 		for n := range into {
 			m := fresh[from+n]
-			into[n], m.err = m.p.Seal(stamp)
+			into[n], m.err = m.p.AppendSealed(into[n], stamp)
 			m.p = nil // what it holds is not needed any more
 		}
 		return nil

@@ -120,7 +120,10 @@ func (p *Package) Add(name string, data []byte) {
 }
 
 // Bytes returns the package as a ZIP file.
-func (p *Package) Bytes() []byte { return appendZIP(p.Entries) }
+func (p *Package) Bytes() []byte { return p.Append(nil) }
+
+// Append is Bytes behind what stands in out, which it may extend.
+func (p *Package) Append(out []byte) []byte { return appendZIP(out, p.Entries) }
 
 // Write makes the package of a document.
 func Write(d *Document) (*Package, error) {

@@ -28,25 +28,27 @@ const (
 	firstDay         = 0x0021
 )
 
-// appendZIP writes the entries as a ZIP file. Times are left at their origin, so
-// that the same entries give the same bytes.
-func appendZIP(entries []Entry) []byte {
+// appendZIP writes the entries as a ZIP file, behind what stands in out, which is
+// nothing of the file. Times are left at their origin, so that the same entries give
+// the same bytes.
+func appendZIP(out []byte, entries []Entry) []byte {
 	size := endSize
 	for _, e := range entries {
 		e.compress()
 		size += localSize + centralSize + 2*len(e.Name) + len(e.packed)
 	}
 	le := binary.LittleEndian
-	out := make([]byte, 0, size)
+	out = slices.Grow(out, size)
+	begin := len(out)
 	offsets := make([]int, len(entries))
 	for i, e := range entries {
-		offsets[i] = len(out)
+		offsets[i] = len(out) - begin
 		out = le.AppendUint32(out, localSignature)
 		out = appendCommon(out, e)
 		out = append(out, e.Name...)
 		out = append(out, e.packed...)
 	}
-	start := len(out)
+	start := len(out) - begin
 	for i, e := range entries {
 		out = le.AppendUint32(out, centralSignature)
 		out = le.AppendUint16(out, 20)
@@ -55,7 +57,7 @@ func appendZIP(entries []Entry) []byte {
 		out = le.AppendUint32(out, uint32(offsets[i]))
 		out = append(out, e.Name...)
 	}
-	length := len(out) - start
+	length := len(out) - begin - start
 	out = le.AppendUint32(out, endSignature)
 	out = le.AppendUint32(out, 0)
 	out = le.AppendUint16(out, uint16(len(entries)))

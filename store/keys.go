@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"elicense"
@@ -199,8 +200,13 @@ func tampered(what string, cause error) error {
 // Encrypt seals a field: key id, then SM4-GCM bound to table, row, column and
 // key id, so that a cipher text opens nowhere else.
 func (db *DB) Encrypt(table, row, column string, plain []byte) []byte {
+	return db.appendEncrypt(nil, table, row, column, plain)
+}
+
+// appendEncrypt is Encrypt behind what stands in out, which it may extend.
+func (db *DB) appendEncrypt(out []byte, table, row, column string, plain []byte) []byte {
 	key := db.keys.current(forFields)
-	out := make([]byte, 0, 4+key.aead.NonceSize()+len(plain)+key.aead.Overhead())
+	out = slices.Grow(out, keyIDSize+key.aead.NonceSize()+len(plain)+key.aead.Overhead())
 	out = binary.BigEndian.AppendUint32(out, key.id)
 	return gm.AppendEncrypt(out, key.aead, plain, bound(key.id, table, row, column))
 }

@@ -37,7 +37,8 @@ const packGroup = 8
 // PutPack stores a pack of n parts and returns their SM3 digests. Its name ends in
 // .pack. parts makes the parts from a number on, as many as into holds; it is called
 // by several goroutines at once, and what it makes is kept no longer than until it
-// is written, so that a pack of many takes little memory. An empty part is fine.
+// is written, so that a pack of many takes little memory. What into holds is empty and
+// may have room to append to. An empty part is fine.
 //
 // Errors: Conflict if there is such a pack; TooLarge; those of parts.
 func (f *Files) PutPack(ctx context.Context, pack string, n int, parts func(from int, into [][]byte) error) ([][]byte, error) {
@@ -57,14 +58,16 @@ func (f *Files) PutPack(ctx context.Context, pack string, n int, parts func(from
 	if _, err := os.Stat(path); err == nil {
 		return nil, elicense.E(elicense.Conflict, "同名文件已存在").Because(errors.New(pack))
 	}
-	p := packWriter{sums: make([][]byte, n), head: make([]byte, len(packMagic)+4+8*n)}
+	p := &packWriter{sums: make([][]byte, n), head: make([]byte, len(packMagic)+4+8*n)}
 	p.at = len(p.head)
 	copy(p.head, packMagic)
 	binary.BigEndian.PutUint32(p.head[len(packMagic):], uint32(n))
 	err = f.write(path, func(t *os.File) error {
 		onAllProcessors((n+packGroup-1)/packGroup, func(group int) {
 			from := group * packGroup
-			p.put(f.db, t, pack, from, min(packGroup, n-from), parts)
+			room := packRooms.Get().(*packRoom)
+			defer packRooms.Put(room)
+			p.put(f.db, t, pack, from, min(packGroup, n-from), room, parts)
 		})
 		if p.err == nil {
 			_, p.err = t.WriteAt(p.head, 0)
@@ -91,21 +94,32 @@ type packWriter struct {
 	err  error
 }
 
+// packRoom is what a group of parts takes while it is written.
+type packRoom struct {
+	parts  [packGroup][]byte
+	sealed []byte
+}
+
+var packRooms = sync.Pool{New: func() any { return &packRoom{} }}
+
 // put makes a group of parts, seals them and writes them.
-func (p *packWriter) put(db *DB, t *os.File, pack string, from, n int, parts func(int, [][]byte) error) {
+func (p *packWriter) put(db *DB, t *os.File, pack string, from, n int, room *packRoom, parts func(int, [][]byte) error) {
 	p.mu.Lock()
 	err := p.err
 	p.mu.Unlock()
 	if err != nil {
 		return
 	}
-	group := make([][]byte, n)
+	group := room.parts[:n]
+	for i := range group {
+		group[i] = group[i][:0]
+	}
 	if err = parts(from, group); err == nil {
 		for i, sum := range gm.Sums(group) {
 			p.sums[from+i] = sum[:]
-			group[i] = db.Encrypt("file", Part(pack, from+i), "content", group[i])
+			room.sealed = db.appendEncrypt(room.sealed[:0], "file", Part(pack, from+i), "content", group[i])
 			if err == nil {
-				err = p.write(t, from+i, group[i])
+				err = p.write(t, from+i, room.sealed)
 			}
 		}
 	}
