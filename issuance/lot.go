@@ -172,8 +172,19 @@ func (l *Lot) count(tx *store.Tx) error {
 	return tx.Row(`SELECT COUNT(*), COALESCE(SUM(CASE WHEN awaits THEN 1 ELSE 0 END), 0) FROM lot_bad WHERE lot = $1`, l.ID).Scan(&l.Bad, &l.Photos)
 }
 
+// lotOf reads a lot with how its rows stand.
 func lotOf(tx *store.Tx, id string) (*Lot, error) {
-	list, err := lots(tx, `WHERE id = $1`, id)
+	l, err := bareLot(tx, id)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.count(tx)
+}
+
+// bareLot reads a lot alone: going over its rows, of which there may be a million,
+// takes a while.
+func bareLot(tx *store.Tx, id string) (*Lot, error) {
+	list, err := bareLots(tx, `WHERE id = $1`, id)
 	if err == nil && len(list) == 0 {
 		err = elicense.E(elicense.NotFound, "没有这个批次")
 	}
@@ -186,7 +197,7 @@ func lotOf(tx *store.Tx, id string) (*Lot, error) {
 // lotRequest asks the law about a lot as about a draft: it is one, of many.
 func lotRequest(actor *elicense.Actor, act access.Act, id string) func(*store.Tx) (access.Request, error) {
 	return func(tx *store.Tx) (access.Request, error) {
-		l, err := lotOf(tx, id)
+		l, err := bareLot(tx, id)
 		if elicense.IsKind(err, elicense.NotFound) {
 			l = &Lot{}
 		} else if err != nil {
@@ -236,8 +247,11 @@ func (i *Issuer) Lot(ctx context.Context, actor *elicense.Actor, id string) (*Lo
 // changeLot makes a change of a lot that stands in one of the states.
 func (i *Issuer) changeLot(ctx context.Context, actor *elicense.Actor, act access.Act, id string, change func(tx *store.Tx, l *Lot) error, in ...LotState) error {
 	return i.Guard.Write(ctx, lotRequest(actor, act, id), func(tx *store.Tx, p *access.Permit) error {
-		l, err := lotOf(tx, id)
+		l, err := bareLot(tx, id)
 		if err != nil {
+			return err
+		}
+		if err := haltedLot(tx, l); err != nil {
 			return err
 		}
 		if !slices.Contains(in, l.State) {
@@ -268,6 +282,9 @@ func (i *Issuer) SubmitLot(ctx context.Context, actor *elicense.Actor, id, reaso
 			return elicense.E(elicense.Invalid, "理由最多%d个字", maxLotReason).At("reason")
 		}
 		l.State, l.Reason, l.Submitted, l.Remark = LotInReview, reason, tx.Now(), ""
+		if err := l.count(tx); err != nil {
+			return err
+		}
 		return drawSample(tx, l)
 	}, LotOpen)
 }
@@ -277,15 +294,30 @@ func drawSample(tx *store.Tx, l *Lot) error {
 	if _, err := tx.Exec(`DELETE FROM lot_sample WHERE lot = $1`, l.ID); err != nil {
 		return err
 	}
-	chosen := map[int]bool{}
-	for want := sampleSize(l.Waiting); len(chosen) < want; {
-		chosen[rand.IntN(l.Waiting)] = true
+	var last int
+	if err := tx.Row(`SELECT COALESCE(MAX(place), 1) FROM draft WHERE lot = $1 AND state = $2`, l.ID, InReview).Scan(&last); err != nil {
+		return err
 	}
-	for n := range chosen {
+	chosen := map[elicense.DraftID]bool{}
+	for want, misses := sampleSize(l.Waiting), 0; len(chosen) < want; {
+		// A place without a row is drawn again: each row is as likely as the others.
+		// Where most have none the rows are counted up to, which takes longer.
+		where, n := `place = $3`, 1+rand.IntN(last)
+		if misses > 1000 {
+			where, n = `TRUE ORDER BY place LIMIT 1 OFFSET $3`, rand.IntN(l.Waiting)
+		}
 		var id elicense.DraftID
-		if err := tx.Row(`SELECT id FROM draft WHERE lot = $1 AND state = $2 ORDER BY place LIMIT 1 OFFSET $3`, l.ID, InReview, n).Scan(&id); err != nil {
+		err := tx.Row(`SELECT id FROM draft WHERE lot = $1 AND state = $2 AND `+where, l.ID, InReview, n).Scan(&id)
+		switch {
+		case err == nil:
+			chosen[id] = true
+		case elicense.IsKind(err, elicense.NotFound) && misses <= 1000:
+			misses++
+		default:
 			return err
 		}
+	}
+	for id := range chosen {
 		if _, err := tx.Exec(`INSERT INTO lot_sample (lot, draft, seen, good, remark) VALUES ($1, $2, NULL, $3, '')`, l.ID, id, false); err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ func (i *Issuer) LotPhotos(ctx context.Context, actor *elicense.Actor, id string
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &lotReader{issuer: i, actor: actor, numbers: map[string]int{}}
+	r := &lotReader{issuer: i, actor: actor, numbers: map[numberKey]int32{}}
 	if err := r.begin(ctx, LotFile{Lot: id}); err != nil {
 		return nil, nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"elicense"
 	"elicense/access"
 	"elicense/catalog"
+	"elicense/gm"
 	"elicense/notice"
 	"elicense/store"
 	"elicense/table"
@@ -164,7 +165,7 @@ func lotType(tx *store.Tx, code elicense.TypeCode, unit elicense.UnitCode) (*cat
 // Errors: Invalid naming the field for a table that is not the type's; TooLarge;
 // Forbidden; Conflict for a file that was read before, or a lot that is past it.
 func (i *Issuer) ReadLot(ctx context.Context, actor *elicense.Actor, f LotFile) (*Lot, error) {
-	r := &lotReader{issuer: i, actor: actor, numbers: map[string]int{}}
+	r := &lotReader{issuer: i, actor: actor, numbers: map[numberKey]int32{}}
 	if err := r.begin(ctx, f); err != nil {
 		return nil, err
 	}
@@ -185,6 +186,15 @@ func (i *Issuer) ReadLot(ctx context.Context, actor *elicense.Actor, f LotFile) 
 	return i.Lot(ctx, actor, r.lot.ID)
 }
 
+// numberKey stands for a license number, of which a table may have a million: half
+// its digest takes a third of the memory.
+type numberKey [gm.DigestSize / 2]byte
+
+func keyOf(number string) numberKey {
+	sum := gm.Sum([]byte(number))
+	return numberKey(sum[:])
+}
+
 // lotReader reads one table.
 type lotReader struct {
 	issuer  *Issuer
@@ -194,11 +204,11 @@ type lotReader struct {
 	t       *catalog.Type
 	columns []lotColumn
 	rows    *table.Reader
-	at      []int          // place in columns of each cell; -1 for one that is passed over
-	numbers map[string]int // license numbers of this table, and their lines
-	place   int            // the last place taken in the lot
-	fresh   []string       // of them, those of the rows in hand
-	lines   int            // the last line a bad row of the lot came from
+	at      []int               // place in columns of each cell; -1 for one that is passed over
+	numbers map[numberKey]int32 // license numbers of this table, and their lines
+	place   int                 // the last place taken in the lot
+	fresh   []numberKey         // of them, those of the rows in hand
+	lines   int                 // the last line a bad row of the lot came from
 	good    int
 }
 
@@ -226,7 +236,7 @@ func (r *lotReader) begin(ctx context.Context, f LotFile) error {
 	}
 	return r.issuer.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) (err error) {
 		if f.Lot != "" {
-			if r.lot, err = lotOf(tx, f.Lot); err != nil {
+			if r.lot, err = bareLot(tx, f.Lot); err != nil {
 				return err
 			}
 			if r.lot.State != LotOpen {
@@ -561,7 +571,7 @@ func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []str
 		return nil, r.said(err), nil
 	}
 	if number := c.Fields[r.t.Roles.Number]; number != "" {
-		if first, twice := r.numbers[number]; twice {
+		if first, twice := r.numbers[keyOf(number)]; twice {
 			return nil, []string{r.numberTitle() + fmt.Sprintf("证照编号和第%d行相同", first)}, nil
 		}
 		taken, err := tx.NumberTaken(r.t.Code, r.lot.Unit, number)
@@ -605,8 +615,8 @@ func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []str
 		return nil, []string{"办件编号：这个办件的同一结果已经制过证"}, nil
 	}
 	if number := c.Fields[r.t.Roles.Number]; number != "" {
-		r.numbers[number] = line
-		r.fresh = append(r.fresh, number)
+		r.numbers[keyOf(number)] = int32(line)
+		r.fresh = append(r.fresh, keyOf(number))
 	}
 	r.place++
 	d.Place = r.place
@@ -655,7 +665,7 @@ func (r *lotReader) end(ctx context.Context, digest []byte) error {
 		return nil
 	}
 	return r.issuer.DB.Update(ctx, func(tx *store.Tx) error {
-		l, err := lotOf(tx, r.lot.ID)
+		l, err := bareLot(tx, r.lot.ID)
 		if err != nil {
 			return err
 		}
@@ -720,7 +730,7 @@ func (i *Issuer) BadRows(ctx context.Context, actor *elicense.Actor, id string, 
 		rows    [][]string
 	}
 	b, _, err := access.Get(ctx, i.Guard, lotRequest(actor, access.DraftRead, id), func(tx *store.Tx, _ *access.Permit) (b bad, err error) {
-		l, err := lotOf(tx, id)
+		l, err := bareLot(tx, id)
 		if err != nil {
 			return b, err
 		}

@@ -362,7 +362,7 @@ func (i *Issuer) haltLot(ctx context.Context, id string, cause error) error {
 	}
 	i.Log.WarnContext(ctx, "a lot is halted", "lot", id, "err", cause)
 	return i.DB.Update(ctx, func(tx *store.Tx) error {
-		l, err := lotOf(tx, id)
+		l, err := bareLot(tx, id)
 		if err != nil || l.State != LotSealing {
 			return err
 		}

@@ -337,7 +337,7 @@ func leaveLot(tx *store.Tx, d *Draft) error {
 	if d.State != Open {
 		return elicense.E(elicense.Conflict, "这份草稿是批次里的一行，要和批次一起办").Then("请打开批次办理")
 	}
-	l, err := lotOf(tx, d.Lot)
+	l, err := bareLot(tx, d.Lot)
 	if err != nil {
 		return err
 	}

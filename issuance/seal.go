@@ -182,10 +182,13 @@ func (i *Issuer) publishIn(tx *store.Tx, d *Draft, t *catalog.Type, u *sealing.U
 	}
 	ev := event(d, t, u)
 	if ev.First != nil {
-		for _, h := range d.Holders {
-			key, err := tx.Holder(h, true)
-			if err != nil {
-				return err
+		for n, h := range d.Holders {
+			key := d.Owner // the first holder's, found when the draft was made
+			if n > 0 {
+				var err error
+				if key, err = tx.Holder(h, true); err != nil {
+					return err
+				}
 			}
 			if !slices.Contains(ev.First.Holders, key) {
 				ev.First.Holders = append(ev.First.Holders, key)
