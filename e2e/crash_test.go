@@ -410,7 +410,7 @@ func letterOnce(t *testing.T, data, id string) {
 
 // fleetRows are the rows of the lot that is sealed when the platform is stopped:
 // three batches.
-const fleetRows = 150
+const fleetRows = 600
 
 // fleet uploads a lot, looks at what is drawn, and approves it; it is then sealed.
 func fleet(t *testing.T, c *client) string {
