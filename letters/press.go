@@ -96,7 +96,9 @@ func (p *Press) Make(ctx context.Context, unit elicense.UnitCode, subject string
 // only people can mend it, else the cause, for the job to be tried again.
 func Why(cause error) (trouble string, again error) {
 	var e *elicense.Error
-	if errors.As(cause, &e) && e.Kind != elicense.Internal {
+	// A file that is there is another worker's, who took the job over: found, it is
+	// gone on with.
+	if errors.As(cause, &e) && e.Kind != elicense.Internal && e.Kind != elicense.Conflict {
 		return e.Message(), nil
 	}
 	return "签章没有办成，会自动再试", cause
