@@ -587,6 +587,11 @@ func TestAReferenceIsChecked(t *testing.T) {
 		if list[0].Check.Outcome != want || !list[0].Check.At.Equal(c.At) || list[0].Stale == (want == references.Agrees) {
 			t.Errorf("it is kept as %+v, stale %v", list[0].Check, list[0].Stale)
 		}
+		one, err := w.References.Get(t.Context(), w.Drafter, lic.ID)
+		must(t, err)
+		if one == nil || one.Source != s.source.Name || !one.Asked || one.Check.Outcome != want || one.Stale != list[0].Stale {
+			t.Errorf("by itself it is %+v", one)
+		}
 	}
 	m.set(func() { m.changed[0].Fields["legal_rep"] = "黄演示" })
 	check(references.Differs, "法定代表人")
@@ -602,6 +607,11 @@ func TestAReferenceIsChecked(t *testing.T) {
 	for _, who := range []*elicense.Actor{w.Window, w.Admin, w.Holder} {
 		if _, err := w.References.Verify(t.Context(), who, lic.ID); !elicense.IsKind(err, elicense.Forbidden) {
 			t.Errorf("%s had it checked: %v", who.Name, err)
+		}
+	}
+	for _, who := range []*elicense.Actor{w.Window, w.Admin, w.Holder} {
+		if _, err := w.References.Get(t.Context(), who, lic.ID); !elicense.IsKind(err, elicense.Forbidden) {
+			t.Errorf("%s looks at it: %v", who.Name, err)
 		}
 	}
 	if m.asked != asked {

@@ -525,6 +525,34 @@ func (r *References) Oldest(ctx context.Context, actor *elicense.Actor, limit in
 	return list, err
 }
 
+// Get returns how a reference of the actor's unit stands with the source that answers
+// for it; nil for a license none answers for.
+//
+// Errors: Forbidden, also if there is no such license of the unit.
+func (r *References) Get(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID) (*Reference, error) {
+	build := func(tx *store.Tx) (access.Request, error) {
+		lic, err := tx.LicenseOrNone(id)
+		if err != nil {
+			return access.Request{}, err
+		}
+		req, err := request(actor, access.ReferenceRows, lic.Issuer, map[string]string{"list": "reference"})(tx)
+		req.Note.License, req.Note.LicenseType, req.Note.Holder = id, lic.Type, lic.Owner
+		return req, err
+	}
+	one, _, err := access.Get(ctx, r.Guard, build, func(tx *store.Tx, _ *access.Permit) (*Reference, error) {
+		k, err := keptRows(tx, `WHERE license = $1`, string(id))
+		if err != nil || len(k) == 0 {
+			return nil, err
+		}
+		s, err := sourceOf(tx, k[0].source)
+		if err != nil {
+			return nil, err
+		}
+		return reference(tx, string(id), map[string]*Source{s.ID: s})
+	})
+	return one, err
+}
+
 func reference(tx *store.Tx, id string, by map[string]*Source) (*Reference, error) {
 	k, err := keptRows(tx, `WHERE license = $1`, id)
 	if err != nil {

@@ -16,6 +16,9 @@ import (
 // deliveryDays is how far back the counts of a unit go.
 const deliveryDays = 90
 
+// deliveriesShown is how many a page of the list has.
+const deliveriesShown = 50
+
 type deliveriesPage struct {
 	delivery.Counts
 	Which delivery.Which
@@ -40,7 +43,7 @@ func (s *server) deliveries(v *visit) error {
 		after = delivery.Page{Published: time.UnixMicro(n).UTC(), ID: elicense.LicenseID(v.r.FormValue("id"))}
 	}
 	var next delivery.Page
-	if d.List, next, err = s.Delivery.List(v.r.Context(), v.who, d.Which, after, queueLimit); err != nil {
+	if d.List, next, err = s.Delivery.List(v.r.Context(), v.who, d.Which, after, deliveriesShown); err != nil {
 		return err
 	}
 	if d.Cancelled, err = s.Delivery.Cancelled(v.r.Context(), v.who, queueLimit); err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"elicense"
 	"elicense/lifecycle"
+	"elicense/references"
 	"elicense/sharing"
 )
 
@@ -42,6 +43,9 @@ type licensePage struct {
 	Grounds []lifecycle.Ground
 	In      typed
 	Form    string
+
+	Kept *references.Reference // how its source answers for it; nil for our own
+	Age  int                   // days since it was last confirmed
 }
 
 // licenseOf puts together what the holder and the issuing unit see of a license.
@@ -77,6 +81,14 @@ func (s *server) issued(v *visit) error {
 		}
 	}
 	d.Grounds = lifecycle.Grounds()
+	if o.License.Reference {
+		d.Age = int(v.Now().Sub(o.License.Contact).Hours() / 24)
+		if v.who.Has(elicense.DutyDraft) || v.who.Has(elicense.DutyReview) {
+			if d.Kept, err = s.References.Get(v.r.Context(), v.who, o.ID); err != nil {
+				return err
+			}
+		}
+	}
 	return v.render("issued", o.License.TypeName, d)
 }
 
