@@ -101,6 +101,8 @@ type Field struct {
 	Type     string       `json:"type"` // see fieldTypes
 	Required bool         `json:"required"`
 	Class    access.Class `json:"class"`
+	// Options are what an enum can say; empty leaves it open.
+	Options []string `json:"options,omitempty"`
 }
 
 // Roles names the fields that carry what the platform itself must know of a

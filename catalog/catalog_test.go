@@ -43,6 +43,9 @@ func TestAnEntryIsCheckedInForm(t *testing.T) {
 			{"fields.3", func(c *catalog.Type) { c.Fields[2].Label = "" }},
 			{"fields.4", func(c *catalog.Type) { c.Fields[3].Type = "poem" }},
 			{"fields.5", func(c *catalog.Type) { c.Fields[4].Class = "" }},
+			{"fields.1", func(c *catalog.Type) { c.Fields[0].Options = []string{"甲"} }},
+			{"fields.1", func(c *catalog.Type) { c.Fields[0].Type, c.Fields[0].Options = "enum", []string{"甲", "甲"} }},
+			{"fields.1", func(c *catalog.Type) { c.Fields[0].Type, c.Fields[0].Options = "enum", []string{"甲/乙"} }},
 			{"roles", func(c *catalog.Type) { c.Roles.Number = "nowhere" }},
 			{"roles", func(c *catalog.Type) { c.Roles.HolderName = "" }},
 		} {
@@ -142,8 +145,12 @@ func TestValuesAreCheckedByTheirType(t *testing.T) {
 		{"uscc", []string{"11350128345071904J"}, []string{"11350128345071904K"}},
 		{"string", []string{"闽A·D12345", "𰻝𰻝面"}, []string{"行\x07", strings.Repeat("字", 201), "\xff"}},
 		{"text", []string{strings.Repeat("字", 1600)}, []string{strings.Repeat("字", 4001)}},
+		{"enum", []string{"男"}, []string{"男性", "女/男"}},
 	} {
-		typ.Fields[0].Type = tc.kind
+		typ.Fields[0].Type, typ.Fields[0].Options = tc.kind, nil
+		if tc.kind == "enum" {
+			typ.Fields[0].Options = []string{"男", "女"}
+		}
 		for _, v := range tc.good {
 			if f := typ.CheckFields(map[string]string{"a": v}, "2026-11-23"); len(f) != 0 {
 				t.Errorf("%s %.20q: %v", tc.kind, v, f)

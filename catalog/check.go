@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -24,11 +25,12 @@ func FieldTypes() map[string]string { return fieldTypes }
 
 // The limits of an entry and of a field's value, in characters.
 const (
-	maxFields = 60
-	maxName   = 60
-	maxString = 200
-	maxText   = 4000
-	maxLevel  = 3 // how strongly one can sign in (Art. 17(3))
+	maxFields  = 60
+	maxName    = 60
+	maxString  = 200
+	maxText    = 4000
+	maxOptions = 60
+	maxLevel   = 3 // how strongly one can sign in (Art. 17(3))
 )
 
 var fieldKey = regexp.MustCompile(`^[a-z][a-z0-9_]{0,39}$`)
@@ -157,6 +159,9 @@ func (t *Type) checkFields(bad func(string, string, ...any) error) error {
 		case f.Class != access.Open && f.Class != access.Business && f.Class != access.Personal && f.Class != access.Sensitive:
 			return bad(at, "第%d个字段要选择保护级别", i+1)
 		}
+		if err := f.checkOptions(i+1, bad); err != nil {
+			return err
+		}
 		seen[f.Key] = true
 	}
 	for _, role := range []string{
@@ -219,6 +224,41 @@ func (t *Type) checkDates(values map[string]string) []Finding {
 	return nil
 }
 
+// checkOptions judges what an enum can say.
+func (f *Field) checkOptions(n int, bad func(string, string, ...any) error) error {
+	at := "fields." + strconv.Itoa(n)
+	switch {
+	case len(f.Options) == 0:
+		return nil
+	case f.Type != "enum":
+		return bad(at, "第%d个字段不是选项，不能列可选的内容", n)
+	case len(f.Options) > maxOptions:
+		return bad(at, "第%d个字段最多列%d个选项", n, maxOptions)
+	}
+	for k, o := range f.Options {
+		if o == "" || o != strings.TrimSpace(o) || utf8.RuneCountInString(o) > maxName || strings.ContainsAny(o, optionsSplit+",|\n") || slices.Contains(f.Options[:k], o) {
+			return bad(at, "第%d个字段的选项要各不相同，每项1到%d个字", n, maxName)
+		}
+	}
+	return nil
+}
+
+// optionsSplit stands between the options of a field where they are typed in a line.
+const optionsSplit = "/"
+
+// OptionsLine writes the options of a field in a line; OptionsOf reads them.
+func OptionsLine(options []string) string { return strings.Join(options, optionsSplit) }
+
+// OptionsOf reads options that were typed in a line.
+func OptionsOf(line string) (list []string) {
+	for o := range strings.SplitSeq(strings.ReplaceAll(line, "／", optionsSplit), optionsSplit) {
+		if o = strings.TrimSpace(o); o != "" {
+			list = append(list, o)
+		}
+	}
+	return list
+}
+
 var (
 	moneyForm  = regexp.MustCompile(`^[0-9][0-9,]*(\.[0-9]{1,6})?(元|万元|亿元)?(人民币)?$`)
 	numberForm = regexp.MustCompile(`^-?[0-9]+(\.[0-9]+)?(㎡|平方米)?$`)
@@ -243,6 +283,10 @@ func checkValue(f Field, v string, today elicense.Date) (text string, warning bo
 		return "有不能使用的字符", false
 	}
 	switch f.Type {
+	case "enum":
+		if len(f.Options) > 0 && !slices.Contains(f.Options, v) {
+			return "要从登记的选项里选", false
+		}
 	case "idno":
 		return codeFinding(elicense.IDNumber(elicense.NormalizeCode(v)).Check(today), "公民身份号码")
 	case "uscc":

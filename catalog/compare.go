@@ -43,6 +43,9 @@ func Changes(before, after *Type, names map[elicense.UnitCode]string) (list []Ch
 			parts = append(parts, "必填")
 		}
 		parts = append(parts, classWords[f.Class])
+		if len(f.Options) > 0 {
+			parts = append(parts, OptionsLine(f.Options))
+		}
 		for name, key := range t.Roles.named() {
 			if *key == f.Key {
 				parts = append(parts, roleWords[name])

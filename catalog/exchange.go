@@ -142,7 +142,7 @@ func setLevel(t *Type, s string) {
 }
 
 // fieldLines writes the fields one a line: key, label, type, whether it must be
-// filled in, class and role.
+// filled in, class, role and the options of an enum.
 func fieldLines(t *Type) string {
 	var lines []string
 	for _, f := range t.Fields {
@@ -152,7 +152,7 @@ func fieldLines(t *Type) string {
 				role = name
 			}
 		}
-		lines = append(lines, strings.Join([]string{f.Key, f.Label, f.Type, yesNo(f.Required), string(f.Class), role}, parts))
+		lines = append(lines, strings.Join([]string{f.Key, f.Label, f.Type, yesNo(f.Required), string(f.Class), role, OptionsLine(f.Options)}, parts))
 	}
 	return strings.Join(lines, listed)
 }
@@ -164,8 +164,8 @@ func setFields(t *Type, s string) {
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		p := append(strings.Split(line, parts), "", "", "", "", "", "")
-		t.Fields = append(t.Fields, Field{Key: p[0], Label: p[1], Type: p[2], Required: p[3] == "是", Class: access.Class(p[4])})
+		p := append(strings.Split(line, parts), "", "", "", "", "", "", "")
+		t.Fields = append(t.Fields, Field{Key: p[0], Label: p[1], Type: p[2], Required: p[3] == "是", Class: access.Class(p[4]), Options: OptionsOf(p[6])})
 		if role := roles[strings.TrimSpace(p[5])]; role != nil {
 			*role = p[0]
 		}

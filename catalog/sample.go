@@ -9,6 +9,7 @@ import (
 	"image/color"
 	"image/jpeg"
 	"math"
+	"slices"
 	"strings"
 
 	"elicense"
@@ -60,6 +61,9 @@ func (t *Type) sampleValue(f Field, today elicense.Date) string {
 	}
 	if f.Type == "date" {
 		return string(today)
+	}
+	if len(f.Options) > 0 { // the one that takes the most room
+		return slices.MaxFunc(f.Options, func(a, b string) int { return len(a) - len(b) })
 	}
 	if v, there := sampled.Usual["*"+f.Type]; there {
 		return v

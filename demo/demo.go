@@ -113,6 +113,7 @@ type dataTypes struct {
 			Key, Label, Type string
 			Required         bool
 			Cls              string
+			Options          []string
 		}
 	} `yaml:"license_types"`
 	Matters []struct {
@@ -240,7 +241,7 @@ func (d *Data) Types() []*catalog.Type {
 			}
 		}
 		for _, f := range t.Fields {
-			c.Fields = append(c.Fields, catalog.Field{Key: f.Key, Label: f.Label, Type: f.Type, Required: f.Required, Class: access.Class(f.Cls)})
+			c.Fields = append(c.Fields, catalog.Field{Key: f.Key, Label: f.Label, Type: f.Type, Required: f.Required, Class: access.Class(f.Cls), Options: f.Options})
 		}
 		c.Roles = rolesOf(c)
 		c.Holders = catalog.AnyHolder

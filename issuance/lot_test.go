@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -246,6 +247,38 @@ func TestTablesThatAreNotTheTypes(t *testing.T) {
 		t.Errorf("%d lots stand", len(list))
 	}
 	w.Fsck(t)
+}
+
+// TestChoicesOfAField: what a field can say is chosen from a list in the template, and
+// what is not in it comes back.
+func TestChoicesOfAField(t *testing.T) {
+	w := world.OnSQLite(t)
+	ctx := t.Context()
+	typ := world.FoodType()
+	typ.Fields = append(typ.Fields, catalog.Field{Key: "form", Label: "业态", Type: "enum", Class: "N", Options: []string{"餐饮服务", "食品销售"}})
+	typ.Face = catalog.DefaultFace(typ.Name, typ.Fields)
+	must(t, w.Catalog.Propose(ctx, w.Drafter, typ))
+	must(t, w.Catalog.Decide(ctx, w.Admin, typ.Code, 2, true, ""))
+	var b bytes.Buffer
+	must(t, w.Issuer.LotTemplate(ctx, typ.Code, world.Issuer, &b))
+	f, err := excelize.OpenReader(&b)
+	must(t, err)
+	defer f.Close()
+	lists, err := f.GetDataValidations("数据")
+	must(t, err)
+	if !slices.ContainsFunc(lists, func(v *excelize.DataValidation) bool {
+		return strings.Contains(v.Formula1, "餐饮服务,食品销售")
+	}) {
+		t.Error("nothing to choose from")
+	}
+	table := strings.Split(vehicles(2, nil), "\r\n")
+	l, err := readLot(t, w, table[0]+",业态\r\n"+table[1]+",餐饮服务\r\n"+table[2]+",流动摊贩\r\n", "")
+	must(t, err)
+	b.Reset()
+	must(t, w.Issuer.BadRows(ctx, w.Drafter, l.ID, true, &b))
+	if l.Rows != 1 || l.Bad != 1 || !strings.Contains(b.String(), "3,业态：要从登记的选项里选") {
+		t.Errorf("%d rows, %d bad:\n%s", l.Rows, l.Bad, b.String())
+	}
 }
 
 // TestNumbersOfAWorkbook: what has lost its zeros is refused by row and column, and a

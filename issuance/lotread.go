@@ -87,6 +87,7 @@ func lotColumns(t *catalog.Type) []lotColumn {
 		}
 		c := lotColumn{key: f.Key, title: f.Label, required: f.Required, date: f.Type == "date", code: f.Type != "number" && f.Type != "money" && f.Type != "int"}
 		c.exact = f.Type == "uscc" || f.Type == "idno" || f.Key == t.Roles.Number || f.Key == t.Roles.HolderCode
+		c.pick = f.Options
 		switch f.Type {
 		case "date":
 			c.note = "写成2026-01-05的样子。"

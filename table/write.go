@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -19,6 +20,10 @@ type Column struct {
 
 // templateRows are the rows of a template that are made ready.
 const templateRows = 5000
+
+// maxList is how many characters a list to choose from may have in Excel; a longer one
+// is left out, and checked when the table is read.
+const maxList = 255
 
 // Template writes a workbook to be filled in: a row of titles, columns of text, so
 // that codes keep their zeros and digits, notes and lists to choose from, and the
@@ -101,7 +106,7 @@ func column1(f *excelize.File, name, col string, c Column, text, title int) erro
 	if c.Note != "" {
 		v.SetInput(c.Title, c.Note)
 	}
-	if len(c.Pick) > 0 {
+	if len(c.Pick) > 0 && utf8.RuneCountInString(strings.Join(c.Pick, ",")) <= maxList {
 		if err := v.SetDropList(c.Pick); err != nil {
 			return err
 		}

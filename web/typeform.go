@@ -100,6 +100,7 @@ type typeFormPage struct {
 type typeFieldRow struct {
 	N                             string
 	Key, Label, Type, Class, Role string
+	Options                       string
 	Required                      bool
 }
 
@@ -236,6 +237,7 @@ func fillType(in typed, t *catalog.Type) {
 		in.Set("label"+n, f.Label)
 		in.Set("type"+n, f.Type)
 		in.Set("class"+n, string(f.Class))
+		in.Set("options"+n, catalog.OptionsLine(f.Options))
 		in.Set("role"+n, roles[f.Key])
 		if f.Required {
 			in.Set("required"+n, "on")
@@ -249,7 +251,7 @@ func typeRows(in typed) (rows []typeFieldRow) {
 		n := strconv.Itoa(i)
 		r := typeFieldRow{
 			N: n, Key: in.Get("key" + n), Label: in.Get("label" + n), Type: in.Or("type"+n, "string"), Class: in.Or("class"+n, string(access.Open)),
-			Role: in.Get("role" + n), Required: in.Has("required" + n),
+			Role: in.Get("role" + n), Required: in.Has("required" + n), Options: in.Get("options" + n),
 		}
 		if r.Key != "" || r.Label != "" {
 			filled = i + 1
@@ -334,6 +336,9 @@ func typeBare(unit elicense.UnitCode, f typed) *catalog.Type {
 			continue
 		}
 		t.Fields = append(t.Fields, catalog.Field{Key: r.Key, Label: r.Label, Type: r.Type, Required: r.Required, Class: access.Class(r.Class)})
+		if r.Type == "enum" { // another's are left from before
+			t.Fields[len(t.Fields)-1].Options = catalog.OptionsOf(r.Options)
+		}
 		if role := roles[r.Role]; role != nil {
 			*role = r.Key
 		}

@@ -19,7 +19,7 @@ func TestANewVersionKeepsWhatTheEntrySays(t *testing.T) {
 		Fields: []catalog.Field{
 			{Key: "holder_name", Label: "名称", Type: "string", Required: true, Class: access.Open}, {Key: "uscc", Label: "统一社会信用代码", Type: "uscc", Class: access.Business},
 			{Key: "license_no", Label: "证号", Type: "string", Class: access.Sensitive}, {Key: "issue_date", Label: "发证日期", Type: "date", Class: access.Open},
-			{Key: "valid_from", Label: "有效期起", Type: "date", Class: access.Open}, {Key: "valid_to", Label: "有效期止", Type: "date", Class: access.Personal},
+			{Key: "form", Label: "业态", Type: "enum", Class: access.Open, Options: []string{"全日托", "半日托"}}, {Key: "valid_from", Label: "有效期起", Type: "date", Class: access.Open}, {Key: "valid_to", Label: "有效期止", Type: "date", Class: access.Personal},
 		},
 		Roles:  catalog.Roles{HolderName: "holder_name", HolderCode: "uscc", Number: "license_no", IssueDate: "issue_date", ValidFrom: "valid_from", ValidTo: "valid_to"},
 		Annual: "每年", Sharing: "有条件共享", Open: true, Consent: true, Level: 2, Qualification: "11350000FJDEM0072Q024", Standard: "11350000FJDEM0072Q001",
