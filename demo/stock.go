@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"archive/zip"
 	"bytes"
 	"context"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"image/color"
 	"image/draw"
 	"image/png"
+	"strings"
 	"time"
 
 	"elicense"
@@ -100,5 +102,52 @@ func (d *Data) stock(ctx context.Context, p Platform, a *actors) error {
 			return err
 		}
 	}
+	if err := d.tables(ctx, p, maker, checker, scan); err != nil {
+		return fmt.Errorf("tables: %w", err)
+	}
 	return waitPublished(ctx, p)
+}
+
+// tables are two tables of divorce certificates, each typed by one of two officers: one
+// row is the same in both, one is not, and of one the scan is missing.
+func (d *Data) tables(ctx context.Context, p Platform, maker, checker *elicense.Actor, scan []byte) error {
+	var first, second strings.Builder
+	head := "离婚证字号,持证人姓名,身份证件号,登记日期,登记机关\n"
+	first.WriteString(head)
+	second.WriteString(head)
+	var pictures bytes.Buffer
+	z := zip.NewWriter(&pictures)
+	for i, day := range []string{"2008-03-18", "2011-07-06", "2014-11-25"} {
+		x := d.persons()[44+i]
+		number := fmt.Sprintf("L350102-%s-%06d", day[:4], 210+i)
+		row := func(name string) string {
+			return fmt.Sprintf("%s,%s,%s,%s,福州市鼓楼区民政局婚姻登记处\n", number, name, x.ref.Code, day)
+		}
+		first.WriteString(row(x.ref.Name))
+		switch i {
+		case 0:
+			second.WriteString(row(x.ref.Name))
+		case 1: // the second reads the office otherwise
+			second.WriteString(strings.Replace(row(x.ref.Name), "民政局婚姻登记处", "民政局", 1))
+		case 2:
+			continue // nobody scanned it
+		}
+		f, err := z.Create(number + ".png")
+		if err == nil {
+			_, err = f.Write(scan)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := z.Close(); err != nil {
+		return err
+	}
+	code := d.TypeCode("T07")
+	_, err := p.Stock.ReadPapers(ctx, maker, stock.PapersFile{Type: code, Name: "离婚登记2008—2014-甲.csv", Content: strings.NewReader(first.String()), Pictures: pictures.Bytes()})
+	if err != nil {
+		return err
+	}
+	_, err = p.Stock.ReadPapers(ctx, checker, stock.PapersFile{Type: code, Again: true, Name: "离婚登记2008—2014-乙.csv", Content: strings.NewReader(second.String())})
+	return err
 }
