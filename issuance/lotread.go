@@ -373,6 +373,9 @@ func plainTitle(s string) string {
 func (r *lotReader) take(ctx context.Context, rows []table.Row) error {
 	return r.inLot(ctx, func(tx *store.Tx) error {
 		tx.Gather()
+		if err := r.foresee(tx, rows); err != nil {
+			return err
+		}
 		for _, row := range rows {
 			if err := r.row(tx, row); err != nil {
 				return err
@@ -380,6 +383,30 @@ func (r *lotReader) take(ctx context.Context, rows []table.Row) error {
 		}
 		return nil
 	})
+}
+
+// foresee looks up together what each of the rows will ask for.
+func (r *lotReader) foresee(tx *store.Tx, rows []table.Row) error {
+	var holders []elicense.HolderRef
+	var numbers []string
+	for _, row := range rows {
+		cells, wrong := r.cells(row)
+		if len(wrong) > 0 {
+			continue
+		}
+		c := r.completion(cells, r.lot.Closed)
+		if c.normalize() != nil {
+			continue
+		}
+		holders = append(holders, c.Holders...)
+		if n := c.Fields[r.t.Roles.Number]; n != "" {
+			numbers = append(numbers, n)
+		}
+	}
+	if err := tx.ForeseeHolders(holders); err != nil {
+		return err
+	}
+	return tx.ForeseeNumbers(r.t.Code, r.lot.Unit, numbers)
 }
 
 func (r *lotReader) row(tx *store.Tx, row table.Row) error {

@@ -233,6 +233,16 @@ func (i *Issuer) storeRows(ctx context.Context, b *lotBatch, fresh []*made, pack
 	return nil
 }
 
+func (b *lotBatch) foreseeNumbers(tx *store.Tx) error {
+	var numbers []string
+	for n := range b.rows {
+		if number := b.rows[n].d.Fields[b.t.Roles.Number]; number != "" {
+			numbers = append(numbers, number)
+		}
+	}
+	return tx.ForeseeNumbers(b.t.Code, b.lot.Unit, numbers)
+}
+
 // intendRows writes the uses of the key before it is used, and takes the numbers. It
 // returns the rows that are to be sealed, in the order of their parts of the pack.
 func (i *Issuer) intendRows(ctx context.Context, b *lotBatch, pack string) (fresh []*made, err error) {
@@ -242,6 +252,10 @@ func (i *Issuer) intendRows(ctx context.Context, b *lotBatch, pack string) (fres
 		if err := qualified(tx, b.lot.Unit, b.t); err != nil {
 			return err
 		}
+		if err := b.foreseeNumbers(tx); err != nil {
+			return err
+		}
+		tx.Gather()
 		for n := range b.rows {
 			m := &b.rows[n]
 			m.done, m.use = false, nil
@@ -273,7 +287,6 @@ func (i *Issuer) intendRows(ctx context.Context, b *lotBatch, pack string) (fres
 			}
 			fresh = append(fresh, m)
 		}
-		tx.Gather()
 		for n, m := range fresh {
 			m.use = &sealing.Use{Subject: string(m.d.ID), Seal: b.hand.ID, Digest: m.d.Digest, File: store.Part(pack, n)}
 			if err := m.use.Intend(tx); err != nil {
@@ -289,6 +302,9 @@ func (i *Issuer) intendRows(ctx context.Context, b *lotBatch, pack string) (fres
 // stopped: one transaction for all.
 func (i *Issuer) publishRows(ctx context.Context, b *lotBatch) error {
 	err := i.DB.Update(ctx, func(tx *store.Tx) error {
+		if err := b.foreseeNumbers(tx); err != nil {
+			return err
+		}
 		tx.Gather()
 		var out []elicense.DraftID
 		for n := range b.rows {

@@ -86,13 +86,7 @@ func (tx *Tx) insertMany(q string, rows [][]any) error {
 // prepared.
 func (tx *Tx) insertPlain(p *plain, rows [][]any) error {
 	for len(rows) > 0 {
-		n := 1
-		for _, size := range []int{128, 32, 8} {
-			if len(rows) >= size {
-				n = size
-				break
-			}
-		}
+		n := manyOf(len(rows))
 		args := make([]any, 0, n*len(rows[0]))
 		for _, r := range rows[:n] {
 			args = append(args, r...)
@@ -103,6 +97,16 @@ func (tx *Tx) insertPlain(p *plain, rows [][]any) error {
 		rows = rows[n:]
 	}
 	return nil
+}
+
+// manyOf is how many of n rows one statement is for.
+func manyOf(n int) int {
+	for _, size := range []int{128, 32, 8} {
+		if n >= size {
+			return size
+		}
+	}
+	return 1
 }
 
 type plainShape struct {

@@ -165,9 +165,9 @@ func (tx *Tx) indexVersion(lic *elicense.License, v *elicense.Version) error {
 //
 // Errors: Conflict.
 func (tx *Tx) TakeNumber(lic *elicense.License, number string) error {
-	name := string(lic.Type) + "|" + string(lic.Issuer) + "|" + number
+	name := numberName(lic.Type, lic.Issuer, number)
 	var other elicense.LicenseID
-	err := tx.ByIndex("face-number", name, `SELECT license FROM license_number WHERE number_index = $1`, &other)
+	err := tx.ByIndex("face-number", name, licenseByNumber, &other)
 	switch {
 	case err == nil && other == lic.ID:
 		return nil
@@ -176,19 +176,27 @@ func (tx *Tx) TakeNumber(lic *elicense.License, number string) error {
 	case !elicense.IsKind(err, elicense.NotFound):
 		return err
 	}
-	_, err = tx.Exec(`INSERT INTO license_number (number_index, license, owner) VALUES ($1, $2, $3)`,
-		tx.Index("face-number", name), lic.ID, lic.Owner)
+	index := tx.Index("face-number", name)
+	_, err = tx.Exec(`INSERT INTO license_number (number_index, license, owner) VALUES ($1, $2, $3)`, index, lic.ID, lic.Owner)
+	if err == nil {
+		tx.foreseen.add(licenseByNumber, index, string(lic.ID))
+	}
 	return err
+}
+
+func numberName(t elicense.TypeCode, issuer elicense.UnitCode, number string) string {
+	return string(t) + "|" + string(issuer) + "|" + number
 }
 
 // freeNumbers gives up the face numbers of a license.
 func (tx *Tx) freeNumbers(lic *elicense.License) error {
+	delete(tx.foreseen, licenseByNumber)
 	for n := 1; n <= lic.Standing.Version; n++ {
 		v, err := tx.Version(lic, n)
 		if err != nil {
 			return err
 		}
-		for _, index := range tx.Indexes("face-number", string(lic.Type)+"|"+string(lic.Issuer)+"|"+v.FaceNumber) {
+		for _, index := range tx.Indexes("face-number", numberName(lic.Type, lic.Issuer, v.FaceNumber)) {
 			if _, err := tx.Exec(`DELETE FROM license_number WHERE number_index = $1 AND license = $2`, index, lic.ID); err != nil {
 				return err
 			}
@@ -200,7 +208,7 @@ func (tx *Tx) freeNumbers(lic *elicense.License) error {
 // NumberTaken tells whether a license of the type and issuer has the number.
 func (tx *Tx) NumberTaken(t elicense.TypeCode, issuer elicense.UnitCode, number string) (bool, error) {
 	var other elicense.LicenseID
-	err := tx.ByIndex("face-number", string(t)+"|"+string(issuer)+"|"+number, `SELECT license FROM license_number WHERE number_index = $1`, &other)
+	err := tx.ByIndex("face-number", numberName(t, issuer, number), licenseByNumber, &other)
 	if elicense.IsKind(err, elicense.NotFound) {
 		return false, nil
 	}
@@ -211,7 +219,7 @@ func (tx *Tx) NumberTaken(t elicense.TypeCode, issuer elicense.UnitCode, number 
 // Errors: NotFound.
 func (tx *Tx) ByNumber(t elicense.TypeCode, issuer elicense.UnitCode, number string) (*elicense.License, error) {
 	var id elicense.LicenseID
-	err := tx.ByIndex("face-number", string(t)+"|"+string(issuer)+"|"+number, `SELECT license FROM license_number WHERE number_index = $1`, &id)
+	err := tx.ByIndex("face-number", numberName(t, issuer, number), licenseByNumber, &id)
 	if err != nil {
 		return nil, err
 	}
@@ -608,26 +616,35 @@ func (tx *Tx) Events(l *elicense.License) ([]*elicense.Event, error) {
 // Holder returns the key of the holder who has the code, making one if create
 // is set and none is known. Errors: NotFound.
 func (tx *Tx) Holder(ref elicense.HolderRef, create bool) (elicense.HolderKey, error) {
-	name := string(ref.CodeType) + "|" + ref.Code
+	name := holderName(ref)
 	key, err := tx.holderOf(name)
 	if err == nil || !create || !elicense.IsKind(err, elicense.NotFound) {
 		return key, err
 	}
 	key = elicense.FamilyID[elicense.HolderKey](&tx.holders)
 	index := tx.Index("holder-code", name)
-	n, err := tx.Exec(`INSERT INTO holder_code (code_index, holder_key, code_type, created, mac) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (code_index) DO NOTHING`, index, key, ref.CodeType, tx.Now(), tx.MAC("holder_code", name, []byte(key)))
+	mac := tx.MAC("holder_code", name, []byte(key))
+	insert := `INSERT INTO holder_code (code_index, holder_key, code_type, created, mac) VALUES ($1, $2, $3, $4, $5)`
+	if tx.db.engine.shared() {
+		insert += ` ON CONFLICT (code_index) DO NOTHING`
+	}
+	n, err := tx.Exec(insert, index, key, ref.CodeType, tx.Now(), mac)
+	if err == nil && n == 1 {
+		tx.foreseen.add(holderByCode, index, string(key), mac)
+	}
 	if err == nil && n == 0 { // another transaction was first
 		return tx.holderOf(name)
 	}
 	return key, err
 }
 
+func holderName(ref elicense.HolderRef) string { return string(ref.CodeType) + "|" + ref.Code }
+
 // holderOf finds the holder of a code. A row that leads to another holder than
 // the platform wrote is ErrTampered.
 func (tx *Tx) holderOf(name string) (key elicense.HolderKey, err error) {
 	var mac []byte
-	if err := tx.ByIndex("holder-code", name, `SELECT holder_key, mac FROM holder_code WHERE code_index = $1`, &key, &mac); err != nil {
+	if err := tx.ByIndex("holder-code", name, holderByCode, &key, &mac); err != nil {
 		return "", err
 	}
 	return key, tx.CheckMAC(mac, "holder_code", name, []byte(key))
@@ -636,7 +653,13 @@ func (tx *Tx) holderOf(name string) (key elicense.HolderKey, err error) {
 // ByIndex runs a query by a keyed index under each version of the index key.
 func (tx *Tx) ByIndex(kind, value, query string, dest ...any) (err error) {
 	for _, index := range tx.Indexes(kind, value) {
-		if err = tx.Row(query, index).Scan(dest...); !elicense.IsKind(err, elicense.NotFound) {
+		row := &Row{}
+		if cells, known := tx.foreseen[query][string(index)]; !known {
+			row = tx.Row(query, index)
+		} else if row.rows = (&Rows{}); cells != nil {
+			row.rows.cells = [][]any{cells}
+		}
+		if err = row.Scan(dest...); !elicense.IsKind(err, elicense.NotFound) {
 			return err
 		}
 	}

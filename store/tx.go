@@ -37,6 +37,7 @@ type Tx struct {
 
 	holders   elicense.Family // keys of the holders that are new
 	gathering bool            // Gather was called
+	foreseen  foreseen        // what was looked up before it is asked for
 	gathered  []*gathered     // rows that wait for a statement that names their table
 
 	withdrawn bool // licenses that were withdrawn are read too
@@ -273,7 +274,7 @@ func (tx *Tx) Savepoint(fn func() error) error {
 	if tx.lost {
 		return err
 	}
-	tx.broken, tx.gathered = nil, nil
+	tx.broken, tx.gathered, tx.foreseen = nil, nil, nil
 	for _, q := range []string{"ROLLBACK TO " + name, "RELEASE " + name} {
 		if _, rollback := tx.session.exec(context.WithoutCancel(tx.ctx), q, nil); rollback != nil {
 			return tx.fail(q, rollback)
