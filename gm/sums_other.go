@@ -2,7 +2,7 @@
 
 package gm
 
-const laneScratch = 1
+type workRoom struct{}
 
-// laneBlocks is nil: one message after the other.
-var laneBlocks func(states **[8]uint32, data **byte, scratch *byte, blocks int)
+// kernels are none: one message after the other.
+var kernels []kernel

@@ -29,7 +29,7 @@ const (
 	// lotShift is how long a job works on a lot before it lets others have a turn.
 	lotShift = 20 * time.Second
 	// layGroup is how many faces are laid out together.
-	layGroup = 8
+	layGroup = 16
 	// sealers are the goroutines that lay out and seal.
 	sealers = 2
 )

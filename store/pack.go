@@ -32,7 +32,7 @@ const (
 func Part(pack string, n int) string { return pack + "#" + strconv.Itoa(n) }
 
 // packGroup is how many parts are asked for at a time.
-const packGroup = 8
+const packGroup = 16
 
 // PutPack stores a pack of n parts and returns their SM3 digests. Its name ends in
 // .pack. parts makes the parts from a number on, as many as into holds; it is called
