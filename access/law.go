@@ -156,6 +156,7 @@ const (
 	SealManage      Act = "seal.manage" // make, import, file, enable; import what seals are judged by
 	SealStop        Act = "seal.stop"   // disable, cancel
 	SealRead        Act = "seal.read"
+	KitsRead        Act = "kits.read" // kits of all units, and the proof of a failure, without what was made
 	DisclosePropose Act = "disclose.propose"
 	DiscloseApprove Act = "disclose.approve"
 	DiscloseRead    Act = "disclose.read"

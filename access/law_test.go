@@ -251,6 +251,8 @@ var lawCases = []lawCase{
 	{"and no other's", neighbor, FiguresRead, Attr{"unit": "u2"}, nil, "figures-who", false},
 	{"the administration sees how the base registries do", admin, RegistriesRead, Attr{}, nil, "registries-read", true},
 	{"a unit does not", reviewer, RegistriesRead, Attr{}, nil, "registries-who", false},
+	{"supervision sees the kits of every unit", admin, KitsRead, Attr{}, nil, "kits-read", true},
+	{"a unit does not", reviewer, KitsRead, Attr{}, nil, "kits-read-who", false},
 	{"a clerk reports the closed cases of his unit", clerk, OnTimeReport, Attr{"unit": "u1"}, nil, "ontime-report", true},
 	{"and so does its business system", machine, OnTimeReport, Attr{"unit": "u1"}, nil, "ontime-report", true},
 	{"not those of another unit", stranger, OnTimeReport, Attr{"unit": "u1"}, nil, "ontime-report-unit", false},

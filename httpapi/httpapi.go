@@ -175,6 +175,7 @@ func (s *server) routes() {
 	op(s, post, "/lots/{id}/sample/{draft}", "judge-row", "抽中的行核对无误，或有错", s.judgeRow)
 	op(s, get, "/kits", "kits", "本单位的离线工具包", s.listKits)
 	op(s, post, "/kits", "order-kit", "申请离线工具包，制证人员设自己的口令", s.orderKit, created)
+	op(s, get, "/kits/overseen", "overseen-kits", "各单位的离线工具包：情形、号段用了多少、导入了没有、逾期没有导入的", s.overseenKits)
 	op(s, get, "/kits/{id}", "kit", "一个离线工具包和导入的离线包", s.getKit)
 	op(s, post, "/kits/{id}/confirm", "confirm-kit", "另一人确认，设审核签章的口令", s.confirmKit)
 	op(s, post, "/kits/{id}/cancel", "cancel-kit", "注销离线工具包", s.cancelKit)

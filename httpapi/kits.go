@@ -86,6 +86,57 @@ func (s *server) listKits(ctx context.Context, who *elicense.Actor, _ *noInput) 
 	return out, err
 }
 
+type kitOverseenOut struct {
+	ID        string              `json:"id"`
+	Unit      elicense.UnitCode   `json:"unitCode"`
+	UnitName  string              `json:"unit"`
+	State     offline.State       `json:"state"`
+	Ground    offline.Ground      `json:"ground"`
+	Reason    string              `json:"reason"`
+	Proof     string              `json:"proof,omitempty"`
+	Types     []elicense.TypeCode `json:"licenseTypeCodes"`
+	From      *time.Time          `json:"validFrom,omitempty"`
+	To        *time.Time          `json:"validTo,omitempty"`
+	Size      int                 `json:"size" doc:"号段里有多少个编号"`
+	Used      int                 `json:"used" doc:"已登记发布的编号"`
+	Refused   int                 `json:"refused" doc:"导入了、没有登记的编号"`
+	Packages  int                 `json:"packages" doc:"导入过几个离线包"`
+	Back      *time.Time          `json:"backAt,omitempty" doc:"第一个离线包什么时候导入"`
+	Overdue   bool                `json:"overdue" doc:"到期了，什么也没有导入"`
+	Cancelled *time.Time          `json:"cancelledAt,omitempty"`
+	Cancel    string              `json:"cancelReason,omitempty"`
+	Lost      bool                `json:"lost"`
+}
+
+type kitsOverseenOut struct {
+	Total   int              `json:"total"`
+	Out     int              `json:"out" doc:"现在能用的"`
+	Outage  int              `json:"outage" doc:"因系统故障申请的"`
+	Overdue int              `json:"overdue" doc:"到期了，什么也没有导入"`
+	List    []kitOverseenOut `json:"kits"`
+	Next    string           `json:"next,omitempty" doc:"接着读下一页时作为before"`
+}
+
+func (s *server) overseenKits(ctx context.Context, who *elicense.Actor, in *struct {
+	Overdue bool   `query:"overdue" doc:"只要逾期没有导入的"`
+	Before  string `query:"before" maxLength:"26" doc:"上一页的next"`
+},
+) (*body[kitsOverseenOut], error) {
+	p, err := s.Kits.Oversee(ctx, who, in.Overdue, in.Before)
+	if err != nil {
+		return nil, err
+	}
+	out := kitsOverseenOut{p.Total, p.Out, p.Outage, p.Overdue, []kitOverseenOut{}, p.Next}
+	for _, o := range p.List {
+		l := kitFrom(o.Listed, o.Standing)
+		out.List = append(out.List, kitOverseenOut{
+			l.ID, o.Unit, o.UnitName, l.State, l.Ground, l.Reason, l.Proof, l.Types, l.From, l.To, l.Size, o.Used, o.Refused, o.Packages, shanghai(o.Back), o.Overdue,
+			l.Cancelled, o.CancelReason, l.Lost,
+		})
+	}
+	return &body[kitsOverseenOut]{Body: out}, nil
+}
+
 type kitID struct {
 	ID string `path:"id" maxLength:"26"`
 }

@@ -714,3 +714,59 @@ func TestRegistriesAreAskedWhenItComes(t *testing.T) {
 	}
 	w.Fsck(t)
 }
+
+// TestSupervisionSeesEveryKit (Art. 19): whoever oversees the units sees the kits of
+// all, how much of each was used, and those whose term is over with nothing taken in.
+func TestSupervisionSeesEveryKit(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		l, k := newKit(t, w)
+		d := open(t, w, k, t.TempDir())
+		d.make(t, w, "1", "2")
+		gone, _ := newKit(t, w) // minutes after the first: made rows take time
+		w.Clock.Move(time.Minute)
+		given, _ := newKit(t, w)
+		must(t, w.Kits.Cancel(ctx, w.Reviewer, given.ID, false, "没有用上"))
+		asked, err := w.Kits.Order(ctx, w.Drafter, order())
+		must(t, err)
+
+		p, err := w.Kits.Oversee(ctx, w.Auditor, false, "")
+		must(t, err)
+		if p.Total != 4 || p.Out != 2 || p.Outage != 4 || p.Overdue != 0 || len(p.List) != 4 || p.Next != "" {
+			t.Fatalf("while they are out: %+v", p)
+		}
+		imported(t, w, l.ID, d.export(t))
+		w.Clock.Move(13 * time.Hour)
+		p, err = w.Kits.Oversee(ctx, w.Admin, false, "")
+		must(t, err)
+		of := map[string]*offline.Overseen{}
+		for _, o := range p.List {
+			of[o.ID] = o
+		}
+		switch back := of[l.ID]; {
+		case p.Out != 0 || p.Overdue != 1:
+			t.Errorf("when their term is over: %+v", p)
+		case back.UnitName == "" || back.Unit != world.Issuer || back.Size != 12 || back.Used != 2 || back.Packages != 1 || back.Back.IsZero() || back.Overdue:
+			t.Errorf("the one that came back: %+v", back)
+		case !of[gone.ID].Overdue || of[gone.ID].Standing != offline.Expired || of[gone.ID].Used != 0:
+			t.Errorf("the one that did not: %+v", of[gone.ID])
+		case of[given.ID].Overdue || of[given.ID].Standing != offline.Cancelled || of[asked.ID].Overdue:
+			t.Errorf("one that was given up, one that was not confirmed: %+v %+v", of[given.ID], of[asked.ID])
+		}
+		p, err = w.Kits.Oversee(ctx, w.Auditor, true, "")
+		must(t, err)
+		if len(p.List) != 1 || p.List[0].ID != gone.ID {
+			t.Errorf("overdue: %+v", p.List)
+		}
+		p, err = w.Kits.Oversee(ctx, w.Auditor, false, gone.ID)
+		must(t, err)
+		if len(p.List) != 1 || p.List[0].ID != l.ID {
+			t.Errorf("before the second: %+v", p.List)
+		}
+		for _, who := range []*elicense.Actor{w.Drafter, w.Reviewer, w.Window, w.Holder} {
+			if _, err := w.Kits.Oversee(ctx, who, false, ""); elicense.KindOf(err) != elicense.Forbidden {
+				t.Errorf("%s: %v", who.Name, err)
+			}
+		}
+	})
+}

@@ -83,6 +83,22 @@ func (s *server) kitOrder(v *visit) error {
 	return v.goTo("/issue/kits/" + l.ID + "?said=kit")
 }
 
+type overseenPage struct {
+	*offline.Province
+	Late   bool
+	Before string
+}
+
+// kitsOverseen is every unit's kits, for who oversees them.
+func (s *server) kitsOverseen(v *visit) error {
+	d := overseenPage{Late: v.Query("list") == "overdue", Before: v.Query("before")}
+	var err error
+	if d.Province, err = s.Kits.Oversee(v.r.Context(), v.who, d.Late, d.Before); err != nil {
+		return err
+	}
+	return v.render("kitsall", v.t("离线工具包"), d)
+}
+
 type kitPage struct {
 	*offline.Details
 	Mine    bool // who ordered it does not confirm it
