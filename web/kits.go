@@ -96,7 +96,7 @@ func (s *server) kitsOverseen(v *visit) error {
 	if d.Province, err = s.Kits.Oversee(v.r.Context(), v.who, d.Late, d.Before); err != nil {
 		return err
 	}
-	return v.render("kitsall", v.t("离线工具包"), d)
+	return v.render("kitsall", v.t("各单位的离线工具包"), d)
 }
 
 type kitPage struct {
