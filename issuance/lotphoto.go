@@ -49,12 +49,13 @@ const photoMissing = "照片“%s”还没有上传"
 //
 // Errors: Invalid for what is no archive, holds two files of one name or a picture
 // that can't be read; TooLarge; Forbidden; Conflict if the lot is past it.
-func (i *Issuer) LotPhotos(ctx context.Context, actor *elicense.Actor, id string, archive []byte) (*Lot, []string, error) {
+func (i *Issuer) LotPhotos(ctx context.Context, actor *elicense.Actor, id string, archive []byte) (l *Lot, unused []string, err error) {
 	photos, err := openPhotos(archive)
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &lotReader{issuer: i, actor: actor, numbers: map[numberKey]int32{}}
+	r := &lotReader{issuer: i, actor: actor}
+	defer func() { err = errors.Join(err, r.numbers.close()) }()
 	if err := r.begin(ctx, LotFile{Lot: id}); err != nil {
 		return nil, nil, err
 	}
@@ -71,7 +72,7 @@ func (i *Issuer) LotPhotos(ctx context.Context, actor *elicense.Actor, id string
 			return nil, nil, err
 		}
 	}
-	l, err := i.Lot(ctx, actor, id)
+	l, err = i.Lot(ctx, actor, id)
 	return l, photos.unused(), err
 }
 
@@ -317,14 +318,9 @@ func (r *lotReader) photoWrong(tx *store.Tx, cells []string) (wrong []string, aw
 // inLot runs rows of a lot that is there, and counts the good ones to it.
 func (r *lotReader) inLot(ctx context.Context, rows func(tx *store.Tx) error) error {
 	good, place := r.good, r.place
-	r.fresh = r.fresh[:0]
-	return r.issuer.DB.Update(ctx, func(tx *store.Tx) error {
+	err := r.issuer.DB.Update(ctx, func(tx *store.Tx) error {
 		// The transaction may be run again.
-		r.good, r.place = good, place
-		for _, number := range r.fresh {
-			delete(r.numbers, number)
-		}
-		r.fresh = r.fresh[:0]
+		r.good, r.place, r.fresh = good, place, map[uint64]int{}
 		if err := rows(tx); err != nil {
 			return err
 		}
@@ -343,4 +339,10 @@ func (r *lotReader) inLot(ctx context.Context, rows func(tx *store.Tx) error) er
 		list[0].Rows += r.good - good
 		return list[0].update(tx)
 	})
+	for digest, line := range r.fresh {
+		if err == nil {
+			err = r.numbers.put(digest, line)
+		}
+	}
+	return err
 }

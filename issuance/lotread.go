@@ -15,7 +15,6 @@ import (
 	"elicense"
 	"elicense/access"
 	"elicense/catalog"
-	"elicense/gm"
 	"elicense/notice"
 	"elicense/store"
 	"elicense/table"
@@ -165,13 +164,14 @@ func lotType(tx *store.Tx, code elicense.TypeCode, unit elicense.UnitCode) (*cat
 //
 // Errors: Invalid naming the field for a table that is not the type's; TooLarge;
 // Forbidden; Conflict for a file that was read before, or a lot that is past it.
-func (i *Issuer) ReadLot(ctx context.Context, actor *elicense.Actor, f LotFile) (*Lot, error) {
-	r := &lotReader{issuer: i, actor: actor, numbers: map[numberKey]int32{}}
+func (i *Issuer) ReadLot(ctx context.Context, actor *elicense.Actor, f LotFile) (l *Lot, err error) {
+	r := &lotReader{issuer: i, actor: actor}
+	defer func() { err = errors.Join(err, r.numbers.close()) }()
 	if err := r.begin(ctx, f); err != nil {
 		return nil, err
 	}
 	digest := sm3.New()
-	err := r.read(ctx, io.TeeReader(f.Content, digest))
+	err = r.read(ctx, io.TeeReader(f.Content, digest))
 	if err == nil {
 		// What a workbook's reader left unread counts to the file too.
 		_, err = io.Copy(digest, f.Content)
@@ -187,15 +187,6 @@ func (i *Issuer) ReadLot(ctx context.Context, actor *elicense.Actor, f LotFile) 
 	return i.Lot(ctx, actor, r.lot.ID)
 }
 
-// numberKey stands for a license number, of which a table may have a million: half
-// its digest takes a third of the memory.
-type numberKey [gm.DigestSize / 2]byte
-
-func keyOf(number string) numberKey {
-	sum := gm.Sum([]byte(number))
-	return numberKey(sum[:])
-}
-
 // lotReader reads one table.
 type lotReader struct {
 	issuer  *Issuer
@@ -205,11 +196,11 @@ type lotReader struct {
 	t       *catalog.Type
 	columns []lotColumn
 	rows    *table.Reader
-	at      []int               // place in columns of each cell; -1 for one that is passed over
-	numbers map[numberKey]int32 // license numbers of this table, and their lines
-	place   int                 // the last place taken in the lot
-	fresh   []numberKey         // of them, those of the rows in hand
-	lines   int                 // the last line a bad row of the lot came from
+	at      []int          // place in columns of each cell; -1 for one that is passed over
+	numbers numberTable    // license numbers of this table
+	place   int            // the last place taken in the lot
+	fresh   map[uint64]int // those of the rows in hand, and their lines
+	lines   int            // the last line a bad row of the lot came from
 	good    int
 }
 
@@ -599,7 +590,11 @@ func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []str
 		return nil, r.said(err), nil
 	}
 	if number := c.Fields[r.t.Roles.Number]; number != "" {
-		if first, twice := r.numbers[keyOf(number)]; twice {
+		first := r.numbers.line(digestOf(number))
+		if first == 0 {
+			first = r.fresh[digestOf(number)]
+		}
+		if first > 0 {
 			return nil, []string{r.numberTitle() + fmt.Sprintf("证照编号和第%d行相同", first)}, nil
 		}
 		taken, err := tx.NumberTaken(r.t.Code, r.lot.Unit, number)
@@ -643,8 +638,7 @@ func (r *lotReader) draft(tx *store.Tx, cells []string, line int) (*Draft, []str
 		return nil, []string{"办件编号：这个办件的同一结果已经制过证"}, nil
 	}
 	if number := c.Fields[r.t.Roles.Number]; number != "" {
-		r.numbers[keyOf(number)] = int32(line)
-		r.fresh = append(r.fresh, keyOf(number))
+		r.fresh[digestOf(number)] = line
 	}
 	r.place++
 	d.Place = r.place
