@@ -419,7 +419,7 @@ func (i *Issuer) ApproveLot(ctx context.Context, actor *elicense.Actor, id strin
 			return err
 		}
 		l.State, l.Reviewer, l.Reviewed = LotSealing, actor.Person, tx.Now()
-		return enqueueLot(tx, l.ID)
+		return enqueueLot(tx, l.ID, tx.Now())
 	}, LotInReview)
 }
 
@@ -448,26 +448,53 @@ func (i *Issuer) PauseLot(ctx context.Context, actor *elicense.Actor, id string)
 // or tries the rows anew that were stopped because a registry or the seal could
 // not be reached.
 func (i *Issuer) ResumeLot(ctx context.Context, actor *elicense.Actor, id string) error {
+	if i.may(ctx, lotRequest(actor, access.DraftMake, id)) {
+		if err := i.reopen(ctx, id); err != nil {
+			return err
+		}
+	}
 	return i.changeLot(ctx, actor, access.DraftMake, id, func(tx *store.Tx, l *Lot) error {
 		if l.State == LotSealing && !l.Halted {
 			return elicense.E(elicense.Conflict, "批次正在签章，没有停下").Then("请刷新，看它办到哪里")
 		}
 		l.State, l.Finished, l.Remark = LotSealing, time.Time{}, ""
-		again, err := drafts(tx, `WHERE lot = $1 AND state = $2`, l.ID, Open)
+		return enqueueLot(tx, l.ID, tx.Now())
+	}, LotPaused, LotDone, LotSealing)
+}
+
+// reopen puts the rows of a lot back that were stopped because a registry could not
+// be reached, some hundred at a time.
+func (i *Issuer) reopen(ctx context.Context, id string) error {
+	for place, more := 0, true; more; {
+		err := i.DB.Update(ctx, func(tx *store.Tx) error {
+			more = false
+			l, err := bareLot(tx, id)
+			if err != nil || l.State != LotPaused && l.State != LotDone {
+				return err
+			}
+			rows, err := drafts(tx, `WHERE lot = $1 AND state = $2 AND place > $3 ORDER BY place LIMIT $4`, id, Open, place, batch)
+			if err != nil {
+				return err
+			}
+			for _, d := range rows {
+				if d.Comparison.Outcome != Unavailable {
+					continue
+				}
+				d.State, d.Trouble = InReview, ""
+				if err := update(tx, d); err != nil {
+					return err
+				}
+			}
+			if more = len(rows) > 0; more {
+				place = rows[len(rows)-1].Place
+			}
+			return nil
+		})
 		if err != nil {
 			return err
 		}
-		for _, d := range again {
-			if d.Comparison.Outcome != Unavailable {
-				continue
-			}
-			d.State, d.Trouble = InReview, ""
-			if err := update(tx, d); err != nil {
-				return err
-			}
-		}
-		return enqueueLot(tx, l.ID)
-	}, LotPaused, LotDone, LotSealing)
+	}
+	return nil
 }
 
 // VoidLot ends a lot that was not approved (作废); its cases can be posted again.
@@ -510,8 +537,8 @@ func (b *badRow) put(tx *store.Tx, lot string, place int) error {
 	return err
 }
 
-func enqueueLot(tx *store.Tx, id string) error {
-	return jobs.Enqueue(tx, jobs.Job{Kind: lotJob, Key: id, Payload: []byte(id)})
+func enqueueLot(tx *store.Tx, id string, at time.Time) error {
+	return jobs.Enqueue(tx, jobs.Job{Kind: lotJob, Key: id, RunAt: at, Payload: []byte(id)})
 }
 
 // EachLot reads every lot; f gets the error of one that is not as it was left.

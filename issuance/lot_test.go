@@ -378,27 +378,47 @@ func TestASmallLotNeedsAReason(t *testing.T) {
 	must(t, w.Issuer.SubmitLot(t.Context(), w.Drafter, l.ID, "同一集团三个门店一次发证"))
 }
 
-// TestARowThatTheRegistryDeniesIsStopped alone: it can be mended by itself, and a
-// registry that was away is asked again.
-func TestARowThatTheRegistryDeniesIsStopped(t *testing.T) {
+// TestRowsNoRegistryAnswersAboutAreStopped where others are answered about: they
+// are asked about again when the lot is gone on with.
+func TestRowsNoRegistryAnswersAboutAreStopped(t *testing.T) {
+	w := world.OnSQLite(t)
+	l, err := readLot(t, w, vehicles(20, nil), "")
+	must(t, err)
+	must(t, w.Issuer.SubmitLot(t.Context(), w.Drafter, l.ID, ""))
+	asked := 0
+	w.Registry.Silence(func() bool { asked++; return asked%2 == 0 })
+	approve(t, w, l.ID)
+	l = settled(t, w, l.ID, issuance.LotDone)
+	if l.Made != 10 || l.Stopped != 10 {
+		t.Fatalf("%d made, %d stopped", l.Made, l.Stopped)
+	}
+	w.Registry.Silence(nil)
+	must(t, w.Issuer.ResumeLot(t.Context(), w.Drafter, l.ID))
+	if l = settled(t, w, l.ID, issuance.LotDone); l.Made != 20 || l.Stopped != 0 {
+		t.Errorf("%d made, %d stopped after the registry came back", l.Made, l.Stopped)
+	}
+	w.Fsck(t)
+}
+
+// TestALotWaitsForItsRegistry when none answers, says so, and goes on by itself.
+func TestALotWaitsForItsRegistry(t *testing.T) {
 	w := world.OnSQLite(t)
 	l, err := readLot(t, w, vehicles(20, nil), "")
 	must(t, err)
 	must(t, w.Issuer.SubmitLot(t.Context(), w.Drafter, l.ID, ""))
 	w.Registry.Answer(issuance.Unavailable)
 	approve(t, w, l.ID)
-	l = settled(t, w, l.ID, issuance.LotDone)
-	if l.Made != 0 || l.Stopped != 20 {
-		t.Fatalf("%d made, %d stopped", l.Made, l.Stopped)
-	}
-	w.Registry.Answer(issuance.Match)
-	must(t, w.Issuer.ResumeLot(t.Context(), w.Drafter, l.ID))
-	for until := time.Now().Add(time.Minute); time.Now().Before(until) && l.Made < 20; time.Sleep(30 * time.Millisecond) {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until) && l.Remark == ""; time.Sleep(20 * time.Millisecond) {
 		l, err = w.Issuer.Lot(t.Context(), w.Drafter, l.ID)
 		must(t, err)
 	}
-	if l.Made != 20 || l.Stopped != 0 {
-		t.Errorf("%d made, %d stopped after the registry came back", l.Made, l.Stopped)
+	if l.State != issuance.LotSealing || l.Made+l.Stopped != 0 || !strings.Contains(l.Remark, "基础信息比对服务不可用") {
+		t.Fatalf("the lot is %s with %d made, %d stopped: %s", l.State, l.Made, l.Stopped, l.Remark)
+	}
+	w.Registry.Answer(issuance.Match)
+	w.Clock.Move(time.Minute)
+	if l = settled(t, w, l.ID, issuance.LotDone); l.Made != 20 || l.Stopped != 0 || l.Remark != "" {
+		t.Errorf("%d made, %d stopped after the registry came back: %s", l.Made, l.Stopped, l.Remark)
 	}
 	w.Fsck(t)
 }

@@ -71,7 +71,7 @@ func (i *Issuer) lotTurn(ctx context.Context, id string) error {
 			return i.finishLot(ctx, id)
 		}
 		if ctx.Err() != nil || time.Since(began) > lotShift {
-			return i.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return enqueueLot(tx, id) })
+			return i.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return enqueueLot(tx, id, tx.Now()) })
 		}
 		if i.Maker == nil {
 			return i.haltLot(ctx, id, errNoFonts())
@@ -79,7 +79,14 @@ func (i *Issuer) lotTurn(ctx context.Context, id string) error {
 		if b.stamps, err = i.lotStamp(ctx, b.lot.Unit); err != nil {
 			return i.haltLot(ctx, id, err)
 		}
-		if err := i.sealRows(ctx, b); err != nil {
+		err = i.sealRows(ctx, b)
+		if errors.Is(err, errAway) {
+			i.lotWaits(ctx, id, "基础信息比对服务不可用，恢复后自动接着办")
+			return i.DB.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+				return enqueueLot(tx, id, tx.Now().Add(compareAfter))
+			})
+		}
+		if err != nil {
 			return err
 		}
 		if b.lot.Remark != "" { // what it waited for is over
@@ -146,7 +153,12 @@ type made struct {
 	compared []Comparison // what the registries said of its holders
 }
 
-// sealRows takes rows from their drafts to publication.
+// errAway says that no registry answered about any row of a batch.
+var errAway = errors.New("the base registries do not answer")
+
+// sealRows takes rows from their drafts to publication. When no registry answers it
+// leaves them as they are and returns errAway: the lot waits, for a lot that went on
+// would stop hundreds of thousands of its rows in an hour.
 func (i *Issuer) sealRows(ctx context.Context, b *lotBatch) error {
 	each(len(b.rows), func(n int) {
 		m := &b.rows[n]
@@ -160,6 +172,9 @@ func (i *Issuer) sealRows(ctx context.Context, b *lotBatch) error {
 			m.err = elicense.E(elicense.Unavailable, "基础信息比对服务不可用，等批次继续时再比对").Under("第九条第二款")
 		}
 	})
+	if !slices.ContainsFunc(b.rows, func(m made) bool { return m.d.Comparison.Outcome != Unavailable }) {
+		return errAway
+	}
 	groups := slices.Collect(slices.Chunk(b.rows, layGroup))
 	each(len(groups), func(n int) { i.layRows(groups[n], b) })
 	// The files of a batch are one pack: making and syncing a file for each took

@@ -284,7 +284,7 @@ func (i *Issuer) Resume(ctx context.Context) error {
 			}
 		}
 		for _, l := range underway {
-			if err := enqueueLot(tx, l.ID); err != nil {
+			if err := enqueueLot(tx, l.ID, tx.Now()); err != nil {
 				return err
 			}
 		}
