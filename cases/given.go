@@ -5,10 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"elicense"
@@ -144,27 +141,17 @@ func givenOf(tx *store.Tx, id elicense.CaseID) ([]*Given, error) {
 	}, `SELECT place, way, reason, basis, account, could, happened, due, content_enc, mac FROM case_material WHERE case_id = $1`, id)
 }
 
-// MaxUpload bounds a file given in a case, in bytes.
-const MaxUpload = 10 << 20
-
-// uploads are the kinds of files that are taken, by what their first bytes say.
-var uploads = []string{"application/pdf", "image/jpeg", "image/png"}
-
 // Attach keeps a file for a material: given by the applicant while he fills in or
 // corrects, or taken in by the clerk.
 //
 // Errors: Invalid for an empty file or one of another kind; TooLarge; Forbidden;
 // NotFound if the list has no such material; Conflict if the case has ended.
 func (c *Cases) Attach(ctx context.Context, actor *elicense.Actor, id elicense.CaseID, place int, name string, file []byte) error {
-	kind, _, _ := strings.Cut(http.DetectContentType(file), ";")
-	switch {
-	case len(file) == 0:
-		return elicense.E(elicense.Invalid, "文件是空的").At("file").Then("请重新选择文件")
-	case len(file) > MaxUpload:
-		return elicense.E(elicense.TooLarge, "文件最大10MB").At("file").Then("请压缩或分成几个文件")
-	case !slices.Contains(uploads, kind):
-		return elicense.E(elicense.Invalid, "只收PDF、JPG、PNG文件").At("file").Then("请另存为这几种格式再上传")
-	case !fits(name, maxPurpose):
+	kind, err := elicense.CheckUpload(file, "file")
+	if err != nil {
+		return err
+	}
+	if !fits(name, maxPurpose) {
 		name = ""
 	}
 	act := access.CaseMove
@@ -179,7 +166,7 @@ func (c *Cases) Attach(ctx context.Context, actor *elicense.Actor, id elicense.C
 	// The file is there before the row that names it, and not at all if the law
 	// refuses; one that a crash left without a row is found by nobody.
 	var refused error
-	err := c.db.View(ctx, func(tx *store.Tx) error {
+	err = c.db.View(ctx, func(tx *store.Tx) error {
 		req, err := build(tx)
 		if err == nil {
 			refused = c.guard.Ask(req.Actor, req.Act, req.On, req.Circumstances)

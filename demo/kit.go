@@ -4,6 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"os"
 	"time"
 
@@ -36,6 +40,7 @@ func (d *Data) station(ctx context.Context, p Platform, a *actors, clock *Clock)
 	}
 	kit, err := p.Kits.Order(ctx, drafter, offline.Order{
 		Types: []elicense.TypeCode{d.TypeCode("T14")}, Ground: offline.Outage, Reason: "窗口政务外网中断", Proof: "故障单RW-0917，09:05起外网不通", Hours: 12, Size: 5, PIN: kitDrafts,
+		ProofName: "外网监测.png", ProofFile: outage(),
 	})
 	if err != nil {
 		return "", nil, err
@@ -122,4 +127,22 @@ func (d *Data) made(file []byte, clock *Clock) (pack []byte, cases []issuance.Co
 	}
 	pack, err = enters.Export()
 	return pack, cases, err
+}
+
+// outage is the picture that proves the failure: what the monitor of the network drew
+// of the morning, a bar for every two minutes, short and red from when nothing went
+// through.
+func outage() []byte {
+	const bars, failed, wide, high = 60, 33, 10, 160
+	m := image.NewPaletted(image.Rect(0, 0, bars*wide, high), color.Palette{color.White, color.RGBA{0x0f, 0x6b, 0x5c, 0xff}, color.RGBA{0xb4, 0x23, 0x18, 0xff}})
+	for i := range bars {
+		top, of := 20+i*i*7%23, uint8(1)
+		if i >= failed {
+			top, of = high-12, 2
+		}
+		draw.Draw(m, image.Rect(i*wide+1, top, (i+1)*wide-1, high-4), image.NewUniform(m.Palette[of]), image.Point{}, draw.Src)
+	}
+	var b bytes.Buffer
+	png.Encode(&b, m) // a buffer takes everything
+	return b.Bytes()
 }

@@ -174,12 +174,14 @@ func (s *server) routes() {
 	op(s, get, "/lots/{id}/sample", "lot-sample", "抽中要核对的行", s.lotSample)
 	op(s, post, "/lots/{id}/sample/{draft}", "judge-row", "抽中的行核对无误，或有错", s.judgeRow)
 	op(s, get, "/kits", "kits", "本单位的离线工具包", s.listKits)
-	op(s, post, "/kits", "order-kit", "申请离线工具包，制证人员设自己的口令", s.orderKit, created)
+	op(s, post, "/kits", "order-kit", "申请离线工具包，制证人员设自己的口令", s.orderKit, created, withProof)
 	op(s, get, "/kits/overseen", "overseen-kits", "各单位的离线工具包：情形、号段用了多少、导入了没有、逾期没有导入的", s.overseenKits)
 	op(s, get, "/kits/{id}", "kit", "一个离线工具包和导入的离线包", s.getKit)
 	op(s, post, "/kits/{id}/confirm", "confirm-kit", "另一人确认，设审核签章的口令", s.confirmKit)
 	op(s, post, "/kits/{id}/cancel", "cancel-kit", "注销离线工具包", s.cancelKit)
 	op(s, get, "/kits/{id}/file", "kit-file", "离线工具包的文件", s.kitFile)
+	op(s, get, "/kits/{id}/proof", "kit-proof", "系统故障的证明文件", s.proofAs(false))
+	op(s, get, "/kits/overseen/{id}/proof", "overseen-kit-proof", "监督时看系统故障的证明文件", s.proofAs(true))
 	op(s, post, "/kits/packages", "import-package", "导入离线包，请求体就是文件", s.importPackage, kitPackage)
 
 	op(s, get, "/stock/programmes", "programmes", "存量补录的计划和进度", s.programmes)
@@ -307,9 +309,12 @@ func (s *server) routes() {
 // The marks of operations.
 func public(o *huma.Operation)  { o.Security = nil }
 func created(o *huma.Operation) { o.DefaultStatus = http.StatusCreated }
-func upload(o *huma.Operation)  { o.MaxBodyBytes = cases.MaxUpload + 1; o.BodyReadTimeout = time.Minute }
-func large(o *huma.Operation)   { o.MaxBodyBytes = maxFile; o.BodyReadTimeout = time.Minute }
-func atRoot(o *huma.Operation)  { o.Path = strings.TrimPrefix(o.Path, apiRoot) }
+func upload(o *huma.Operation) {
+	o.MaxBodyBytes = elicense.MaxUpload + 1
+	o.BodyReadTimeout = time.Minute
+}
+func large(o *huma.Operation)  { o.MaxBodyBytes = maxFile; o.BodyReadTimeout = time.Minute }
+func atRoot(o *huma.Operation) { o.Path = strings.TrimPrefix(o.Path, apiRoot) }
 
 // apiRoot is where operations are, but for the few whose address stands on paper.
 const apiRoot = "/api/v1"

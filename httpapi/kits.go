@@ -16,12 +16,16 @@ func kitPackage(o *huma.Operation) {
 	o.MaxBodyBytes, o.BodyReadTimeout = offline.MaxPackage+1, 10*time.Minute
 }
 
+// withProof takes the proof of a failure, encoded.
+func withProof(o *huma.Operation) { o.MaxBodyBytes = elicense.MaxUpload*4/3 + maxBody }
+
 type kitOut struct {
 	ID        string              `json:"id"`
 	State     offline.State       `json:"state" doc:"ordered待确认 ready已导出 in-use使用中 expired已到期 cancelled已注销"`
 	Ground    offline.Ground      `json:"ground" doc:"no-online没有在线条件 outage系统故障 unsuited不宜网上办理"`
 	Reason    string              `json:"reason"`
 	Proof     string              `json:"proof,omitempty"`
+	Attached  bool                `json:"proofFile" doc:"附了证明文件"`
 	Types     []elicense.TypeCode `json:"licenseTypeCodes"`
 	Size      int                 `json:"size" doc:"号段里有多少个编号"`
 	From      *time.Time          `json:"validFrom,omitempty"`
@@ -58,7 +62,7 @@ type kitRowOut struct {
 
 func kitFrom(l *offline.Listed, state offline.State) kitOut {
 	out := kitOut{
-		ID: l.ID, State: state, Ground: l.Ground, Reason: l.Reason, Proof: l.Proof, Types: []elicense.TypeCode{}, Size: l.Size, From: shanghai(l.From), To: shanghai(l.To),
+		ID: l.ID, State: state, Ground: l.Ground, Reason: l.Reason, Proof: l.Proof, Attached: l.Attached != nil, Types: []elicense.TypeCode{}, Size: l.Size, From: shanghai(l.From), To: shanghai(l.To),
 		Drafter: l.DrafterName, Reviewer: l.ReviewerName, Cancelled: shanghai(l.Cancelled), Lost: l.Lost, Packages: []kitPackageOut{},
 	}
 	for _, t := range l.Types {
@@ -94,6 +98,7 @@ type kitOverseenOut struct {
 	Ground    offline.Ground      `json:"ground"`
 	Reason    string              `json:"reason"`
 	Proof     string              `json:"proof,omitempty"`
+	Attached  bool                `json:"proofFile" doc:"附了证明文件"`
 	Types     []elicense.TypeCode `json:"licenseTypeCodes"`
 	From      *time.Time          `json:"validFrom,omitempty"`
 	To        *time.Time          `json:"validTo,omitempty"`
@@ -130,7 +135,7 @@ func (s *server) overseenKits(ctx context.Context, who *elicense.Actor, in *stru
 	for _, o := range p.List {
 		l := kitFrom(o.Listed, o.Standing)
 		out.List = append(out.List, kitOverseenOut{
-			l.ID, o.Unit, o.UnitName, l.State, l.Ground, l.Reason, l.Proof, l.Types, l.From, l.To, l.Size, o.Used, o.Refused, o.Packages, shanghai(o.Back), o.Overdue,
+			l.ID, o.Unit, o.UnitName, l.State, l.Ground, l.Reason, l.Proof, l.Attached, l.Types, l.From, l.To, l.Size, o.Used, o.Refused, o.Packages, shanghai(o.Back), o.Overdue,
 			l.Cancelled, o.CancelReason, l.Lost,
 		})
 	}
@@ -160,6 +165,8 @@ func (s *server) orderKit(ctx context.Context, who *elicense.Actor, in *struct {
 		Ground offline.Ground      `json:"ground" enum:"no-online,outage,unsuited"`
 		Reason string              `json:"reason"`
 		Proof  string              `json:"proof,omitempty" doc:"系统故障的单号、时间和现象"`
+		File   []byte              `json:"proofFile,omitempty" doc:"系统故障的证明文件：PDF、JPG或PNG，最大10MB，base64"`
+		Name   string              `json:"proofName,omitempty" maxLength:"200"`
 		Start  time.Time           `json:"start,omitzero" doc:"启用时间，默认从确认起"`
 		Hours  int                 `json:"hours" doc:"1到24"`
 		Size   int                 `json:"size" doc:"1到200"`
@@ -170,6 +177,7 @@ func (s *server) orderKit(ctx context.Context, who *elicense.Actor, in *struct {
 	b := in.Body
 	l, err := s.Kits.Order(ctx, who, offline.Order{
 		Types: b.Types, Ground: b.Ground, Reason: b.Reason, Proof: b.Proof, Start: b.Start, Hours: b.Hours, Size: b.Size, PIN: b.PIN,
+		ProofFile: b.File, ProofName: b.Name,
 	})
 	if err != nil {
 		return nil, err
@@ -212,6 +220,18 @@ func (s *server) kitFile(ctx context.Context, who *elicense.Actor, in *struct {
 		return nil, err
 	}
 	return &raw{"application/zip", `attachment; filename="kit-` + in.ID + `.zip"`, b.Bytes()}, nil
+}
+
+// proofAs returns the proof of the failure a kit was taken for, to its unit or to
+// supervision.
+func (s *server) proofAs(oversee bool) func(context.Context, *elicense.Actor, *kitID) (*raw, error) {
+	return func(ctx context.Context, who *elicense.Actor, in *kitID) (*raw, error) {
+		kind, data, err := s.Kits.Proof(ctx, who, in.ID, oversee)
+		if err != nil {
+			return nil, err
+		}
+		return &raw{kind, `attachment; filename="proof"`, data}, nil
+	}
 }
 
 func (s *server) importPackage(ctx context.Context, who *elicense.Actor, in *struct {

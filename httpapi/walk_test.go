@@ -50,7 +50,7 @@ var atDesks = map[string]string{
 	"own-package": "GET /holder/licenses/{id}/delivery/package", "own-contacts": "GET /holder/contacts", "ask-contact": "POST /holder/contacts/{channel}",
 	"confirm-contact": "POST /holder/contacts/{channel}/confirm", "forget-contact": "POST /holder/contacts/{channel}/forget",
 	"ask-source": "POST /issue/references/{id}", "return-bad-rows": "GET /issue/references/{id}/bad", "differences": "GET /issue/references", "await": "POST /issue/awaited", "awaited-step": "POST /issue/awaited/{id}", "keep-source": "POST /admin/sources",
-	"overseen-kits": "GET /admin/kits", "record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "propose-rule": "POST /admin/rules", "decide-rule": "POST /admin/rules/{id}/{version}", "end-rule": "POST /admin/rules/{id}/{version}", "collectables": "GET /window/collect", "collectable": "GET /window/collect/{id}", "collect-print": "POST /window/collect/{id}/print", "collect-hand": "POST /window/collect/{id}", "queue": "GET /window",
+	"overseen-kits": "GET /admin/kits", "overseen-kit-proof": "GET /admin/kits/{id}/proof", "record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "propose-rule": "POST /admin/rules", "decide-rule": "POST /admin/rules/{id}/{version}", "end-rule": "POST /admin/rules/{id}/{version}", "collectables": "GET /window/collect", "collectable": "GET /window/collect/{id}", "collect-print": "POST /window/collect/{id}/print", "collect-hand": "POST /window/collect/{id}", "queue": "GET /window",
 }
 
 // walked is the API with a thing for each operation.
@@ -130,7 +130,7 @@ func (k *walked) path(o operation) string {
 			return k.Kit
 		case "cancel-kit":
 			return k.KitEnd
-		case "kit", "kit-file":
+		case "kit", "kit-file", "kit-proof", "overseen-kit-proof":
 			return k.KitOut
 		case "lot", "bad-rows", "move-lot":
 			return k.Lot

@@ -92,6 +92,7 @@ type listedContent struct {
 	Types        []KitType       `json:"types"`
 	Reason       string          `json:"reason"`
 	Proof        string          `json:"proof"` // of a failure of the system
+	Attached     *Attached       `json:"attached,omitempty"`
 	Start        time.Time       `json:"start"` // as ordered; zero is when it is confirmed
 	Hours        int             `json:"hours"`
 	DrafterName  string          `json:"drafterName"`
@@ -122,7 +123,7 @@ func (l *Listed) Standing(now time.Time) State {
 	return l.State
 }
 
-// Order is what a unit asks for.
+// Order is what a unit asks for. A failure of the system is proved in words or by a file.
 type Order struct {
 	Types  []elicense.TypeCode
 	Ground Ground
@@ -132,6 +133,9 @@ type Order struct {
 	Hours  int       // for how long, up to 24
 	Size   int       // numbers, up to MaxNumbers
 	PIN    string    // of the officer who asks, who will enter the rows
+
+	ProofName string // of the file
+	ProofFile []byte // a PDF, JPEG or PNG that proves a failure of the system, instead of Proof or with it
 }
 
 // MaxNumbers bounds the block of a kit; maxTypes its types; maxAhead is how long
@@ -154,8 +158,8 @@ func (o *Order) check(now time.Time) error {
 		return bad("ground", "要选择离线生成的情形：没有在线条件，或者不宜网上办理")
 	case o.Reason == "" || utf8.RuneCountInString(o.Reason) > maxReason:
 		return bad("reason", "要写明理由，最多%d个字", maxReason)
-	case o.Ground == Outage && o.Proof == "" || utf8.RuneCountInString(o.Proof) > maxReason:
-		return bad("proof", "系统故障要写明故障单号、时间和现象，最多%d个字", maxReason)
+	case o.Ground == Outage && o.Proof == "" && len(o.ProofFile) == 0 || utf8.RuneCountInString(o.Proof) > maxReason:
+		return bad("proof", "系统故障要写明故障单号、时间和现象，最多%d个字，或者附上证明文件", maxReason)
 	case o.Hours < 1 || o.Hours > int(sealing.MaxKitTerm/time.Hour):
 		return bad("hours", "使用时间为1到24小时")
 	case o.Size < 1 || o.Size > MaxNumbers:
@@ -174,6 +178,10 @@ func (o *Order) check(now time.Time) error {
 func (k *Kits) Order(ctx context.Context, actor *elicense.Actor, o Order) (*Listed, error) {
 	l := &Listed{ID: elicense.NewID[string](k.Now()), Unit: actor.Unit, State: Ordered, Ground: o.Ground, Size: o.Size, Drafter: actor.Person, seq: 1, cert: []byte{}}
 	wrong := o.check(k.Now())
+	kind, badFile := o.checkFile()
+	if wrong == nil {
+		wrong = badFile
+	}
 	build := func(tx *store.Tx) (access.Request, error) {
 		issuers := []string{string(actor.Unit)}
 		for _, code := range o.Types {
@@ -202,6 +210,9 @@ func (k *Kits) Order(ctx context.Context, actor *elicense.Actor, o Order) (*List
 			l.Data = make([]byte, dataKeySize)
 			rand.Read(l.Data)
 			if l.DrafterHand, _, err = newHand(l.ID, Drafts, actor.Person, actor.Name, o.PIN, l.Data); err != nil {
+				return nil, err
+			}
+			if l.Attached, err = k.keep(ctx, &o, kind); err != nil {
 				return nil, err
 			}
 		}

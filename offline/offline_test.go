@@ -21,6 +21,7 @@ import (
 	"elicense/offline"
 	"elicense/registry"
 	"elicense/store"
+	"elicense/store/storetest"
 	"elicense/verification"
 )
 
@@ -460,14 +461,19 @@ func TestWhoTakesAKit(t *testing.T) {
 		edit func(*offline.Order)
 		kind elicense.Kind
 	}{
-		"made online, with no ground but the place": {func(o *offline.Order) { o.Ground = offline.NoOnline }, elicense.Conflict},
-		"made online, called unsuited":              {func(o *offline.Order) { o.Ground = offline.Unsuited }, elicense.Conflict},
-		"a failure without proof":                   {func(o *offline.Order) { o.Proof = " " }, elicense.Invalid},
-		"no reason":                                 {func(o *offline.Order) { o.Reason = "" }, elicense.Invalid},
-		"no ground":                                 {func(o *offline.Order) { o.Ground = "weather" }, elicense.Invalid},
-		"more than a day":                           {func(o *offline.Order) { o.Hours = 25 }, elicense.Invalid},
-		"a PIN people try first":                    {func(o *offline.Order) { o.PIN = "12345678" }, elicense.Invalid},
-		"another unit's type":                       {func(o *offline.Order) { o.Types = []elicense.TypeCode{"11350102FJDEM0320G001"} }, elicense.Forbidden},
+		"made online, with no ground but the place": {func(o *offline.Order) { o.Ground, o.ProofFile = offline.NoOnline, nil }, elicense.Conflict},
+		"made online, called unsuited":              {func(o *offline.Order) { o.Ground, o.ProofFile = offline.Unsuited, nil }, elicense.Conflict},
+		"a failure without proof":                   {func(o *offline.Order) { o.Proof, o.ProofFile = " ", nil }, elicense.Invalid},
+		"a proof that is no picture":                {func(o *offline.Order) { o.ProofFile = []byte("<html>") }, elicense.Invalid},
+		"a proof that is too large": {func(o *offline.Order) {
+			o.ProofFile = append(bytes.Clone(world.Paper), make([]byte, elicense.MaxUpload)...)
+		}, elicense.TooLarge},
+		"a proof of what is no failure": {func(o *offline.Order) { o.Ground = offline.NoOnline }, elicense.Invalid},
+		"no reason":                     {func(o *offline.Order) { o.Reason = "" }, elicense.Invalid},
+		"no ground":                     {func(o *offline.Order) { o.Ground = "weather" }, elicense.Invalid},
+		"more than a day":               {func(o *offline.Order) { o.Hours = 25 }, elicense.Invalid},
+		"a PIN people try first":        {func(o *offline.Order) { o.PIN = "12345678" }, elicense.Invalid},
+		"another unit's type":           {func(o *offline.Order) { o.Types = []elicense.TypeCode{"11350102FJDEM0320G001"} }, elicense.Forbidden},
 	} {
 		o := order()
 		c.edit(&o)
@@ -481,7 +487,7 @@ func TestWhoTakesAKit(t *testing.T) {
 	must(t, w.Catalog.Decide(ctx, w.Admin, field.Code, 1, true, ""))
 	for _, g := range []offline.Ground{offline.NoOnline, offline.Unsuited} {
 		o := order()
-		o.Types, o.Ground, o.Proof = []elicense.TypeCode{field.Code}, g, ""
+		o.Types, o.Ground, o.Proof, o.ProofFile = []elicense.TypeCode{field.Code}, g, "", nil
 		if _, err := w.Kits.Order(ctx, w.Drafter, o); err != nil {
 			t.Errorf("a type made offline, %s: %v", g, err)
 		}
@@ -769,4 +775,76 @@ func TestSupervisionSeesEveryKit(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTheProofOfAFailure (Art. 7(2)): a file proves a failure of the system, in the
+// place of words; the officer who confirms the kit and supervision see it, nobody
+// else; it is kept as cipher text, and the check misses it.
+func TestTheProofOfAFailure(t *testing.T) {
+	cfg, clock := storetest.Config(t), storetest.NewClock()
+	cfg.Now = clock.Now
+	w := world.New(t, cfg, clock)
+	ctx := t.Context()
+	o := order()
+	o.Proof = ""
+	o.ProofFile = append(bytes.Clone(world.Paper), "outage of the morning"...)
+	l, err := w.Kits.Order(ctx, w.Drafter, o)
+	must(t, err)
+	if l.Attached == nil || l.Attached.Kind != "image/png" || l.Attached.Name != "故障通知.png" {
+		t.Fatalf("attached: %+v", l.Attached)
+	}
+	for _, who := range []struct {
+		actor    *elicense.Actor
+		oversee  bool
+		want     elicense.Kind
+		whatever string
+	}{
+		{w.Reviewer, false, 0, "the second officer"},
+		{w.Auditor, true, 0, "supervision"},
+		{w.Reviewer, true, elicense.Forbidden, "a unit at the desk of supervision"},
+		{w.Auditor, false, elicense.Forbidden, "supervision at the desk of the unit"},
+		{w.Holder, false, elicense.Forbidden, "a holder"},
+	} {
+		kind, file, err := w.Kits.Proof(ctx, who.actor, l.ID, who.oversee)
+		switch {
+		case who.want != 0 && (elicense.KindOf(err) != who.want || file != nil):
+			t.Errorf("%s: %v", who.whatever, err)
+		case who.want == 0 && (err != nil || kind != "image/png" || !bytes.Equal(file, o.ProofFile)):
+			t.Errorf("%s: %s, %d bytes, %v", who.whatever, kind, len(file), err)
+		}
+	}
+	p, err := w.Kits.Oversee(ctx, w.Auditor, false, "")
+	must(t, err)
+	if len(p.List) != 1 || p.List[0].Attached == nil {
+		t.Errorf("supervision sees no proof: %+v", p.List)
+	}
+	w.Fsck(t)
+	stored := ""
+	must(t, filepath.WalkDir(cfg.Dir, func(path string, e os.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		if strings.Contains(e.Name(), "offline-proof") {
+			stored = path
+		}
+		b, err := os.ReadFile(path)
+		if bytes.Contains(b, []byte("outage of the morning")) {
+			t.Errorf("%s holds the proof in the clear", path)
+		}
+		return err
+	}))
+
+	o.ProofFile, o.Proof = nil, "故障单1，09:05起外网不通"
+	bare, err := w.Kits.Order(ctx, w.Drafter, o)
+	must(t, err)
+	if _, _, err := w.Kits.Proof(ctx, w.Reviewer, bare.ID, false); elicense.KindOf(err) != elicense.NotFound {
+		t.Errorf("of a kit with words alone: %v", err)
+	}
+	must(t, os.Remove(stored))
+	for _, f := range w.Findings(t) {
+		if f.Kind == "file" && f.Where == l.Attached.File {
+			return
+		}
+	}
+	t.Error("the check does not miss the proof")
 }

@@ -303,8 +303,22 @@ func Each(tx *store.Tx, f func(id string, err error) error) error {
 	})
 }
 
-// EachFile calls f with the file of every package that was received whole.
+// EachFile calls f with the file of every package that was received whole, and with
+// the proof of every kit that has one.
 func EachFile(tx *store.Tx, f func(name string, digest []byte, err error) error) error {
+	err := store.EachID(tx, "kit", func(id string) error {
+		l, err := listed(tx, id)
+		if err != nil {
+			return f("proof of kit "+id, nil, err)
+		}
+		if l.Attached == nil {
+			return nil
+		}
+		return f(l.Attached.File, l.Attached.Digest, nil)
+	})
+	if err != nil {
+		return err
+	}
 	return store.EachID(tx, "kit_package", func(id string) error {
 		list, err := packages(tx, `WHERE id = $1`, id)
 		if err != nil {

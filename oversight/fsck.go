@@ -406,7 +406,7 @@ func (c *checker) given(ctx context.Context) error {
 }
 
 // strayFiles names stored files no row knows. What was given in a case, the picture
-// of a paper, a package and an uploaded document are stored before their rows, and a
+// of a paper, a package, the proof of an outage and an uploaded document are stored before their rows, and a
 // crash between leaves a file that nothing leads to.
 func (c *checker) strayFiles(ctx context.Context) error {
 	names, err := c.db.Files().List(ctx)
@@ -414,7 +414,7 @@ func (c *checker) strayFiles(ctx context.Context) error {
 		return err
 	}
 	for _, n := range names {
-		if !c.files[n] && !strings.HasPrefix(n, cases.FilePrefix) && !strings.HasPrefix(n, offline.FilePrefix) && !strings.HasPrefix(n, stock.FilePrefix) &&
+		if !c.files[n] && !strings.HasPrefix(n, cases.FilePrefix) && !strings.HasPrefix(n, offline.FilePrefix) && !strings.HasPrefix(n, offline.ProofPrefix) && !strings.HasPrefix(n, stock.FilePrefix) &&
 			!strings.HasPrefix(n, delivery.FilePrefix) {
 			c.report(Finding{"file", n, "没有记录的文件"})
 		}

@@ -385,3 +385,11 @@ func sent(r *http.Request, name string, limit int64) ([]byte, error) {
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, limit+1))
 }
+
+// fileName is what the sender of a form called its file.
+func fileName(r *http.Request, name string) string {
+	if f := r.MultipartForm; f != nil && len(f.File[name]) > 0 {
+		return f.File[name][0].Filename
+	}
+	return ""
+}

@@ -76,11 +76,26 @@ func (s *server) kitOrder(v *visit) error {
 	if v.Posted("pin") != v.Posted("pin2") {
 		return again(elicense.E(elicense.Invalid, "两次输入的口令不一样").At("pin"))
 	}
+	var err error
+	if o.ProofFile, err = sent(v.r, "proofFile", elicense.MaxUpload); err != nil {
+		return again(err)
+	}
+	o.ProofName = fileName(v.r, "proofFile")
 	l, err := s.Kits.Order(v.r.Context(), v.who, o)
 	if err != nil {
 		return again(err)
 	}
 	return v.goTo("/issue/kits/" + l.ID + "?said=kit")
+}
+
+// kitProof answers with the proof of the failure a kit was taken for, to its unit or,
+// at the administration's desk, to supervision.
+func (s *server) kitProof(v *visit) error {
+	kind, data, err := s.Kits.Proof(v.r.Context(), v.who, v.r.PathValue("id"), v.desk == admin)
+	if err != nil {
+		return err
+	}
+	return v.upload("proof.pdf", kind, data)
 }
 
 type overseenPage struct {

@@ -234,6 +234,7 @@ func (s *server) routes() {
 	at(issue, "POST /issue/kits/{id}/confirm", s.kitConfirm)
 	at(issue, "POST /issue/kits/{id}/cancel", s.kitCancel)
 	at(issue, "GET /issue/kits/{id}/file", s.kitFile)
+	at(issue, "GET /issue/kits/{id}/proof", s.kitProof)
 
 	at(issue, "GET /issue/stock", s.stock)
 	at(issue, "POST /issue/stock", s.stockPlan)
@@ -333,6 +334,7 @@ func (s *server) routes() {
 	at(admin, "GET /admin/awaited", s.awaited)
 	at(admin, "GET /admin/awaited.csv", s.awaitedCSV)
 	at(admin, "GET /admin/kits", s.kitsOverseen)
+	at(admin, "GET /admin/kits/{id}/proof", s.kitProof)
 	at(admin, "GET /admin/modes", s.modes)
 	at(admin, "GET /admin/modes.csv", s.modesExport)
 	at(admin, "GET /admin/sources", s.sources)

@@ -167,11 +167,7 @@ func (s *server) stockEnter(v *visit) error {
 	if err != nil {
 		return again(err)
 	}
-	name := ""
-	if f := v.r.MultipartForm; f != nil && len(f.File["scan"]) > 0 {
-		name = f.File["scan"][0].Filename
-	}
-	e, err := s.Stock.Enter(v.r.Context(), v.who, elicense.TypeCode(v.Posted("type")), issuance.Origin(v.Posted("origin")), paperFrom(v), name, scan)
+	e, err := s.Stock.Enter(v.r.Context(), v.who, elicense.TypeCode(v.Posted("type")), issuance.Origin(v.Posted("origin")), paperFrom(v), fileName(v.r, "scan"), scan)
 	if err != nil {
 		return again(err)
 	}
@@ -275,13 +271,7 @@ func (s *server) stockScan(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if !strings.HasPrefix(kind, "image/") {
-		return v.file("scan.pdf", kind, data)
-	}
-	v.w.Header().Set("Content-Type", kind)
-	v.w.Header().Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	v.w.Write(data) // the visitor is gone if this fails
-	return nil
+	return v.upload("scan.pdf", kind, data)
 }
 
 type stockSamplePage struct {

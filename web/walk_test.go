@@ -207,7 +207,7 @@ func (k *walked) path(method, pattern string) string {
 			return k.Kit
 		case pattern == "/issue/kits/{id}/cancel":
 			return k.KitEnd
-		case strings.HasPrefix(pattern, "/issue/kits/{id}"):
+		case strings.HasPrefix(pattern, "/issue/kits/{id}"), strings.HasPrefix(pattern, "/admin/kits/{id}"):
 			return k.KitOut
 		case strings.HasPrefix(pattern, "/issue/lots/template/"):
 			return string(world.Type)

@@ -379,6 +379,7 @@ const KitPIN = "wuyishan-37"
 func KitOrder() offline.Order {
 	return offline.Order{
 		Types: []elicense.TypeCode{Type}, Ground: offline.Outage, Reason: "窗口网络中断", Proof: "故障单FZ-0310，09:05起政务外网不通", Hours: 12, Size: 10, PIN: KitPIN,
+		ProofName: "故障通知.png", ProofFile: Paper,
 	}
 }
 
