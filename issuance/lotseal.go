@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -30,8 +31,6 @@ const (
 	lotShift = 20 * time.Second
 	// layGroup is how many faces are laid out together.
 	layGroup = 16
-	// sealers are the goroutines that lay out and seal.
-	sealers = 2
 )
 
 // stamps is what a lot is sealed with.
@@ -192,12 +191,13 @@ func (i *Issuer) sealRows(ctx context.Context, b *lotBatch) error {
 	return i.publishRows(ctx, b)
 }
 
-// each does the work of n things on all the sealers.
+// each does the work of n things on all processors.
 func each(n int, do func(int)) {
 	var wait sync.WaitGroup
-	for w := range sealers {
+	workers := min(n, runtime.GOMAXPROCS(0))
+	for w := range workers {
 		wait.Go(func() {
-			for k := w; k < n; k += sealers {
+			for k := w; k < n; k += workers {
 				do(k)
 			}
 		})

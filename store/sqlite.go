@@ -34,7 +34,7 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 		"wal_autocheckpoint(8000)", // pages; the copier leaves little for it to do
-		"cache_size(-32768)", "temp_store(MEMORY)", "journal_size_limit(67108864)",
+		"cache_size(-16384)", "temp_store(MEMORY)", "journal_size_limit(67108864)",
 	}}
 	e := &sqliteEngine{name: "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()}
 	defer func() {
@@ -69,7 +69,7 @@ func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 			return nil, err
 		}
 		// A commit makes a reader's cache void: much of one would be memory for nothing.
-		for _, pragma := range []string{"PRAGMA query_only = 1", "PRAGMA cache_size = -8192"} {
+		for _, pragma := range []string{"PRAGMA query_only = 1", "PRAGMA cache_size = -4096"} {
 			if _, err := r.exec(ctx, pragma, nil); err != nil {
 				return nil, translate(err)
 			}
