@@ -283,8 +283,8 @@ func TestADisclosureSaysWhichOfSeveral(t *testing.T) {
 		if _, err := w.Sharing.ReadDisclosure(ctx, one, id); !elicense.IsKind(err, elicense.Unavailable) {
 			t.Errorf("its day was made longer: %v", err)
 		}
-		if n := len(w.Findings(t)); n != 1 {
-			t.Errorf("fsck finds %d of 1 changed row", n)
+		if f := w.Findings(t); len(f) != 1 {
+			t.Errorf("fsck finds %v of 1 changed row", f)
 		}
 		change(`UPDATE disclosure SET mac_form = 1 WHERE id = $1`)
 		if _, err := w.Sharing.ReadDisclosure(ctx, one, id); !elicense.IsKind(err, elicense.Unavailable) {
