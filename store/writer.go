@@ -257,6 +257,7 @@ func guarded(tx *Tx, fn func(*Tx) error) (err error) {
 	if tx.broken != nil {
 		return tx.broken
 	}
+	tx.gathering = false // the record that follows waits for nobody
 	return tx.insertGathered(everyTable)
 }
 
