@@ -171,7 +171,8 @@ func (i *Issuer) sealRows(ctx context.Context, b *lotBatch) error {
 			m.err = elicense.E(elicense.Unavailable, "基础信息比对服务不可用，等批次继续时再比对").Under("第九条第二款")
 		}
 	})
-	if !slices.ContainsFunc(b.rows, func(m made) bool { return m.d.Comparison.Outcome != Unavailable }) {
+	// Holders no registry keeps are not waited for: nobody will answer about them.
+	if !slices.ContainsFunc(b.rows, func(m made) bool { return m.d.Comparison.Outcome != Unavailable || !waits(m.compared) }) {
 		return errAway
 	}
 	groups := slices.Collect(slices.Chunk(b.rows, layGroup))
