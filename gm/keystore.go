@@ -63,7 +63,7 @@ func OpenKeyStore(dir string, passphrase []byte) (*KeyStore, error) {
 	}
 	head, err := readHead(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return newKeyStore(dir, passphrase)
+		return MakeKeyStore(dir, passphrase, NewStretch())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open key store: %w", err)
@@ -93,14 +93,16 @@ func readHead(dir string) (*keyStoreHead, error) {
 	return h, nil
 }
 
-func newKeyStore(dir string, passphrase []byte) (*KeyStore, error) {
+// MakeKeyStore makes a store in dir, which has no keys yet, with a stretching of the
+// caller's: it says for good how much work each guess at the passphrase is.
+func MakeKeyStore(dir string, passphrase []byte, how Stretch) (*KeyStore, error) {
 	s := &KeyStore{dir: dir, open: map[string]*SoftKey{}}
 	if names, err := s.Names(); err != nil {
 		return nil, err
 	} else if len(names) > 0 {
 		return nil, fmt.Errorf("open key store %s: %s is missing", dir, headFile)
 	}
-	h := &keyStoreHead{Version: 1, Stretch: NewStretch()}
+	h := &keyStoreHead{Version: 1, Stretch: how}
 	var err error
 	if s.aead, err = h.AEAD(passphrase); err != nil {
 		return nil, fmt.Errorf("make key store: %w", err)

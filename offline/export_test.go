@@ -11,14 +11,6 @@ import (
 	"elicense/issuance"
 )
 
-func init() {
-	newStretch = func() gm.Stretch {
-		s := gm.NewStretch()
-		s.Time, s.Memory = 1, 8<<10
-		return s
-	}
-}
-
 // Rewrite makes a package that says something else, signed by the officers as who
 // had both keys and both PINs could.
 func Rewrite(t testing.TB, pack []byte, officers map[Role]*Officer, edit func(*Entry), replace map[string][]byte) []byte {

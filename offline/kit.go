@@ -214,11 +214,8 @@ func checkPIN(pin string) error {
 // dataKeySize is the length of the key of rows and files.
 const dataKeySize = gm.KeySize
 
-// newStretch is how slow a PIN is made; tests that ask nothing of it make it quick.
-var newStretch = gm.NewStretch
-
 // newHand makes an officer's key and puts it and the kit's data key behind his PIN.
-func newHand(kit string, role Role, person elicense.PersonID, name, pin string, data []byte) (*Hand, *gm.SoftKey, error) {
+func newHand(kit string, role Role, person elicense.PersonID, name, pin string, stretch gm.Stretch, data []byte) (*Hand, *gm.SoftKey, error) {
 	if err := checkPIN(pin); err != nil {
 		return nil, nil, err
 	}
@@ -226,7 +223,7 @@ func newHand(kit string, role Role, person elicense.PersonID, name, pin string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	h := &Hand{Role: role, Person: person, Name: name, Stretch: newStretch()}
+	h := &Hand{Role: role, Person: person, Name: name, Stretch: stretch}
 	aead, err := h.Stretch.AEAD([]byte(pin))
 	if err != nil {
 		return nil, nil, err

@@ -35,6 +35,8 @@ type Config struct {
 	Trust    verification.Trust
 	Now      func() time.Time
 	Platform string // its name
+	// Stretch says how much work each guess at a PIN is; nil is gm.NewStretch.
+	Stretch func() gm.Stretch
 }
 
 // Kits is the platform's side: it gives kits out and takes packages in.
@@ -44,6 +46,9 @@ type Kits struct {
 
 // New returns the kits of a platform and lets them work the queue's imports.
 func New(c Config) *Kits {
+	if c.Stretch == nil {
+		c.Stretch = gm.NewStretch
+	}
 	k := &Kits{c}
 	c.Jobs.Handle(importJob, k.take)
 	return k
@@ -209,7 +214,7 @@ func (k *Kits) Order(ctx context.Context, actor *elicense.Actor, o Order) (*List
 		}); err == nil { // a key is made for nobody the law refuses
 			l.Data = make([]byte, dataKeySize)
 			rand.Read(l.Data)
-			if l.DrafterHand, _, err = newHand(l.ID, Drafts, actor.Person, actor.Name, o.PIN, l.Data); err != nil {
+			if l.DrafterHand, _, err = newHand(l.ID, Drafts, actor.Person, actor.Name, o.PIN, k.Stretch(), l.Data); err != nil {
 				return nil, err
 			}
 			if l.Attached, err = k.keep(ctx, &o, kind); err != nil {
@@ -353,7 +358,7 @@ func (k *Kits) make(ctx context.Context, actor *elicense.Actor, l *Listed, pin s
 	if _, _, err := l.DrafterHand.open(l.ID, pin); err == nil {
 		return nil, elicense.E(elicense.Invalid, "口令不能和制证人员的一样").At("pin").Under("第七条第一款")
 	}
-	hand, key, err := newHand(l.ID, Reviews, actor.Person, actor.Name, pin, l.Data)
+	hand, key, err := newHand(l.ID, Reviews, actor.Person, actor.Name, pin, k.Stretch(), l.Data)
 	if err != nil {
 		return nil, err
 	}

@@ -435,15 +435,18 @@ type Staff struct {
 	Duties []elicense.Duty
 }
 
-// Enroll enters accounts and the persons behind them.
+// Enroll enters accounts and the persons behind them. Those given one secret share
+// its digest: who knows it of one knows it of all.
 func (o *Org) Enroll(ctx context.Context, staff []Staff) error {
-	digests := make([]string, len(staff))
-	for i, s := range staff {
-		digests[i] = DigestSecret(s.Secret)
+	digests := map[string]string{}
+	for _, s := range staff {
+		if digests[s.Secret] == "" {
+			digests[s.Secret] = DigestSecret(s.Secret)
+		}
 	}
 	return o.db.Update(ctx, func(tx *store.Tx) error {
-		for i, s := range staff {
-			if err := enroll(tx, s, digests[i]); err != nil {
+		for _, s := range staff {
+			if err := enroll(tx, s, digests[s.Secret]); err != nil {
 				return fmt.Errorf("account %s: %w", s.Login, err)
 			}
 		}

@@ -182,7 +182,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	ctx := t.Context()
 	set := sheettest.Fonts(t)
 	w := &World{DB: storetest.Open(t, cfg), Clock: clock, Registry: &Registry{now: clock.Now, out: issuance.Match}}
-	keys, err := gm.OpenKeyStore(t.TempDir(), []byte("test"))
+	keys, err := gm.MakeKeyStore(t.TempDir(), []byte("test"), Quick())
 	must(t, err)
 	law, err := access.TheLaw()
 	must(t, err)
@@ -233,6 +233,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	w.Verifier = verification.New(w.DB, w.Guard, w.Trust, clock.Now)
 	w.Kits = offline.New(offline.Config{
 		DB: w.DB, Guard: w.Guard, Seals: w.Seals, Issuer: w.Issuer, Jobs: queue, Fonts: offline.SystemFonts, Trust: w.Trust, Now: clock.Now, Platform: "演示平台",
+		Stretch: Quick,
 	})
 	w.Verifier.Offline = w.Kits
 	must(t, w.Catalog.Propose(ctx, w.Drafter, FoodType()))
@@ -246,6 +247,14 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	}}))
 	run(t, queue)
 	return w
+}
+
+// Quick is a stretching for what nobody guesses at: the least there is. A world is
+// made for every test, and the usual one costs more than all the rest of it.
+func Quick() gm.Stretch {
+	s := gm.NewStretch()
+	s.Time, s.Memory, s.Threads = 1, 8<<10, 1
+	return s
 }
 
 func run(t testing.TB, queue *jobs.Queue) {
