@@ -402,7 +402,9 @@ func TestAPackageHoldsTheVeryFiles(t *testing.T) {
 	pdf := []byte("%PDF-1.7\n1 0 obj <</Type /Sig /ByteRange [0 1 2 3]>> endobj\n%%EOF\n")
 	_, err = w.Delivery.Upload(ctx, w.Drafter, d.ID, "收费单", pdf)
 	must(t, err)
-	must(t, w.Issuer.Approve(ctx, w.Reviewer, d.ID, d.Seq, ""))
+	seen, err := w.Issuer.Get(ctx, w.Reviewer, d.ID)
+	must(t, err)
+	must(t, w.Issuer.Approve(ctx, w.Reviewer, d.ID, seen.Seq, ""))
 	w.Published(t, d.ID)
 	_, err = w.Delivery.Upload(ctx, w.Drafter, d.ID, "晚到的", decision)
 	wants(t, elicense.Conflict, err, "a document after the review")
@@ -483,6 +485,93 @@ func hexOf(b []byte) string {
 
 // TestAPackageIsMadeWhenAskedFor where nothing but the license is to be given; a unit
 // without a seal keeps nobody from the license itself.
+// TestWhatIsApprovedIsTheDocumentsThatWereRead (Art. 7(1), 14(1)): a document that came
+// or went since the reviewer read stops the approval, alone and of several; the lot a
+// row is drawn from stays with the documents it was handed in with.
+func TestWhatIsApprovedIsTheDocumentsThatWereRead(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		pdf := []byte("%PDF-1.7\n1 0 obj <</Type /Sig /ByteRange [0 1 2 3]>> endobj\n%%EOF\n")
+		upload := func(id elicense.DraftID, title string) *delivery.Upload {
+			t.Helper()
+			u, err := w.Delivery.Upload(ctx, w.Drafter, id, title, pdf)
+			must(t, err)
+			return u
+		}
+		shown := func(id elicense.DraftID) *issuance.Shown {
+			t.Helper()
+			s, err := w.Issuer.Show(ctx, w.Reviewer, id)
+			must(t, err)
+			return s
+		}
+		says := func(what, sentence string, err error) {
+			t.Helper()
+			wants(t, elicense.Conflict, err, what)
+			var e *elicense.Error
+			if errors.As(err, &e) && e.Message() != sentence {
+				t.Errorf("%s: %s", what, e.Message())
+			}
+		}
+		d, err := w.Issuer.Complete(ctx, w.Drafter, w.Completion("0001"))
+		must(t, err)
+		before := shown(d.ID)
+		first := upload(d.ID, "决定书")
+		says("one was added", "一起送达的文书和您看过的不同了：加了1份", w.Issuer.Approve(ctx, w.Reviewer, d.ID, before.Seq, ""))
+		says("one was added, of several", "一起送达的文书和您看过的不同了：加了1份", w.Issuer.ApproveShown(ctx, w.Reviewer, d.ID, before.Seq, before.Digest, ""))
+		with := shown(d.ID)
+		if there := with.Documents(); len(there) != 1 || there[0].ID != first.ID || !bytes.Equal(there[0].Digest, sum(pdf)) {
+			t.Errorf("the reviewer sees %+v", there)
+		}
+		must(t, w.Delivery.TakeOut(ctx, w.Drafter, d.ID, first.ID))
+		says("it went", "一起送达的文书和您看过的不同了：撤了1份", w.Issuer.Approve(ctx, w.Reviewer, d.ID, with.Seq, ""))
+		says("it came and went", "一起送达的文书刚刚有人加过又撤了", w.Issuer.Approve(ctx, w.Reviewer, d.ID, before.Seq, ""))
+		second := upload(d.ID, "缴费通知")
+		says("another came", "一起送达的文书和您看过的不同了：加了1份，撤了1份", w.Issuer.Approve(ctx, w.Reviewer, d.ID, with.Seq, ""))
+		_, err = w.Issuer.Edit(ctx, w.Drafter, d.ID, shown(d.ID).Seq, d.Holders, d.Fields)
+		must(t, err)
+		says("what it says is another too", "这份草稿刚刚有人改过", w.Issuer.Approve(ctx, w.Reviewer, d.ID, with.Seq, ""))
+		last := shown(d.ID)
+		must(t, w.Issuer.ApproveShown(ctx, w.Reviewer, d.ID, last.Seq, last.Digest, ""))
+		wants(t, elicense.Conflict, w.Delivery.TakeOut(ctx, w.Drafter, d.ID, second.ID), "taken out of what was approved")
+		w.Published(t, d.ID)
+
+		// A lot: until it is handed in, not while it is looked at, again when it is returned.
+		l := w.ReadLot(t, "A", 5)
+		row := func() (id elicense.DraftID) {
+			must(t, w.DB.View(ctx, func(tx *store.Tx) error {
+				return tx.Row(`SELECT id FROM draft WHERE lot = $1 ORDER BY place LIMIT 1`, l.ID).Scan(&id)
+			}))
+			return id
+		}()
+		paper := upload(row, "决定书")
+		must(t, w.Issuer.SubmitLot(ctx, w.Drafter, l.ID, "试用批量"))
+		_, err = w.Delivery.Upload(ctx, w.Drafter, row, "缴费通知", pdf)
+		says("a document for a row that is looked at", "这份草稿所在的批次已经送审，不能再增减文书", err)
+		says("one out of such a row", "这份草稿所在的批次已经送审，不能再增减文书", w.Delivery.TakeOut(ctx, w.Drafter, row, paper.ID))
+		must(t, w.Issuer.ReturnLot(ctx, w.Reviewer, l.ID, "少一份文书"))
+		upload(row, "缴费通知")
+		if n := len(shown(row).Documents()); n != 2 {
+			t.Errorf("%d documents go with the row", n)
+		}
+		w.Fsck(t)
+
+		// What is not there as it was approved is not delivered as if it were.
+		must(t, w.DB.Update(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(`DELETE FROM closing_document WHERE id = $1`, paper.ID)
+			return err
+		}))
+		found := w.Findings(t)
+		if len(found) != 1 || found[0].Kind != "draft" || found[0].Where != string(row) {
+			t.Errorf("fsck says %v", found)
+		}
+	})
+}
+
+func sum(b []byte) []byte {
+	d := gm.Sum(b)
+	return d[:]
+}
+
 func TestAPackageIsMadeWhenAskedFor(t *testing.T) {
 	w := world.OnSQLite(t)
 	ctx := t.Context()

@@ -246,10 +246,42 @@ func (d *Desk) pack(tx *store.Tx, lic *elicense.License, dr *issuance.Draft, off
 	if err != nil {
 		return nil, err
 	}
+	if err := asApproved(dr, uploads); err != nil {
+		return nil, err
+	}
 	for _, u := range uploads {
 		p.add(Document{Title: u.Title, Source: Uploaded, Note: u.Note, File: u.file, Digest: u.digest}, u.ext)
 	}
 	return p, nil
+}
+
+// asApproved sees that the documents of a draft are those it was approved with. Drafts
+// from before documents were bound to them know none.
+func asApproved(dr *issuance.Draft, there []*Upload) error {
+	bound := dr.Documents()
+	if len(bound) == 0 && len(dr.Beside) == 0 {
+		return nil
+	}
+	same := func(b issuance.Beside) bool {
+		return slices.ContainsFunc(there, func(u *Upload) bool { return u.ID == b.ID && u.Title == b.Title && bytes.Equal(u.digest, b.Digest) })
+	}
+	if len(bound) != len(there) || slices.ContainsFunc(bound, func(b issuance.Beside) bool { return !same(b) }) {
+		return elicense.E(elicense.Unavailable, "一起送达的文书不是审核过的那些").Under("第七条第一款").Then("请管理员运行 elicense fsck")
+	}
+	return nil
+}
+
+// bind tells a draft which documents go with it now.
+func bind(tx *store.Tx, id elicense.DraftID) error {
+	list, err := uploadsOf(tx, id)
+	if err != nil {
+		return err
+	}
+	beside := make([]issuance.Beside, len(list))
+	for n, u := range list {
+		beside[n] = issuance.Beside{ID: u.ID, Title: u.Title, Digest: u.digest}
+	}
+	return issuance.SetDocuments(tx, id, beside)
 }
 
 // addLetters adds the sealed notices of the platform's case, if every holder of the
@@ -696,8 +728,11 @@ func (d *Desk) Upload(ctx context.Context, actor *elicense.Actor, id elicense.Dr
 		_, err = tx.Exec(`INSERT INTO closing_document (id, draft, unit, content_enc, file, file_digest, size, account, at, mac) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			made.ID, made.Draft, made.unit, tx.Encrypt("closing_document", made.ID, "content_enc", b), made.file, made.digest, made.Size, made.account, made.At,
 			tx.MAC("closing_document", made.ID, made.parts()...))
+		if err != nil {
+			return err
+		}
 		p.Note.Detail["document"] = made.ID
-		return err
+		return bind(tx, id)
 	})
 	if err != nil {
 		return nil, err
@@ -789,7 +824,9 @@ func (d *Desk) TakeOut(ctx context.Context, actor *elicense.Actor, id elicense.D
 			return elicense.E(elicense.Conflict, "这份证照已经审核，不能再撤文书").Under("第十四条第一款")
 		}
 		p.Note.Detail["document"], p.Note.Detail["out"] = u.ID, "true"
-		_, err = tx.Exec(`DELETE FROM closing_document WHERE id = $1`, u.ID)
-		return err
+		if _, err = tx.Exec(`DELETE FROM closing_document WHERE id = $1`, u.ID); err != nil {
+			return err
+		}
+		return bind(tx, id)
 	})
 }

@@ -195,7 +195,7 @@ type completionIn struct {
 
 type draftOut struct {
 	ID         elicense.DraftID     `json:"id"`
-	Seq        int64                `json:"seq"`
+	Seq        int64                `json:"seq" doc:"内容或一起送达的文书变了，就是另一个"`
 	State      issuance.State       `json:"state"`
 	Type       elicense.TypeCode    `json:"licenseTypeCode"`
 	TypeName   string               `json:"licenseType"`
@@ -216,13 +216,23 @@ type draftOut struct {
 	Reviewed   *time.Time           `json:"reviewedAt,omitempty"`
 	Published  *time.Time           `json:"publishedAt,omitempty"`
 	Due        *time.Time           `json:"dueAt,omitempty"`
+	Documents  []besideOut          `json:"documents" doc:"一起送达的文书，审核的是照面和这些文书"`
 	Digest     string               `json:"faceDigest,omitempty" doc:"待审核的照面的摘要；一起审核几份时要带回"`
+}
+
+type besideOut struct {
+	ID     string `json:"id"`
+	Title  string `json:"title"`
+	Digest string `json:"digest" doc:"SM3"`
 }
 
 func draftOf(d *issuance.Draft) draftOut {
 	out := draftOut{
 		d.ID, d.Seq, d.State, d.Type, d.TypeName, d.Kind, d.License, d.Version, d.Identifier, d.Case, d.Holders, d.Fields, d.Findings, d.Comparison,
-		d.Remark, d.Trouble, d.Halted, shanghai(d.Closed), shanghai(d.Generated), shanghai(d.Reviewed), shanghai(d.Published), shanghai(d.Due), "",
+		d.Remark, d.Trouble, d.Halted, shanghai(d.Closed), shanghai(d.Generated), shanghai(d.Reviewed), shanghai(d.Published), shanghai(d.Due), []besideOut{}, "",
+	}
+	for _, b := range d.Documents() {
+		out.Documents = append(out.Documents, besideOut{b.ID, b.Title, hex.EncodeToString(b.Digest)})
 	}
 	if out.Findings == nil {
 		out.Findings = []catalog.Finding{}
@@ -299,9 +309,19 @@ func (s *server) draftFace(ctx context.Context, who *elicense.Actor, in *struct 
 
 func (s *server) reviewDraft(ctx context.Context, who *elicense.Actor, in *struct {
 	ID   elicense.DraftID `path:"id" maxLength:"26"`
-	Body decision
+	Body struct {
+		decision
+		Digest string `json:"digest,omitempty" maxLength:"64" doc:"看过的照面的摘要，见草稿的faceDigest；填了，照面变了就不通过"`
+	}
 },
 ) (*body[done], error) {
+	if in.Body.Approve && in.Body.Digest != "" {
+		digest, err := hex.DecodeString(in.Body.Digest)
+		if err != nil {
+			digest = nil // which is no face that was shown
+		}
+		return yes, s.Issuer.ApproveShown(ctx, who, in.ID, in.Body.Seq, digest, in.Body.Reason)
+	}
 	if in.Body.Approve {
 		return yes, s.Issuer.Approve(ctx, who, in.ID, in.Body.Seq, in.Body.Reason)
 	}

@@ -22,7 +22,8 @@ func PublishedBy(tx *store.Tx, u *sealing.Use) (bool, error) {
 }
 
 // EachDraft reads every draft; f gets the error of one that is not as it was
-// left, or whose case is not known as completed: it could be made again.
+// left, whose documents are not, or whose case is not known as completed: it could
+// be made again.
 func EachDraft(tx *store.Tx, f func(id string, err error) error) error {
 	return store.EachID(tx, "draft", func(id string) error {
 		d, err := Of(tx, elicense.DraftID(id))
@@ -31,6 +32,9 @@ func EachDraft(tx *store.Tx, f func(id string, err error) error) error {
 		}
 		if err == nil {
 			err = d.keptComparison(tx)
+		}
+		if err == nil {
+			err = d.keptDocuments(tx)
 		}
 		return f(id, err)
 	})

@@ -139,6 +139,7 @@ type Content struct {
 	Digest     []byte               `json:"digest"`   // SM3 of the approved face and metadata
 	Drafters   []elicense.PersonID  `json:"drafters"` // all who wrote on it: none of them may review it
 	DrafterAcc elicense.AccountID   `json:"drafterAccount"`
+	Beside     []Beside             `json:"beside,omitempty"` // the documents that go with it, and those that went out
 
 	ReviewerAcc elicense.AccountID `json:"reviewerAccount,omitempty"`
 	Handled     *Handling          `json:"handled,omitempty"`   // of a mismatch found after approval

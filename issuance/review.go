@@ -324,7 +324,7 @@ func editable(tx *store.Tx, id elicense.DraftID, seq int64, states ...State) (*D
 		return nil, elicense.E(elicense.Conflict, "这份草稿%s，不能再办", d.State.Chinese()).Under("第七条第一款")
 	}
 	if d.Seq != seq {
-		return nil, changedMeanwhile()
+		return nil, d.unlike(seq)
 	}
 	return d, leaveLot(tx, d)
 }
@@ -432,10 +432,11 @@ func qualified(tx *store.Tx, unit elicense.UnitCode, t *catalog.Type) error {
 
 // Approve is the reviewer's act (审核, Art. 7(1)): another real person than the
 // drafter confirms that the face is right. What he saw, by its digest, is what
-// will be sealed; sealing and publishing follow in the background. reason is
-// asked for if a base registry could not be reached.
+// will be sealed; sealing and publishing follow in the background. The number seq
+// stands for what the draft says and for the documents that go with it, by their
+// digests. reason is asked for if a base registry could not be reached.
 //
-// Errors: Forbidden; Conflict if the draft changed; Invalid if it has findings;
+// Errors: Forbidden; Conflict if the draft changed or its documents did; Invalid if it has findings;
 // Unavailable without fonts or without an enabled seal.
 func (i *Issuer) Approve(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, reason string) error {
 	return i.approve(ctx, actor, id, seq, nil, reason)
@@ -468,12 +469,9 @@ func (i *Issuer) Show(ctx context.Context, actor *elicense.Actor, id elicense.Dr
 
 // ApproveShown is Approve of the very face the reviewer was shown, by its digest.
 //
-// Errors: as of Approve; Conflict if the face is another by now.
+// Errors: as of Approve; Conflict if the face is another by now; Invalid without one.
 func (i *Issuer) ApproveShown(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, shown []byte, reason string) error {
-	if len(shown) == 0 {
-		return elicense.E(elicense.Invalid, "没有说明看的是哪一份照面").At("digest").Then("请打开照面核对后再通过")
-	}
-	return i.approve(ctx, actor, id, seq, shown, reason)
+	return i.approve(ctx, actor, id, seq, append([]byte{}, shown...), reason)
 }
 
 func (i *Issuer) approve(ctx context.Context, actor *elicense.Actor, id elicense.DraftID, seq int64, shown []byte, reason string) error {
@@ -499,13 +497,17 @@ func (i *Issuer) approve(ctx context.Context, actor *elicense.Actor, id elicense
 		comparison, all = i.compare(ctx, r.Holders, r.Fields)
 	}
 	digest := p.Digest()
-	if shown != nil && !bytes.Equal(shown, digest[:]) {
-		return elicense.E(elicense.Conflict, "照面和您看过的不同了").Under("第七条第一款").Then("请重新打开照面，核对后再通过")
-	}
 	err = i.Guard.Write(ctx, build, func(tx *store.Tx, permit *access.Permit) error {
 		d, err := editable(tx, id, seq, InReview)
 		if err != nil {
 			return err
+		}
+		switch {
+		case shown == nil: // the number stands for it
+		case len(shown) == 0:
+			return elicense.E(elicense.Invalid, "没有说明看的是哪一份照面").At("digest").Then("请打开照面核对后再通过")
+		case !bytes.Equal(shown, digest[:]):
+			return elicense.E(elicense.Conflict, "照面和您看过的不同了").Under("第七条第一款").Then("请重新打开照面，核对后再通过")
 		}
 		d.Comparison = comparison
 		if err := qualified(tx, d.Unit, r.TypeEntry); err != nil {
@@ -536,6 +538,9 @@ func (i *Issuer) approve(ctx context.Context, actor *elicense.Actor, id elicense
 		d.ReviewerAcc, d.SealedOn = actor.Account, r.SealedOn
 		d.State, d.Reviewer, d.Reviewed, d.Reason, d.Digest, d.Trouble = Sealing, actor.Person, tx.Now(), reason, digest[:], ""
 		permit.Note.Detail["comparison"] = string(comparison.Outcome)
+		if documents := d.documentsDigest(); documents != "" {
+			permit.Note.Detail["documents"] = documents
+		}
 		if err := jobs.Enqueue(tx, jobs.Job{Kind: sealJob, Key: string(d.ID), Payload: []byte(d.ID)}); err != nil {
 			return err
 		}

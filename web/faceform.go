@@ -311,7 +311,7 @@ func (s *server) lookFor(v *visit, ask *lookAsk) (*lookAnswer, error) {
 		if errors.As(err, &tooLarge) {
 			return nil, elicense.E(elicense.TooLarge, "照面模板太大，最多%d MB", 4).At("face").Then("请把导入的图片换成小一些的").Because(err)
 		}
-		return nil, elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(err)
+		return nil, incomplete(err)
 	}
 	text, err := s.draftType(v, ask.From)
 	if err != nil {

@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/hex"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -162,7 +161,6 @@ const maxBatch = 20
 // batchCard is one draft of a batch, with what came of its approval.
 type batchCard struct {
 	draftPage
-	Digest string
 	Ticked bool
 	Reason string
 	Done   bool
@@ -198,7 +196,8 @@ func (s *server) batchCard(v *visit, id elicense.DraftID) (*batchCard, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &batchCard{draftPage: *v.draftPage(shown.Review), Digest: hex.EncodeToString(shown.Digest)}
+	c := &batchCard{draftPage: *v.draftPage(shown.Review)}
+	c.Digest = hex.EncodeToString(shown.Digest)
 	if shown.Trouble != nil {
 		c.Trouble = v.explain(shown.Trouble)
 	} else if svgs, err := s.Issuer.Preview(v.r.Context(), v.who, id); err != nil {
@@ -220,18 +219,18 @@ func (s *server) batchApprove(v *visit) error {
 		ticked := v.Posted("ok."+text) != ""
 		if ticked {
 			seq, err := strconv.ParseInt(v.Posted("seq."+text), 10, 64)
-			digest, err2 := hex.DecodeString(v.Posted("digest." + text))
-			if err != nil || err2 != nil {
-				failed = elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(errors.Join(err, err2))
+			if err != nil {
+				failed = incomplete(err)
 			} else {
-				failed = s.Issuer.ApproveShown(v.r.Context(), v.who, id, seq, digest, strings.TrimSpace(v.Posted("reason."+text)))
+				failed = s.approveShown(v, id, seq, v.Posted("digest."+text), v.Posted("reason."+text))
 			}
 		}
 		c, err := s.batchCard(v, id)
 		if err != nil {
 			return err
 		}
-		c.Ticked, c.Reason = ticked, v.Posted("reason."+text)
+		// What is another by now is looked at anew before it is ticked.
+		c.Ticked, c.Reason = ticked && !elicense.IsKind(failed, elicense.Conflict), v.Posted("reason."+text)
 		switch {
 		case failed != nil:
 			c.Failed = v.explain(failed)
@@ -242,6 +241,16 @@ func (s *server) batchApprove(v *visit) error {
 		d.Cards = append(d.Cards, c)
 	}
 	return v.render("batch", v.t("批量审核"), d)
+}
+
+// approveShown approves a draft by its number and by the digest of the face that was
+// shown, as the page says them.
+func (s *server) approveShown(v *visit, id elicense.DraftID, seq int64, digest, reason string) error {
+	shown, err := hex.DecodeString(digest)
+	if err != nil {
+		return incomplete(err)
+	}
+	return s.Issuer.ApproveShown(v.r.Context(), v.who, id, seq, shown, strings.TrimSpace(reason))
 }
 
 // issueStart is where a member of the issuing desk begins who makes no licenses.
@@ -427,6 +436,7 @@ type draftPage struct {
 	Due      due
 	Rows     []fieldRow
 	Pages    int
+	Digest   string   // of the face that is shown, to be given back with the approval
 	Trouble  *refusal // why the face can't be shown
 	Findings []catalog.Finding
 	Changed  int
@@ -454,11 +464,13 @@ type fieldRow struct {
 }
 
 func (s *server) draft(v *visit) error {
-	r, err := s.Issuer.Get(v.r.Context(), v.who, elicense.DraftID(v.r.PathValue("id")))
+	shown, err := s.Issuer.Show(v.r.Context(), v.who, elicense.DraftID(v.r.PathValue("id")))
 	if err != nil {
 		return err
 	}
+	r := shown.Review
 	d := v.draftPage(r)
+	d.Digest = hex.EncodeToString(shown.Digest)
 	if r.State != issuance.Void && r.State != issuance.Published {
 		svgs, err := s.Issuer.Preview(v.r.Context(), v.who, r.ID)
 		if err != nil {
@@ -554,9 +566,14 @@ func (s *server) draftFace(v *visit) error {
 func (v *visit) seq() (int64, error) {
 	seq, err := strconv.ParseInt(v.r.PostFormValue("seq"), 10, 64)
 	if err != nil {
-		return 0, elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(err)
+		return 0, incomplete(err)
 	}
 	return seq, nil
+}
+
+// incomplete says that a form came without what the page had put into it.
+func incomplete(cause error) error {
+	return elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(cause)
 }
 
 // draftReview is the reviewer's decision, or the drafter's to drop a draft or to have
@@ -576,7 +593,7 @@ func (s *server) draftReview(v *visit) error {
 	next := "/issue"
 	switch v.r.PostFormValue("do") {
 	case "approve":
-		err = s.Issuer.Approve(v.r.Context(), v.who, id, seq, strings.TrimSpace(v.r.PostFormValue("reason")))
+		err = s.approveShown(v, id, seq, v.Posted("digest"), v.Posted("reason"))
 		next = "/issue/drafts/" + string(id)
 	case "return":
 		err = s.Issuer.Return(v.r.Context(), v.who, id, seq, strings.TrimSpace(v.r.PostFormValue("remark")))

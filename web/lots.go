@@ -214,6 +214,7 @@ type lotRowPage struct {
 	Lot    *issuance.Lot
 	Row    issuance.Sampled
 	Review *issuance.Review
+	Papers draftPage // holds the documents that go with the row
 	Pages  int
 	Next   elicense.DraftID // the next row that was not looked at
 	Number int
@@ -238,6 +239,10 @@ func (s *server) lotRow(v *visit) error {
 	}
 	d.Mine = d.Lot.Drafter == v.who.Person
 	if d.Review, err = s.Issuer.Get(ctx, v.who, draft); err != nil {
+		return err
+	}
+	d.Papers.Review = d.Review
+	if err := s.withDocuments(v, &d.Papers); err != nil {
 		return err
 	}
 	svgs, err := s.Issuer.Preview(ctx, v.who, draft)

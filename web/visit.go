@@ -97,7 +97,7 @@ func (v *visit) readForm() error {
 	case errors.As(err, &tooLarge):
 		return elicense.E(elicense.TooLarge, "没有收下：发来的内容超过%d KB", limit>>10).Then("请换一个小一些的文件，或分开填写").Because(err)
 	case err != nil:
-		return elicense.E(elicense.Invalid, "没有收下：发来的内容不完整").Then("请返回上一页重新填写").Because(err)
+		return incomplete(err)
 	}
 	return nil
 }

@@ -410,7 +410,10 @@ func TestReviewThroughThePages(t *testing.T) {
 	if p.get(path + "/face/9"); p.last.StatusCode != http.StatusNotFound {
 		t.Errorf("a face's ninth page: %d", p.last.StatusCode)
 	}
-	p.post(path+"/review", "seq", fmt.Sprint(d.Seq), "do", "approve")
+	page = p.post(path+"/review", "seq", fmt.Sprint(d.Seq), "do", "approve", "digest", strings.Repeat("0", 64))
+	p.want(page, http.StatusConflict, "照面和您看过的不同了")
+	_, digest, _ := strings.Cut(page, `name="digest" value="`)
+	p.post(path+"/review", "seq", fmt.Sprint(d.Seq), "do", "approve", "digest", digest[:min(64, len(digest))])
 	if got := s.Published(t, d.ID); got.State != issuance.Published {
 		t.Errorf("state %s", got.State)
 	}
