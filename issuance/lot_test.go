@@ -15,6 +15,7 @@ import (
 	"elicense/catalog"
 	"elicense/e2e/world"
 	"elicense/issuance"
+	"elicense/registry"
 	"elicense/table"
 
 	"github.com/xuri/excelize/v2"
@@ -419,6 +420,31 @@ func TestALotWaitsForItsRegistry(t *testing.T) {
 	w.Clock.Move(time.Minute)
 	if l = settled(t, w, l.ID, issuance.LotDone); l.Made != 20 || l.Stopped != 0 || l.Remark != "" {
 		t.Errorf("%d made, %d stopped after the registry came back: %s", l.Made, l.Stopped, l.Remark)
+	}
+	w.Fsck(t)
+}
+
+// unkept asks about holders as if their codes were of a kind no registry keeps.
+type unkept struct{ *registry.Registries }
+
+func (u unkept) Compare(ctx context.Context, h elicense.HolderRef, fields map[string]string) (issuance.Comparison, error) {
+	h.CodeType = elicense.CodeOtherOrg
+	return u.Registries.Compare(ctx, h, fields)
+}
+
+// TestALotDoesNotWaitForWhoIsNeverAsked: where no registry keeps the holders nobody will
+// ever answer; the rows are stopped and the lot comes to its end.
+func TestALotDoesNotWaitForWhoIsNeverAsked(t *testing.T) {
+	w := world.OnSQLite(t)
+	l, err := readLot(t, w, vehicles(20, nil), "")
+	must(t, err)
+	must(t, w.Issuer.SubmitLot(t.Context(), w.Drafter, l.ID, ""))
+	registries, err := registry.New(registry.Config{Now: w.Clock.Now})
+	must(t, err)
+	w.Issuer.Compare = unkept{registries}
+	approve(t, w, l.ID)
+	if l = settled(t, w, l.ID, issuance.LotDone); l.Made != 0 || l.Stopped != 20 {
+		t.Errorf("%d made, %d stopped: %s", l.Made, l.Stopped, l.Remark)
 	}
 	w.Fsck(t)
 }
