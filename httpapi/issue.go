@@ -310,8 +310,11 @@ func (s *server) draftFace(ctx context.Context, who *elicense.Actor, in *struct 
 func (s *server) reviewDraft(ctx context.Context, who *elicense.Actor, in *struct {
 	ID   elicense.DraftID `path:"id" maxLength:"26"`
 	Body struct {
-		decision
-		Digest string `json:"digest,omitempty" maxLength:"64" doc:"看过的照面的摘要，见草稿的faceDigest；填了，照面变了就不通过"`
+		Approve bool   `json:"approve" doc:"true通过，false退回"`
+		Remark  string `json:"remark,omitempty" doc:"退回的原因"`
+		Reason  string `json:"reason,omitempty" doc:"比对服务不可用时仍然通过的理由"`
+		Seq     int64  `json:"seq,omitempty" doc:"看到的版本号"`
+		Digest  string `json:"digest,omitempty" maxLength:"64" doc:"看过的照面的摘要，见草稿的faceDigest；填了，照面变了就不通过"`
 	}
 },
 ) (*body[done], error) {

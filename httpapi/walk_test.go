@@ -111,7 +111,7 @@ func (k *walked) path(o operation) string {
 		case "hand-over":
 			return string(k.Told)
 		case "closing-documents", "add-document", "closing-document", "take-out-document":
-			return string(k.Edited.ID)
+			return string(k.Beside)
 		case "result":
 			return k.Owed
 		case "move-result":

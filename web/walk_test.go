@@ -257,6 +257,8 @@ func (k *walked) path(method, pattern string) string {
 			return string(k.Differs)
 		case strings.HasSuffix(pattern, "/review"):
 			return string(k.Judged.ID)
+		case strings.Contains(pattern, "/documents"):
+			return string(k.Beside)
 		case strings.Contains(pattern, "/drafts/"):
 			return string(k.Edited.ID)
 		case strings.Contains(pattern, "/changes/"):

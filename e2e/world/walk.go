@@ -94,7 +94,8 @@ type Walk struct {
 	Told           elicense.LicenseID  // one whose holder could not be told
 	Message        string              // that was given up
 	Sealed         []byte              // a document under a seal
-	Document       string              // it was added to Edited
+	Beside         elicense.DraftID    // waits for its review
+	Document       string              // it was added to Beside
 	Typed          string              // the code that was sent to the holder's mailbox
 	Package        []byte              // of KitOut: it was opened, and nothing was made
 	key            gm.Signer
@@ -189,7 +190,7 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 		must(t, err)
 		return WalkedDraft{d.ID, d.Seq}
 	}
-	k.Edited, k.Judged = waiting("2"), waiting("8")
+	k.Edited, k.Judged, k.Beside = waiting("2"), waiting("8"), waiting("81").ID
 	k.Halted = w.Halt(t, w.Completion("79"))
 	k.Differs = w.PublishUncompared(t, w.Completion("6"))
 	w.Registry.Answer(registry.Mismatch)
@@ -363,7 +364,7 @@ func (k *Walk) delivered(t testing.TB) {
 	var err error
 	k.Sealed, _, err = w.Sharing.File(ctx, w.Drafter, k.License, true)
 	must(t, err)
-	u, err := w.Delivery.Upload(ctx, w.Drafter, k.Edited.ID, "准予许可决定书", k.Sealed)
+	u, err := w.Delivery.Upload(ctx, w.Drafter, k.Beside, "准予许可决定书", k.Sealed)
 	must(t, err)
 	k.Document = u.ID
 }
