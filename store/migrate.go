@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"embed"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"io/fs"
 
@@ -52,6 +53,30 @@ func migrate(ctx context.Context, dialect goose.Dialect, db *sql.DB) error {
 		return fmt.Errorf("migrations: %w", translate(err))
 	}
 	return nil
+}
+
+// Migrate makes the database of cfg, or brings it up to date, without opening it.
+func Migrate(ctx context.Context, cfg Config) error {
+	e, err := openEngine(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	return e.close()
+}
+
+// Migrations tells one set of migrations from another: its digest, in hex.
+func Migrations() (string, error) {
+	var all []byte
+	err := fs.WalkDir(migrations, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := migrations.ReadFile(path)
+		all = fmt.Appendf(all, "%s %d\n%s", path, len(text), text)
+		return err
+	})
+	sum := gm.Sum(all)
+	return hex.EncodeToString(sum[:]), err
 }
 
 // migrationLock keeps processes that start at the same time from migrating the

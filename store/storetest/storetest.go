@@ -4,16 +4,12 @@ package storetest
 
 import (
 	"context"
-	"crypto/rand"
-	"database/sql"
-	"encoding/hex"
-	"net/url"
+	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
-
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver makes and drops test schemas
 
 	"elicense/gm"
 	"elicense/store"
@@ -59,9 +55,22 @@ func (c *Clock) Set(t time.Time) {
 // Secret is the key-encryption secret of test stores.
 var Secret = []byte("a secret of 32 bytes for testing")
 
-// Config returns the configuration of a store in a new directory, with a soft
-// key that signs checkpoints.
+// Config returns the configuration of a store in a new directory, with an empty
+// database and a soft key that signs checkpoints.
 func Config(t testing.TB) store.Config {
+	t.Helper()
+	cfg := config(t)
+	empty, err := migrated()
+	if err == nil {
+		err = os.WriteFile(filepath.Join(cfg.Dir, databaseFile), empty, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("make an empty database: %v", err)
+	}
+	return cfg
+}
+
+func config(t testing.TB) store.Config {
 	t.Helper()
 	key, err := gm.GenerateKey()
 	if err != nil {
@@ -69,6 +78,25 @@ func Config(t testing.TB) store.Config {
 	}
 	return store.Config{Dir: t.TempDir(), Now: NewClock().Now, Secret: Secret, LogSigner: key}
 }
+
+const databaseFile = "elicense.db" // in a store's directory
+
+// migrated is an empty database with all tables: every test has a copy of one that
+// is made once, as making it is most of what a small test costs.
+var migrated = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "elicense-empty")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := store.Migrate(context.Background(), store.Config{Dir: dir}); err != nil {
+		return nil, err
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		return nil, fmt.Errorf("beside the database there are %v, %w", left, err)
+	}
+	return os.ReadFile(filepath.Join(dir, databaseFile))
+})
 
 // Open opens a store that is closed at the end of the test.
 func Open(t testing.TB, cfg store.Config) *store.DB {
@@ -120,38 +148,8 @@ func OnPostgres(t *testing.T, run func(t *testing.T, cfg store.Config)) {
 		return
 	}
 	t.Run("postgres", func(t *testing.T) {
-		cfg := Config(t)
+		cfg := config(t)
 		cfg.URL = NewSchema(t, address)
 		run(t, cfg)
 	})
-}
-
-// NewSchema makes a schema in the database at address, dropped at the end of the
-// test, and returns the address of a database that has nothing but it.
-func NewSchema(t testing.TB, address string) string {
-	t.Helper()
-	cluster, err := sql.Open("pgx", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var raw [8]byte
-	rand.Read(raw[:])
-	name := "test_" + hex.EncodeToString(raw[:])
-	if _, err := cluster.Exec("CREATE SCHEMA " + name); err != nil {
-		t.Fatalf("make a test schema: %v", err)
-	}
-	t.Cleanup(func() {
-		if _, err := cluster.Exec("DROP SCHEMA " + name + " CASCADE"); err != nil {
-			t.Errorf("drop the test schema: %v", err)
-		}
-		cluster.Close()
-	})
-	u, err := url.Parse(address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", name)
-	u.RawQuery = q.Encode()
-	return u.String()
 }
