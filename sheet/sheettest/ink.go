@@ -3,6 +3,9 @@ package sheettest
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -11,14 +14,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"elicense/sheet"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -336,57 +336,72 @@ func drawPDF(t testing.TB, pdftoppm string, sheets []sheet.Sheet) []*image.Gray 
 
 func (k *Ink) drawSVG(t testing.TB, sheets []sheet.Sheet) []*image.Gray {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "a.html")
 	var list []*image.Gray
 	for i := range sheets {
 		s := &sheets[i]
-		html := "<!doctype html><meta charset=utf-8><style>body{margin:0}svg{display:block}</style>" + string(s.SVG())
-		if err := os.WriteFile(file, []byte(html), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		w, h := int64(math.Ceil(s.W/25.4*96)), int64(math.Ceil(s.H/25.4*96))
-		if err := chromedp.Do(k.browser, chromedp.EmulateViewport(w, h, chromedp.EmulateScale(dpi/96.0)), chromedp.Navigate("file://"+file)); err != nil {
-			t.Fatalf("chromium: %v", err)
-		}
-		shot, err := chromedp.Run(k.browser, screenshot)
-		if err != nil {
-			t.Fatalf("chromium: %v", err)
-		}
-		img, err := png.Decode(bytes.NewReader(shot))
+		w, h := int(math.Ceil(s.W*pxPerMM)), int(math.Ceil(s.H*pxPerMM))
+		// The page is as large as on paper; a dot of the picture is one of it.
+		svg := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %g %g">%s</svg>`, w, h, float64(w)/dpi*96, float64(h)/dpi*96, s.SVG())
+		text, err := json.Marshal(svg)
 		if err != nil {
 			t.Fatal(err)
 		}
-		list = append(list, gray(img))
+		runs, err := chromedp.Run(k.browser, chromedp.Evaluate[string](fmt.Sprintf("(%s)(%s, %d, %d)", drawing, text, w, h), chromedp.EvalAwaitPromise))
+		if err != nil {
+			t.Fatalf("chromium: %v", err)
+		}
+		img := image.NewGray(image.Rect(0, 0, w, h))
+		if err := unpack(img.Pix, runs); err != nil {
+			t.Fatalf("chromium: %v", err)
+		}
+		list = append(list, img)
 	}
 	return list
 }
 
-// screenshot is packed fast: a page is 17 million dots.
-func screenshot(ctx context.Context, t *chromedp.Target) ([]byte, error) {
-	yes := true
-	r, err := cdp.Call(ctx, t, page.CaptureScreenshot, page.CaptureScreenshotParams{FromSurface: &yes, OptimizeForSpeed: &yes})
-	if err != nil {
-		return nil, err
+// drawing draws a picture of w by h dots and answers how dark they are, row by row, as
+// runs of dots that are the same: a page is 17 million, most of them white. A run is a
+// byte of darkness and three of how many.
+const drawing = `async (svg, w, h) => {
+	const img = new Image()
+	img.src = "data:image/svg+xml," + encodeURIComponent(svg)
+	await img.decode()
+	const c = new OffscreenCanvas(w, h).getContext("2d", {willReadFrequently: true})
+	c.fillStyle = "#fff"
+	c.fillRect(0, 0, w, h)
+	c.drawImage(img, 0, 0)
+	const dots = new Uint32Array(c.getImageData(0, 0, w, h).data.buffer)
+	let out = [], text = ""
+	const flush = () => { text += String.fromCharCode.apply(null, out); out = [] }
+	for (let i = 0; i < dots.length;) {
+		const from = i, v = dots[i]
+		for (i++; i < dots.length && dots[i] === v && i - from < 0xffffff; i++);
+		const n = i - from
+		out.push(v >> 8 & 255, n & 255, n >> 8 & 255, n >> 16) // everything is drawn in black: green is as good as any
+		if (out.length >= 16384) flush()
 	}
-	return r.Data, nil
-}
+	flush()
+	return btoa(text)
+}`
 
-func gray(img image.Image) *image.Gray {
-	g := image.NewGray(img.Bounds())
-	pix, stride := []uint8(nil), 0
-	switch img := img.(type) {
-	case *image.RGBA:
-		pix, stride = img.Pix, img.Stride
-	case *image.NRGBA:
-		pix, stride = img.Pix, img.Stride
-	default:
-		panic(strings.ToLower(fmt.Sprintf("screenshot of type %T", img)))
+// unpack fills the dots with the runs that drawing answered.
+func unpack(dots []uint8, runs string) error {
+	b, err := base64.StdEncoding.DecodeString(runs)
+	if err != nil {
+		return err
 	}
-	for y := range g.Rect.Dy() {
-		from, to := pix[y*stride:], g.Pix[y*g.Stride:][:g.Rect.Dx()]
-		for x := range to { // everything is drawn in black
-			to[x] = from[4*x+1]
+	for ; len(b) >= 4; b = b[4:] {
+		n := int(b[1]) | int(b[2])<<8 | int(b[3])<<16
+		if n > len(dots) {
+			return errors.New("more dots than the page has")
 		}
+		for i := range dots[:n] {
+			dots[i] = b[0]
+		}
+		dots = dots[n:]
 	}
-	return g
+	if len(dots) > 0 || len(b) > 0 {
+		return fmt.Errorf("%d dots are missing", len(dots))
+	}
+	return nil
 }
