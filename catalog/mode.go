@@ -22,6 +22,9 @@ const (
 	FromNation  Origin = "national" // made by a national system, kept as references (Art. 7(1))
 	ByMinistry  Origin = "ministry" // made here by a ministry's standard
 	MadeLocally Origin = "local"    // made here by the type's own face
+
+	// AsRegistered is of a unit whose own origin was taken back: the type decides.
+	AsRegistered Origin = ""
 )
 
 var originWords = map[Origin]string{FromNation: "国家制作", ByMinistry: "按部委标准制作", MadeLocally: "本地制作"}
@@ -60,12 +63,12 @@ func unitModes(tx *store.Tx, where string, args ...any) ([]*UnitMode, error) {
 	}, `SELECT code, unit, origin, reason, basis, changed, mac FROM type_mode `+where, args...)
 }
 
-// ModeFor returns how licenses of the type are made at the unit: as set for it, or
-// as the type says.
+// ModeFor returns how licenses of the type are made at the unit: as set for it, or as
+// the type says where nothing is set or it was taken back.
 func ModeFor(tx *store.Tx, t *Type, unit elicense.UnitCode) (Mode, error) {
 	list, err := unitModes(tx, `WHERE code = $1 AND unit = $2`, t.Code, unit)
 	switch {
-	case err != nil || len(list) == 0:
+	case err != nil || len(list) == 0 || list[0].Origin == AsRegistered:
 		return t.Mode, err
 	case list[0].Origin == FromNation:
 		return National, nil
@@ -109,7 +112,7 @@ const maxReason = 200
 // Errors: Invalid naming the field; Forbidden; NotFound; Conflict for a type without
 // a face that is to be made here.
 func (c *Catalog) SetMode(ctx context.Context, actor *elicense.Actor, m UnitMode) error {
-	m.Reason, m.Basis = strings.TrimSpace(m.Reason), strings.TrimSpace(m.Basis)
+	m.trim()
 	build := func(tx *store.Tx) (access.Request, error) {
 		unit := elicense.UnitCode("")
 		t, err := Current(tx, m.Code)
@@ -129,29 +132,46 @@ func (c *Catalog) SetMode(ctx context.Context, actor *elicense.Actor, m UnitMode
 		if err != nil {
 			return err
 		}
-		bad := func(field, text string, args ...any) error {
-			return elicense.E(elicense.Invalid, text, args...).At(field).Under("第七条第一款")
+		if err := m.check(t); err != nil {
+			return err
 		}
-		fits := func(s string) bool { return s != "" && utf8.RuneCountInString(s) <= maxReason }
-		switch {
-		case !t.Issued(m.Unit):
-			return bad("unitCode", "这个单位不是这类证照的签发单位")
-		case m.Origin != FromNation && m.Origin != ByMinistry && m.Origin != MadeLocally:
-			return bad("origin", "要选择国家制作、按部委标准制作或本地制作")
-		case !fits(m.Reason):
-			return bad("reason", "要写理由，最多%d个字", maxReason)
-		case !fits(m.Basis):
-			return bad("basis", "要写国家规范、部委标准或本地文件，最多%d个字", maxReason)
-		case m.Origin != FromNation && t.Face == nil:
-			return elicense.E(elicense.Conflict, "这类证照没有照面模板，不能在本平台制作").Under("第六条第四项").Then("请先登记有照面的新版本")
-		}
-		m.Changed = tx.Now()
 		p.Note.Detail = map[string]string{"mode": string(m.Origin), "unit": string(m.Unit)}
-		_, err = tx.Exec(`INSERT INTO type_mode (code, unit, origin, reason, basis, changed, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (code, unit) DO UPDATE SET origin = excluded.origin, reason = excluded.reason, basis = excluded.basis, changed = excluded.changed, mac = excluded.mac`,
-			m.Code, m.Unit, string(m.Origin), m.Reason, m.Basis, m.Changed, tx.MAC("type_mode", m.row(), m.parts()...))
-		return err
+		return m.put(tx)
 	})
+}
+
+func (m *UnitMode) trim() {
+	m.Reason, m.Basis = strings.TrimSpace(m.Reason), strings.TrimSpace(m.Basis)
+}
+
+// check tells what keeps the licenses of the type from being made so at the unit.
+func (m *UnitMode) check(t *Type) error {
+	bad := func(field, text string, args ...any) error {
+		return elicense.E(elicense.Invalid, text, args...).At(field).Under("第七条第一款")
+	}
+	fits := func(s string) bool { return s != "" && utf8.RuneCountInString(s) <= maxReason }
+	switch {
+	case !t.Issued(m.Unit):
+		return bad("unitCode", "这个单位不是这类证照的签发单位")
+	case m.Origin != FromNation && m.Origin != ByMinistry && m.Origin != MadeLocally:
+		return bad("origin", "要选择国家制作、按部委标准制作或本地制作")
+	case !fits(m.Reason):
+		return bad("reason", "要写理由，最多%d个字", maxReason)
+	case !fits(m.Basis):
+		return bad("basis", "要写国家规范、部委标准或本地文件，最多%d个字", maxReason)
+	case m.Origin != FromNation && t.Face == nil:
+		return elicense.E(elicense.Conflict, "这类证照没有照面模板，不能在本平台制作").Under("第六条第四项").Then("请先登记有照面的新版本")
+	}
+	return nil
+}
+
+// put writes how the unit makes the type, from now on.
+func (m *UnitMode) put(tx *store.Tx) error {
+	m.Changed = tx.Now()
+	_, err := tx.Exec(`INSERT INTO type_mode (code, unit, origin, reason, basis, changed, mac) VALUES ($1, $2, $3, $4, $5, $6, $7)
+		ON CONFLICT (code, unit) DO UPDATE SET origin = excluded.origin, reason = excluded.reason, basis = excluded.basis, changed = excluded.changed, mac = excluded.mac`,
+		m.Code, m.Unit, string(m.Origin), m.Reason, m.Basis, m.Changed, tx.MAC("type_mode", m.row(), m.parts()...))
+	return err
 }
 
 // EachMode reads every mode of a unit; f gets the error of one that is not as it

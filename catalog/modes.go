@@ -17,7 +17,8 @@ type ModeLine struct {
 	Keeper   elicense.UnitCode // registers the type and sets its modes
 	Unit     elicense.UnitCode
 	Mode     Mode      // that holds at the unit
-	Set      *UnitMode // nil where the type decides
+	Type     Mode      // as the type is registered
+	Set      *UnitMode // nil where the type decides and always did; its Origin is AsRegistered since it was taken back
 }
 
 // Modes lists how the types in force are made at each of their issuing units, as the
@@ -38,7 +39,7 @@ func (c *Catalog) Modes(ctx context.Context) (list []ModeLine, err error) {
 				return err
 			}
 			for _, u := range t.Issuers {
-				l := ModeLine{Code: t.Code, TypeName: t.Name, Keeper: t.Unit, Unit: u}
+				l := ModeLine{Code: t.Code, TypeName: t.Name, Keeper: t.Unit, Unit: u, Type: t.Mode}
 				if i := slices.IndexFunc(set, func(m *UnitMode) bool { return m.Unit == u }); i >= 0 {
 					l.Set = set[i]
 				}
@@ -62,7 +63,7 @@ func ExportModes(w io.Writer, lines []ModeLine, names map[elicense.UnitCode]stri
 		err := write(modeColumns)
 		for _, l := range lines {
 			row := []string{string(l.Code), l.TypeName, string(l.Unit), names[l.Unit], l.Mode.Chinese(), "", "", ""}
-			if m := l.Set; m != nil {
+			if m := l.Set; m != nil && m.Origin != AsRegistered {
 				row[5], row[6], row[7] = m.Origin.Chinese(), m.Reason, m.Basis
 			}
 			if err == nil {

@@ -469,13 +469,36 @@ func (d *Data) register(ctx context.Context, p Platform) error {
 			return fmt.Errorf("type %s: %w", short, err)
 		}
 	}
-	// A mode is of type and unit: one city follows the ministry's standard.
+	return d.modes(ctx, p, admin)
+}
+
+// modes shows that a mode is of type and unit: one city follows the ministry's
+// standard, one proposes to, and of one it was taken back.
+func (d *Data) modes(ctx context.Context, p Platform, admin *elicense.Actor) error {
 	clerk, err := p.Org.ActorByLogin(ctx, "reg-"+typeUnits["T03"][0], "demo")
-	if err == nil {
-		err = p.Catalog.SetMode(ctx, clerk, catalog.UnitMode{
-			Code: d.TypeCode("T03"), Unit: d.Unit("scjg-xm"), Origin: catalog.ByMinistry, Reason: "先行试点部委标准的照面和字段", Basis: "食品生产许可证电子证照标准（部委示例）",
-		})
+	if err != nil {
+		return err
 	}
+	city, err := p.Org.ActorByLogin(ctx, "reg-scjg-xm", "demo")
+	if err != nil {
+		return err
+	}
+	m := catalog.UnitMode{
+		Code: d.TypeCode("T03"), Unit: d.Unit("scjg-xm"), Origin: catalog.ByMinistry, Reason: "先行试点部委标准的照面和字段", Basis: "食品生产许可证电子证照标准（部委示例）",
+	}
+	if err := p.Catalog.SetMode(ctx, clerk, m); err != nil {
+		return err
+	}
+	m.Unit = d.Unit("scjg-qz")
+	if err := p.Catalog.SetMode(ctx, clerk, m); err != nil {
+		return err
+	}
+	if err := p.Catalog.TakeBackMode(ctx, admin, m.Code, m.Unit, "试点城市调整，仍按全省统一的照面制作"); err != nil {
+		return err
+	}
+	m.Code, m.Unit = d.TypeCode("T02"), d.Unit("scjg-xm")
+	m.Reason, m.Basis = "和食品生产许可证同步试点", "食品经营许可证电子证照标准（部委示例）"
+	_, err = p.Catalog.ProposeMode(ctx, city, m)
 	return err
 }
 

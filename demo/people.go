@@ -120,7 +120,8 @@ func (d *Data) staff() []org.Staff {
 			n++
 		}
 	}
-	return list
+	// One city's unit has somebody who proposes how its own licenses are made.
+	return append(list, d.member("reg-scjg-xm", d.name(n), "scjg-xm", n, elicense.DutyRegister))
 }
 
 func (d *Data) holder(login string, person, of elicense.HolderRef) org.Staff {

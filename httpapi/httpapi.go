@@ -133,7 +133,12 @@ func (s *server) routes() {
 	op(s, post, "/license-types/{code}/confirmation", "confirm-type", "确认现行的证照类别仍然正确", s.confirmType)
 	op(s, get, "/license-types/{code}/contacts", "contacts", "各签发单位的联系方式", s.contacts, public)
 	op(s, post, "/license-types/{code}/contacts", "set-contact", "本单位的联系方式，马上生效", s.setContact)
+	op(s, get, "/license-types/{code}/modes", "modes", "各签发单位怎样生成这类证照", s.modes, public)
 	op(s, post, "/license-types/{code}/modes", "set-mode", "一个签发单位怎样生成这类证照", s.setMode)
+	op(s, post, "/license-types/{code}/modes/removal", "take-back-mode", "一个签发单位改回按类别登记的方式，马上生效", s.takeBackMode)
+	op(s, post, "/license-types/{code}/mode-proposals", "propose-mode", "申请本单位怎样生成这类证照（类别由别的单位登记）", s.proposeMode, created)
+	op(s, get, "/mode-proposals", "mode-proposals", "生成方式的申请：本单位的，或等管理部门核对的", s.modeProposals)
+	op(s, post, "/mode-proposals/{id}/decision", "decide-mode", "同意或不同意一个单位的申请", s.decideMode)
 
 	op(s, post, "/completions", "complete", "业务办结，应制证照（按办件和结果序号幂等）", s.complete, created)
 	op(s, get, "/drafts", "drafts", "本单位的草稿", s.listDrafts)

@@ -122,6 +122,100 @@ func (s *server) setMode(ctx context.Context, who *elicense.Actor, in *struct {
 	return yes, s.Catalog.SetMode(ctx, who, catalog.UnitMode{Code: in.Code, Unit: b.Unit, Origin: b.Origin, Reason: b.Reason, Basis: b.Basis})
 }
 
+type modeOut struct {
+	Unit    elicense.UnitCode `json:"unitCode"`
+	Mode    catalog.Mode      `json:"mode" doc:"现在怎样生成"`
+	Type    catalog.Mode      `json:"registeredMode" doc:"类别登记的方式"`
+	Origin  catalog.Origin    `json:"origin,omitempty" doc:"另行写明的；没有的按类别登记"`
+	Reason  string            `json:"reason,omitempty" doc:"为什么另行写明，或为什么改回"`
+	Basis   string            `json:"basis,omitempty"`
+	Changed *time.Time        `json:"since,omitempty" doc:"从什么时候起这样，或改回按类别登记；从来按类别登记的没有"`
+}
+
+func (s *server) modes(ctx context.Context, _ *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+},
+) (*body[[]modeOut], error) {
+	list, err := s.Catalog.Modes(ctx)
+	out := &body[[]modeOut]{Body: []modeOut{}}
+	for _, l := range list {
+		if l.Code != in.Code {
+			continue
+		}
+		one := modeOut{Unit: l.Unit, Mode: l.Mode, Type: l.Type}
+		if m := l.Set; m != nil {
+			one.Origin, one.Reason, one.Basis, one.Changed = m.Origin, m.Reason, m.Basis, shanghai(m.Changed)
+		}
+		out.Body = append(out.Body, one)
+	}
+	return out, err
+}
+
+func (s *server) takeBackMode(ctx context.Context, who *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+	Body struct {
+		Unit   elicense.UnitCode `json:"unitCode" maxLength:"18"`
+		Reason string            `json:"reason" maxLength:"200"`
+	}
+},
+) (*body[done], error) {
+	return yes, s.Catalog.TakeBackMode(ctx, who, in.Code, in.Body.Unit, in.Body.Reason)
+}
+
+type modeAskedOut struct {
+	ID string `json:"id"`
+}
+
+func (s *server) proposeMode(ctx context.Context, who *elicense.Actor, in *struct {
+	Code elicense.TypeCode `path:"code" maxLength:"21"`
+	Body struct {
+		Origin catalog.Origin `json:"origin" doc:"national国家系统制作，ministry按部委标准在本平台制作，local本地制作"`
+		Reason string         `json:"reason" maxLength:"200"`
+		Basis  string         `json:"basis" maxLength:"200"`
+	}
+},
+) (*body[modeAskedOut], error) {
+	b := in.Body
+	id, err := s.Catalog.ProposeMode(ctx, who, catalog.UnitMode{Code: in.Code, Unit: who.Unit, Origin: b.Origin, Reason: b.Reason, Basis: b.Basis})
+	return &body[modeAskedOut]{modeAskedOut{id}}, err
+}
+
+type modeProposalOut struct {
+	ID       string            `json:"id"`
+	Type     elicense.TypeCode `json:"licenseTypeCode"`
+	Unit     elicense.UnitCode `json:"unitCode"`
+	Origin   catalog.Origin    `json:"origin"`
+	Reason   string            `json:"reason"`
+	Basis    string            `json:"basis"`
+	State    catalog.ModeState `json:"state" doc:"open等核对 confirmed已同意 refused没有同意"`
+	Proposed *time.Time        `json:"proposedAt"`
+	Decided  *time.Time        `json:"decidedAt,omitempty"`
+	Remark   string            `json:"remark,omitempty"`
+}
+
+func (s *server) modeProposals(ctx context.Context, who *elicense.Actor, in *struct {
+	Limit int `query:"limit" minimum:"1" maximum:"200" default:"100"`
+},
+) (*body[[]modeProposalOut], error) {
+	out := &body[[]modeProposalOut]{Body: []modeProposalOut{}}
+	list, err := s.Catalog.ModeProposals(ctx, who, in.Limit)
+	for _, m := range list {
+		out.Body = append(out.Body, modeProposalOut{m.ID, m.Code, m.Unit, m.Origin, m.Reason, m.Basis, m.State, shanghai(m.Proposed), shanghai(m.Decided), m.Remark})
+	}
+	return out, err
+}
+
+func (s *server) decideMode(ctx context.Context, who *elicense.Actor, in *struct {
+	ID   string `path:"id" maxLength:"26"`
+	Body struct {
+		Approve bool   `json:"approve" doc:"true同意，false不同意"`
+		Remark  string `json:"remark,omitempty" doc:"不同意的理由"`
+	}
+},
+) (*body[done], error) {
+	return yes, s.Catalog.DecideMode(ctx, who, in.ID, in.Body.Approve, in.Body.Remark)
+}
+
 func (s *server) contacts(ctx context.Context, _ *elicense.Actor, in *struct {
 	Code elicense.TypeCode `path:"code" maxLength:"21"`
 },

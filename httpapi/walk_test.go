@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "write docs/ROUTES.md anew")
 
 // atDesks says at which page people do what an operation does.
 var atDesks = map[string]string{
+	"propose-mode": "POST /issue/modes/own", "decide-mode": "POST /admin/modes/{id}", "take-back-mode": "POST /admin/modes",
 	"propose-type": "POST /issue/types/new", "decide-type": "POST /admin/types/{code}/{version}", "confirm-type": "POST /issue/types/{code}/confirm", "set-contact": "POST /issue/contacts/{code}", "complete": "POST /issue/new", "drafts": "GET /issue",
 	"draft": "GET /issue/drafts/{id}", "draft-face": "GET /issue/drafts/{id}/face/{page}", "review-draft": "POST /issue/drafts/{id}/review",
 	"license": "GET /issue/licenses/{id}", "license-file": "GET /issue/licenses/{id}/file", "license-pdf": "GET /issue/licenses/{id}/pdf",
@@ -142,8 +143,14 @@ func (k *walked) path(o operation) string {
 			return string(world.Type)
 		case "decide-type":
 			return string(k.Type)
-		case "license-type", "confirm-type", "set-mode", "contacts", "set-contact":
+		case "license-type", "confirm-type", "set-mode", "modes", "contacts", "set-contact":
 			return string(world.Type)
+		case "propose-mode":
+			return string(world.SharedType)
+		case "take-back-mode":
+			return string(world.AskedType)
+		case "decide-mode":
+			return k.AskedMode
 		case "decide-matter":
 			return string(k.Matter)
 		case "matter":
@@ -260,6 +267,12 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 		b = map[string]any{"way": "license"}
 	case "own-move":
 		b = map[string]any{"kind": "withdraw", "reason": "不办了"}
+	case "propose-mode":
+		b = map[string]any{"origin": "local", "reason": "本地制作", "basis": "闽政办〔2026〕1号"}
+	case "take-back-mode":
+		b = map[string]any{"unitCode": string(world.Issuer), "reason": "按类别登记办理"}
+	case "decide-mode":
+		b = map[string]any{"approve": true}
 	case "set-mode":
 		b = map[string]any{"unitCode": string(world.Issuer), "origin": "local", "reason": "本地制作", "basis": "闽政办〔2026〕1号"}
 	case "propose-type":

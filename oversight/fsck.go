@@ -361,7 +361,7 @@ func (c *checker) rows(ctx context.Context) error {
 			each func(*store.Tx, func(id string, err error) error) error
 		}{
 			{"account", org.EachAccount}, {"local rule", c.eachLocalRule}, {"seal", sealing.EachSeal}, {"trust", sealing.EachTrust}, {"draft", issuance.EachDraft}, {"lot", issuance.EachLot}, {"comparison", registry.Each},
-			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck}, {"type mode", catalog.EachMode}, {"type contact", catalog.EachContact},
+			{"change", lifecycle.EachChange}, {"case", cases.EachCase}, {"matter", cases.EachMatter}, {"type", catalog.EachType}, {"type check", catalog.EachCheck}, {"type mode", catalog.EachMode}, {"mode proposal", catalog.EachModeProposal}, {"type contact", catalog.EachContact},
 			{"basis", cases.EachBasis}, {"look", sharing.EachUse}, {"disclosure", sharing.EachDisclosure}, {"kit", offline.Each}, {"system key", cases.EachSystemKey}, {"frame", cases.EachFrame}, {"calendar", calendar.Each}, {"stock", stock.EachRow},
 			{"result", ontime.Each}, {"result file", ontime.EachUpload}, {"excuse", ontime.EachExcuse}, {"setting", ontime.EachSetting},
 			{"contact", delivery.EachContact}, {"message", delivery.EachMessage}, {"receipt", delivery.EachReceipt},

@@ -337,7 +337,7 @@ func (s *server) typeView(v *visit, t *catalog.Type) (*typePage, error) {
 		return nil, err
 	}
 	for _, l := range modes {
-		if l.Code == t.Code && l.Set != nil {
+		if l.Code == t.Code && l.Set != nil { // and that it was taken back
 			d.Modes = append(d.Modes, modeRow{ModeLine: l, UnitName: names[l.Unit]})
 		}
 	}

@@ -130,6 +130,9 @@ func walk(t *testing.T) *walked {
 	k.files["POST /admin/seals/trust"] = root
 	k.bodies["POST /issue/stock/new"] = append([]string{"type", string(world.Type), "origin", "stock", "issuedOn", "2017-06-01"}, firm...)
 	k.bodies["POST /issue/modes"] = []string{"at", string(world.Type) + "/" + string(world.Issuer), "origin", "local", "reason", "本地制作", "basis", "闽政办〔2026〕1号"}
+	k.bodies["POST /issue/modes/own"] = []string{"own", string(world.SharedType) + "/" + string(world.Office), "origin", "local", "reason", "本地制作", "basis", "闽政办〔2026〕1号"}
+	k.bodies["POST /admin/modes"] = []string{"at", string(world.AskedType) + "/" + string(world.Issuer), "reason", "按类别登记办理"}
+	k.bodies["POST /admin/modes/{id}"] = []string{"do", "confirm"}
 	k.files["POST /issue/modes/import"] = []byte("证照类型代码,签发单位代码,来源,理由,依据\r\n" + string(world.Type) + "," + string(world.Issuer) + ",本地制作,本地,文件1\r\n")
 	k.files[papersPattern] = []byte("名称,统一社会信用代码,法定代表人,经营项目,许可证编号,有效期至,发证日期\r\n")
 	k.bodies[papersPattern] = []string{"type", string(world.Type), "again", "2"}
@@ -156,6 +159,8 @@ func (k *walked) path(method, pattern string) string {
 			return "1"
 		case strings.HasPrefix(pattern, "/admin/rules/"):
 			return k.Rule
+		case pattern == "/admin/modes/{id}":
+			return k.AskedMode
 		case pattern == "/types/export/{form}":
 			return "json"
 		case p == "{form}":

@@ -95,6 +95,7 @@ type Walk struct {
 	Message        string              // that was given up
 	Sealed         []byte              // a document under a seal
 	Beside         elicense.DraftID    // waits for its review
+	AskedMode      string              // how Office proposes to make AskedType
 	Document       string              // it was added to Beside
 	Typed          string              // the code that was sent to the holder's mailbox
 	Package        []byte              // of KitOut: it was opened, and nothing was made
@@ -122,6 +123,8 @@ const LocalRule = `@article("第十八条第一款") @reason("不能查看：暂
 // SensitiveMatter asks for one; NationalType is made by a system of the nation.
 const (
 	NationalType    elicense.TypeCode   = "11350102FJDEM0275F004"
+	SharedType      elicense.TypeCode   = "11350102FJDEM0275F005" // issued by Office too
+	AskedType       elicense.TypeCode   = "11350102FJDEM0275F006" // the same, and Office proposed how it makes it
 	SensitiveType   elicense.TypeCode   = "11350102FJDEM0275F002"
 	SensitiveMatter elicense.MatterCode = "M05"
 )
@@ -208,6 +211,18 @@ func (k *Walk) things(t testing.TB, who func(string) *elicense.Actor) {
 	national.Code, national.Name, national.Mode, national.Reason, national.Face = NationalType, "国家许可证", catalog.National, "按照国家规范制作", nil
 	must(t, w.Catalog.Propose(ctx, w.Drafter, national))
 	must(t, w.Catalog.Decide(ctx, w.Admin, NationalType, 1, true, ""))
+	// Two types other units issue too: of one a mode waits, of the other none.
+	for _, code := range []elicense.TypeCode{SharedType, AskedType} {
+		shared := FoodType()
+		shared.Code, shared.Name, shared.Issuers = code, "联合签发的证"+string(code[18:]), []elicense.UnitCode{Issuer, Office}
+		must(t, w.Catalog.Propose(ctx, w.Drafter, shared))
+		must(t, w.Catalog.Decide(ctx, w.Admin, code, 1, true, ""))
+	}
+	mode := catalog.UnitMode{Code: AskedType, Unit: Issuer, Origin: catalog.ByMinistry, Reason: "部委有标准", Basis: "C0293-2024"}
+	must(t, w.Catalog.SetMode(ctx, w.Drafter, mode))
+	mode.Unit = Office
+	k.AskedMode, err = w.Catalog.ProposeMode(ctx, who("xissue"), mode)
+	must(t, err)
 	proposed := FoodType()
 	proposed.Code, proposed.Name = "11350102FJDEM0275F003", "小餐饮登记证"
 	must(t, w.Catalog.Propose(ctx, w.Drafter, proposed))
