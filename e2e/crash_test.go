@@ -191,6 +191,7 @@ func crashPoints(t *testing.T) []string {
 // TestCrashPoints stops the program at every line that matters, once each, and
 // starts it again: the license is published once, and everything stored holds.
 func TestCrashPoints(t *testing.T) {
+	t.Parallel()
 	for _, name := range crashPoints(t) {
 		passings := []int{1}
 		if strings.HasPrefix(name, "store.") {
@@ -587,6 +588,7 @@ func TestKillAtRandom(t *testing.T) {
 
 // TestOneProcessPerDirectory starts a second program on the same directory.
 func TestOneProcessPerDirectory(t *testing.T) {
+	t.Parallel()
 	data := freshData(t)
 	platformIn(t, binary, data)
 	if p, err := start(binary, data); err == nil {

@@ -56,21 +56,36 @@ func run(m *testing.M) (int, error) {
 	}
 	defer os.RemoveAll(dir)
 	binary, crasher, golden = filepath.Join(dir, "elicense"), filepath.Join(dir, "elicense-crash"), filepath.Join(dir, "golden")
-	for out, tags := range map[string]string{binary: "", crasher: "crash"} {
-		build := exec.Command("go", "build", "-tags", tags, "-o", out, "elicense/cmd/elicense")
-		if b, err := build.CombinedOutput(); err != nil {
-			return 1, fmt.Errorf("build: %w: %s", err, b)
-		}
+	if err := build(binary, ""); err != nil {
+		return 1, err
 	}
+	other := make(chan error, 1)
+	go func() { other <- build(crasher, "crash") }()
+	err = load()
+	if err := errors.Join(err, <-other); err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+func build(out, tags string) error {
+	if b, err := exec.Command("go", "build", "-tags", tags, "-o", out, "elicense/cmd/elicense").CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w: %s", err, b)
+	}
+	return nil
+}
+
+// load makes the golden directory.
+func load() error {
 	p, err := start(binary, golden)
 	if err != nil {
-		return 1, fmt.Errorf("load the demo: %w", err)
+		return fmt.Errorf("load the demo: %w", err)
 	}
 	goldenURL = p.url
 	if err := p.stop(); err != nil {
-		return 1, fmt.Errorf("stop after loading the demo: %w", err)
+		return fmt.Errorf("stop after loading the demo: %w", err)
 	}
-	return m.Run(), nil
+	return nil
 }
 
 // proc is a running platform.
@@ -159,11 +174,15 @@ func (p *proc) kill() {
 	<-p.done
 }
 
-func TestStories(t *testing.T) { stories(t, golden, nil) }
+func TestStories(t *testing.T) {
+	t.Parallel()
+	stories(t, golden, nil)
+}
 
 // TestStoriesOnPostgreSQL tells the same stories on PostgreSQL, on a database of
 // each story's own: copies of one, as loading the demo takes longer than its story.
 func TestStoriesOnPostgreSQL(t *testing.T) {
+	t.Parallel()
 	server := os.Getenv(storetest.PostgresVariable)
 	if server == "" {
 		if os.Getenv("CI") != "" {

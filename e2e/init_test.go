@@ -16,6 +16,7 @@ import (
 // TestFirstAdministrator takes an empty data directory to a platform whose
 // administrator signs in.
 func TestFirstAdministrator(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "platform")
 	const number, password = "110105199003070033", "一把很长的钥匙2017"
 	begin := func(input string, change ...string) (out string, code int) {

@@ -276,6 +276,7 @@ func checked(t *testing.T, c *client, code string) (known bool, status, pending 
 // licenses with a kit; its package is imported, imported again, damaged on the way,
 // made with the clock set back, and made after the kit was cancelled.
 func TestOfflineWithoutNetwork(t *testing.T) {
+	t.Parallel()
 	data := freshData(t)
 	p, c := platformIn(t, binary, data)
 	kit, file := takeKit(t, c)

@@ -23,7 +23,7 @@ func TestBrowserPractice(t *testing.T) {
 	b.click(`form[action="/window/practice"] .btn.go`)
 	b.sees("正在准备练习")
 	b.moment("practice-waiting")
-	for range 300 { // the page opens by itself
+	for range 600 { // the page opens by itself; making a practice takes the processors seconds
 		if strings.Contains(b.text(), "做了0项") {
 			break
 		}
@@ -66,6 +66,7 @@ func TestBrowserPractice(t *testing.T) {
 // TestPracticeIsForgottenAfterAPowerFailure: what a killed platform left of its
 // practice is gone before the next one serves, and practising begins anew.
 func TestPracticeIsForgottenAfterAPowerFailure(t *testing.T) {
+	t.Parallel()
 	data := filepath.Join(t.TempDir(), "platform")
 	if err := os.CopyFS(data, os.DirFS(golden)); err != nil {
 		t.Fatal(err)

@@ -145,6 +145,7 @@ func storedFile(t *testing.T, data, name string) string {
 // TestFsckNamesEachTampering changes one thing at a time behind the platform's
 // back (Art. 17(1)).
 func TestFsckNamesEachTampering(t *testing.T) {
+	t.Parallel()
 	fsckClean(t, freshData(t))
 	for _, x := range tampers {
 		t.Run(x.name, func(t *testing.T) {

@@ -34,6 +34,7 @@ func tool(t *testing.T, args ...string) (string, int) {
 // TestFacesAreSealedAndVerifyOffline writes a sample of every type the platform
 // makes and verifies each without any network.
 func TestFacesAreSealedAndVerifyOffline(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	if out, code := tool(t, "faces", "--out", dir); code != 0 {
 		t.Fatalf("faces: exit %d: %s", code, out)
@@ -129,6 +130,7 @@ func TestUnusableArguments(t *testing.T) {
 
 // TestFilesOfAnotherMaker judges each sample as the table beside it says.
 func TestFilesOfAnotherMaker(t *testing.T) {
+	t.Parallel()
 	root := filepath.Join(samples, "root.pem")
 	for _, tc := range []struct {
 		file    string
@@ -192,6 +194,7 @@ func han(s string) bool {
 // TestJudgedAsOfAnotherTime: a file stays what it was when its certificates have
 // run out, and what it is then is said beside it.
 func TestJudgedAsOfAnotherTime(t *testing.T) {
+	t.Parallel()
 	file, root := filepath.Join(samples, "sesv4.ofd"), filepath.Join(samples, "root.pem")
 	var all []struct{ Verdict, VerdictNow string }
 	judge := func(at string) {
@@ -222,6 +225,7 @@ func TestJudgedAsOfAnotherTime(t *testing.T) {
 // TestReportToPrint is one page a file, needs nothing beside it, and shows what
 // is in a file as text.
 func TestReportToPrint(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "report.html")
 	tool(t, "verify", "--report", path, "--root", filepath.Join(samples, "root.pem"), filepath.Join(samples, "sesv4.ofd"), filepath.Join(samples, "bad-sesv1-page-flip.ofd"))
 	b, err := os.ReadFile(path)
@@ -244,6 +248,7 @@ func TestReportToPrint(t *testing.T) {
 
 // TestPrintOnTheCommandLine checks a print's QR text and values typed from it.
 func TestPrintOnTheCommandLine(t *testing.T) {
+	t.Parallel()
 	key, err := gm.GenerateKey()
 	if err != nil {
 		t.Fatal(err)

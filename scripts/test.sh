@@ -67,7 +67,8 @@ units() { (collect_rarely && run units "$@" $(go list ./... | grep -v '/e2e$'));
 # What does one thing after the other has no races to find, and takes ten times as long to look for them.
 alone='TestRecordsAreFoundInRuns|TestTamperingWithAKey|TestLongRunsAreMergedAside|TestEachStepFails|TestEveryRuleIsNeeded|TestLocalRulesOnlyForbid|TestNobodyReachesWhatIsNotHis|TestTokens|TestKindsAndStatuses'
 races() { (collect_rarely && CGO_ENABLED=1 run races -race -short -skip "^($alone)\$" ./store ./jobs ./access ./httpapi); }
-stories() { run stories -timeout 14m ./e2e; }
+# Three beside each other on two processors: each waits for its browser half of the time.
+stories() { run stories -timeout 14m -parallel $(($(getconf _NPROCESSORS_ONLN) * 3 / 2)) ./e2e; }
 arrived() { wait "$abroad" || { cat "$out/loong64.txt"; return 1; }; }
 # The machine of halls that differs most from this one; `make dist` builds them all.
 abroad() { GOOS=linux GOARCH=loong64 go build -ldflags=-s -o "$out/elicense" ./cmd/elicense; }
