@@ -1,6 +1,7 @@
 package issuance
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -20,6 +21,10 @@ func PublishedBy(tx *store.Tx, u *sealing.Use) (bool, error) {
 	}
 	return err == nil && d.State == Published, err
 }
+
+// Unsealed tells whether a version leads to an empty file: a row of a lot whose seal
+// failed was once published with the empty part of its pack.
+func Unsealed(v *elicense.Version) bool { return bytes.Equal(v.Digest, nothing[:]) }
 
 // EachDraft reads every draft; f gets the error of one that is not as it was
 // left, whose documents are not, or whose case is not known as completed: it could

@@ -149,6 +149,10 @@ func (c *checker) judges(ctx context.Context) *judges {
 	for range runtime.GOMAXPROCS(0) {
 		j.done.Go(func() {
 			for v := range j.queue {
+				if issuance.Unsealed(v) {
+					c.report(Finding{"license", string(v.License), fmt.Sprintf("第%d版的文件是空的：签章没有办成却已发布，要重新制作", v.Number)})
+					continue
+				}
 				file, err := c.db.Files().Get(ctx, v.File, v.Digest)
 				if ctx.Err() != nil {
 					continue

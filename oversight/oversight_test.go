@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,6 +175,48 @@ func TestAProofIsCheckedWithoutThePlatform(t *testing.T) {
 
 // TestFsckNamesWhatIsLost takes one thing at a time away behind the platform's
 // back, or adds one, and puts it back.
+// TestFsckNamesALicenseWithoutAFile: rows of lots whose seal failed were once published
+// with an empty file.
+func TestFsckNamesALicenseWithoutAFile(t *testing.T) {
+	w := world.OnSQLite(t)
+	var lic *elicense.License
+	empty, err := w.DB.Files().Put(t.Context(), "empty.ofd", nil)
+	must(t, err)
+	must(t, w.DB.Update(t.Context(), func(tx *store.Tx) error {
+		owner, err := tx.Holder(world.Firm, true)
+		if err != nil {
+			return err
+		}
+		serial := elicense.NewSerial()
+		id, err := elicense.NewIdentifier(world.Type, world.Issuer, serial, 1)
+		if err != nil {
+			return err
+		}
+		lic, err = tx.Apply(&elicense.Event{
+			License: elicense.NewID[elicense.LicenseID](tx.Now()), Kind: elicense.EventPublish, DocNo: "鼓市监准〔2026〕1号", Unit: world.Issuer, Actor: "p1", Reviewer: "p2",
+			New: &elicense.Version{
+				Identifier: id, Code: elicense.NewCheckCode(), Holders: []elicense.HolderRef{world.Firm}, Fields: w.Completion("1").Fields,
+				ValidFrom: "2026-03-10", ValidTo: "2031-03-09", IssuedOn: "2026-03-10", Serial: serial, FaceNumber: "JY1", File: "empty.ofd", Digest: empty,
+				TypeName: "食品经营许可证", Made: elicense.Making{Mode: "bulk", Case: "批1", Closed: tx.Now(), Generated: tx.Now(), Reviewed: tx.Now()},
+			},
+			First: &elicense.License{Type: world.Type, TypeName: "食品经营许可证", TypeVersion: 1, Issuer: world.Issuer, Holders: []elicense.HolderKey{owner}},
+		})
+		return err
+	}))
+	var said []string
+	for _, f := range w.Findings(t) {
+		if f.Where == string(lic.ID) && f.Kind == "license" {
+			said = append(said, f.What)
+		}
+		if f.Kind == "file" {
+			t.Errorf("and %s", f)
+		}
+	}
+	if !slices.Contains(said, "第1版的文件是空的：签章没有办成却已发布，要重新制作") {
+		t.Errorf("fsck says %q", said)
+	}
+}
+
 func TestFsckNamesWhatIsLost(t *testing.T) {
 	each(t, func(t *testing.T, w *told) {
 		var draft, use string
