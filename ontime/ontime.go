@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"elicense"
@@ -361,10 +362,12 @@ func (l *Ledger) Get(ctx context.Context, actor *elicense.Actor, id string) (*Re
 	return r, err
 }
 
-// Page is a place in a list that goes by the time of closing.
+// Page is a place in a list that goes by the time of closing, in some lists after the
+// results of cases that were met wholly by e-licenses.
 type Page struct {
 	Closed time.Time
 	ID     string
+	Wholly bool // it stands among those that come first
 }
 
 // String writes the place for an address.
@@ -372,25 +375,33 @@ func (p Page) String() string {
 	if p.ID == "" {
 		return ""
 	}
-	return strconv.FormatInt(p.Closed.UnixMicro(), 10) + "-" + p.ID
+	first := ""
+	if p.Wholly {
+		first = wholly
+	}
+	return first + strconv.FormatInt(p.Closed.UnixMicro(), 10) + "-" + p.ID
 }
+
+// wholly begins the address of a place among those that come first.
+const wholly = "w"
 
 // ParsePage reads a place; an empty or broken one is the beginning.
 func ParsePage(s string) Page {
+	s, first := strings.CutPrefix(s, wholly)
 	for i := range s {
 		if s[i] == '-' {
 			n, err := strconv.ParseInt(s[:i], 10, 64)
 			if err != nil || !elicense.ValidID(s[i+1:]) {
 				return Page{}
 			}
-			return Page{time.UnixMicro(n).UTC(), s[i+1:]}
+			return Page{time.UnixMicro(n).UTC(), s[i+1:], first}
 		}
 	}
 	return Page{}
 }
 
-// Missing lists the results of a unit whose license is not published, those closed
-// first first, and the place of the next page, empty at the end. All of them wait:
+// Missing lists the results of a unit whose license is not published, those of cases met
+// wholly by e-licenses first (Art. 4), then those closed first, and the place of the next page, empty at the end. All of them wait:
 // some have a draft, of some it is said that no license comes.
 func (l *Ledger) Missing(ctx context.Context, actor *elicense.Actor, unit elicense.UnitCode, after Page, limit int) (list []*Result, next Page, err error) {
 	type page struct {
@@ -398,15 +409,24 @@ func (l *Ledger) Missing(ctx context.Context, actor *elicense.Actor, unit elicen
 		next Page
 	}
 	p, _, err := access.Get(ctx, l.Guard, request(actor, access.OnTimeOwn, unit, map[string]string{"list": "missing"}), func(tx *store.Tx, _ *access.Permit) (p page, err error) {
-		p.list, err = results(tx, `WHERE r.unit = $1 AND r.awaited AND (d.state IS NULL OR d.state <> 'published') AND (r.closed > $2 OR r.closed = $3 AND r.id > $4)
-			ORDER BY r.closed, r.id LIMIT $5`, unit, from0(after.Closed), from0(after.Closed), after.ID, limit+1)
+		rank := 1 // of the place: 0 for those that come first, before all of them at the beginning
+		switch {
+		case after.ID == "":
+			rank = -1
+		case after.Wholly:
+			rank = 0
+		}
+		const ranked = `CASE WHEN r.wholly THEN 0 ELSE 1 END`
+		p.list, err = results(tx, `WHERE r.unit = $1 AND r.awaited AND (d.state IS NULL OR d.state <> 'published')
+			AND (`+ranked+` > $2 OR `+ranked+` = $3 AND (r.closed > $4 OR r.closed = $5 AND r.id > $6))
+			ORDER BY `+ranked+`, r.closed, r.id LIMIT $7`, unit, rank, rank, from0(after.Closed), from0(after.Closed), after.ID, limit+1)
 		if err != nil {
 			return p, err
 		}
 		if len(p.list) > limit {
 			p.list = p.list[:limit]
 			last := p.list[limit-1]
-			p.next = Page{last.Closed, last.ID}
+			p.next = Page{last.Closed, last.ID, last.Wholly}
 		}
 		return p, named(tx, p.list)
 	})
