@@ -73,10 +73,18 @@ type content struct {
 type Lifecycle struct {
 	db    *store.DB
 	guard *access.Guard
+	heard Answering
 }
 
-// New returns the lifecycle of the licenses kept in db.
-func New(db *store.DB, guard *access.Guard) *Lifecycle { return &Lifecycle{db, guard} }
+// Answering names the system of the nation that says how a reference stands, empty if
+// none does now: it is not heard of, paused, or returns no such licenses.
+type Answering func(*store.Tx, *elicense.License) (source string, err error)
+
+// New returns the lifecycle of the licenses kept in db; heard tells which references
+// have a source that answers.
+func New(db *store.DB, guard *access.Guard, heard Answering) *Lifecycle {
+	return &Lifecycle{db, guard, heard}
+}
 
 // Kinds lists the changes that are proposed here, in the order of the form.
 func Kinds() []elicense.EventKind {
@@ -91,7 +99,8 @@ const maxReason = 500
 // Propose enters a change.
 //
 // Errors: Invalid naming the field; Forbidden, also for a license that does not
-// exist; Conflict if the state table refuses it or a change is waiting.
+// exist; Conflict if the state table refuses it, a change is waiting, or the license is
+// a reference whose source answers: its word stands.
 func (l *Lifecycle) Propose(ctx context.Context, actor *elicense.Actor, c Change) (*Change, error) {
 	c.DocNo, c.Reason = strings.TrimSpace(c.DocNo), strings.TrimSpace(c.Reason)
 	switch {
@@ -120,6 +129,15 @@ func (l *Lifecycle) propose(ctx context.Context, actor *elicense.Actor, act acce
 		}
 		if c.Kind == elicense.EventWithdraw && lic.Reference {
 			return elicense.E(elicense.Conflict, "这个证照由国家系统回传，不能在这里撤下").Under("第二条").Then("请来源单位停止回传，并告诉电子政务管理部门")
+		}
+		if lic.Reference {
+			source, err := l.heard(tx, lic)
+			if err != nil {
+				return err
+			}
+			if source != "" {
+				return elicense.E(elicense.Conflict, "这个证照的状态以来源系统“%s”回传的为准，不能在这里变更", source).Under("第七条第一款").Then("请在来源系统办理，回传后这里会一起变")
+			}
 		}
 		var waiting int
 		err = tx.Row(`SELECT COUNT(*) FROM change_request WHERE license = $1 AND state = $2 AND `+unless, lic.ID, Proposed).Scan(&waiting)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,7 @@ import (
 	"elicense/e2e/world"
 	"elicense/gm"
 	"elicense/issuance"
+	"elicense/lifecycle"
 	"elicense/references"
 	"elicense/registry"
 	"elicense/store"
@@ -177,6 +179,18 @@ func TestOnePerModeNational(t *testing.T) {
 		lic, events := s.license(t, 1)
 		if !lic.Reference || lic.Source != "国家许可系统" || !lic.Contact.Equal(w.Clock.Now().Truncate(time.Microsecond)) || len(events) != 1 || events[0].Actor != "" || !strings.Contains(events[0].DocNo, "回传文件") {
 			t.Errorf("the reference is %+v, its first event %+v", lic, events[0])
+		}
+
+		// How it stands its source says, not the unit, as long as it is heard of.
+		suspend := lifecycle.Change{License: lic.ID, Kind: elicense.EventSuspend, DocNo: "国许停〔2026〕9号", Reason: "依法办理"}
+		_, err := w.Lifecycle.Propose(ctx, w.Drafter, suspend)
+		var e *elicense.Error
+		if !errors.As(err, &e) || e.Kind != elicense.Conflict || e.Message() != "这个证照的状态以来源系统“国家许可系统”回传的为准，不能在这里变更" {
+			t.Errorf("the unit changes what its source says: %v", err)
+		}
+		w.Clock.Move(24 * time.Hour)
+		if _, err := w.Lifecycle.Propose(ctx, w.Drafter, suspend); err != nil {
+			t.Errorf("the source is silent: %v", err)
 		}
 
 		step := func(n int, name string, change func(*references.Row)) *references.Delivery {

@@ -153,6 +153,24 @@ func (s *Source) returns(t elicense.TypeCode) bool {
 	return slices.ContainsFunc(s.Types, func(r Returns) bool { return r.Type == t })
 }
 
+// Answering names the source that says how a reference stands: one of its unit that
+// returns its type, is live and was heard of within the time that is asked of it,
+// without trouble. Empty if there is none.
+func Answering(tx *store.Tx, lic *elicense.License) (string, error) {
+	list, err := sources(tx, `WHERE unit = $1 AND state = $2 AND trouble = '' AND heard IS NOT NULL ORDER BY id`, lic.Issuer, Live)
+	if err != nil {
+		return "", err
+	}
+	for _, s := range list {
+		for _, r := range s.Types {
+			if r.Type == lic.Type && tx.Now().Before(s.Heard.Add(time.Duration(r.Hours)*time.Hour)) {
+				return s.Name, nil
+			}
+		}
+	}
+	return "", nil
+}
+
 func (s *Source) publicKey() (*ecdsa.PublicKey, error) { return gm.ParsePublicKey([]byte(s.Key)) }
 
 // actor is the source as who acts: a system of its unit, without an account.

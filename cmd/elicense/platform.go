@@ -241,7 +241,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 		return err
 	}
 	p.references = references.New(references.Config{DB: p.db, Guard: p.guard, Jobs: p.queue, Dir: filepath.Join(p.dir, "returns"), Key: key, Now: now, Log: p.log})
-	p.lifecycle = lifecycle.New(p.db, p.guard)
+	p.lifecycle = lifecycle.New(p.db, p.guard, references.Answering)
 	p.queue.Handle(sharing.DiscloseJob, p.sharing.TellDisclosure)
 	p.guard.Alarm = sharing.Alarm
 	p.receipts = sharing.NewReceipts(p.db, p.guard, strings.TrimSpace(platformName+" "+publicURL))

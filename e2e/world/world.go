@@ -194,7 +194,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 	}}
 	w.Catalog = catalog.New(w.DB, w.Guard)
 	w.Cases = cases.New(w.DB, w.Guard)
-	w.Lifecycle = lifecycle.New(w.DB, w.Guard)
+	w.Lifecycle = lifecycle.New(w.DB, w.Guard, references.Answering)
 	w.Sharing = sharing.New(w.DB, w.Guard, clock.Now)
 	w.Sharing.Printing = &sharing.Printing{Maker: document.NewMaker(set), Printer: w.Seals.Printer, CheckPage: "http://localhost/check"}
 	w.Receipts = sharing.NewReceipts(w.DB, w.Guard, "演示平台 http://localhost")
