@@ -13,12 +13,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/hmac"
 	"crypto/rand"
+	"encoding"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/emmansun/gmsm/sm2"
 	"github.com/emmansun/gmsm/sm3"
@@ -130,7 +132,63 @@ func Verify(pub *ecdsa.PublicKey, message, der []byte) bool {
 }
 
 // SoftKey is a Signer held in this process's memory.
-type SoftKey struct{ key *sm2.PrivateKey }
+type SoftKey struct {
+	key   *sm2.PrivateKey
+	began atomic.Pointer[beginning]
+}
+
+// beginning is how the long messages of a key begin: a seal stands, whole, before
+// each thing it seals. Its digest is taken once.
+type beginning struct {
+	text  []byte
+	state []byte // of SM3 after Z and text; nil before two messages have shown what they share
+}
+
+// sharedLength is from how many bytes on a beginning is kept.
+const sharedLength = 1024
+
+// sum is SumFor of the key.
+func (k *SoftKey) sum(message []byte) ([]byte, error) {
+	if len(message) < sharedLength {
+		return SumFor(&k.key.PublicKey, message)
+	}
+	h := sm3.New().(interface {
+		hash.Hash
+		encoding.BinaryMarshaler
+		encoding.BinaryUnmarshaler
+	})
+	last := k.began.Load()
+	if last != nil && last.state != nil && bytes.HasPrefix(message, last.text) {
+		if err := h.UnmarshalBinary(last.state); err != nil {
+			return nil, err
+		}
+		h.Write(message[len(last.text):])
+		return h.Sum(nil), nil
+	}
+	z, err := sm2.CalculateZA(&k.key.PublicKey, nil)
+	if err != nil {
+		return nil, err
+	}
+	h.Write(z)
+	next, n := &beginning{text: bytes.Clone(message)}, 0
+	if last != nil {
+		for n < min(len(message), len(last.text)) && message[n] == last.text[n] {
+			n++
+		}
+	}
+	if n >= sharedLength {
+		h.Write(message[:n])
+		next.text = next.text[:n:n]
+		if next.state, err = h.MarshalBinary(); err != nil {
+			return nil, err
+		}
+	} else {
+		n = 0
+	}
+	h.Write(message[n:])
+	k.began.Store(next)
+	return h.Sum(nil), nil
+}
 
 // GenerateKey makes a new random SM2 key.
 func GenerateKey() (*SoftKey, error) {
@@ -138,7 +196,7 @@ func GenerateKey() (*SoftKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("generate SM2 key: %w", err)
 	}
-	return &SoftKey{k}, nil
+	return &SoftKey{key: k}, nil
 }
 
 // Public returns the public key.
@@ -146,7 +204,11 @@ func (k *SoftKey) Public() *ecdsa.PublicKey { return &k.key.PublicKey }
 
 // SignSM2 signs message with the default user identifier.
 func (k *SoftKey) SignSM2(message []byte) ([]byte, error) {
-	der, err := k.key.Sign(rand.Reader, message, sm2.DefaultSM2SignerOpts)
+	sum, err := k.sum(message)
+	if err != nil {
+		return nil, fmt.Errorf("SM2 signature: %w", err)
+	}
+	der, err := k.key.Sign(rand.Reader, sum, nil) // without options it is the digest that is given
 	if err != nil {
 		return nil, fmt.Errorf("SM2 signature: %w", err)
 	}

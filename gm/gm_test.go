@@ -1,17 +1,20 @@
 package gm
 
 import (
+	"bytes"
 	"encoding/hex"
 	"errors"
 	"math/big"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+	"pgregory.net/rapid"
 )
 
 func unhex(t *testing.T, s string) []byte {
@@ -260,4 +263,42 @@ func TestAKeyIsTakenElsewhere(t *testing.T) {
 	if c.Device() != "kit 1" || root.Device() != "" {
 		t.Errorf("bound to %q and %q", c.Device(), root.Device())
 	}
+}
+
+// Long messages of a key begin alike; what is kept of the beginning of one must not
+// be taken for that of another.
+func TestMessagesThatBeginAlike(t *testing.T) {
+	key, err := GenerateKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		heads := [][]byte{bytes.Repeat([]byte("seal"), 600), bytes.Repeat([]byte("seal"), 700), bytes.Repeat([]byte("other"), 500), nil}
+		for range 8 {
+			head := bytes.Clone(rapid.SampledFrom(heads).Draw(t, "head"))
+			if len(head) > 0 && rapid.Bool().Draw(t, "altered") {
+				head[rapid.IntRange(0, len(head)-1).Draw(t, "at")]++
+			}
+			message := append(head, rapid.SliceOfN(rapid.Byte(), 0, 3000).Draw(t, "rest")...)
+			want, err := SumFor(key.Public(), message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := key.sum(message); err != nil || !bytes.Equal(got, want) {
+				t.Fatalf("digest of %d bytes is %x, want %x, %v", len(message), got, want, err)
+			}
+		}
+	})
+	var wait sync.WaitGroup
+	for n := range 4 {
+		wait.Go(func() {
+			for m := range 50 {
+				message := append(bytes.Repeat([]byte("seal"), 500+m%3), byte(n), byte(m))
+				if der, err := key.SignSM2(message); err != nil || !Verify(key.Public(), message, der) {
+					t.Errorf("message %d of %d: %v", m, n, err)
+				}
+			}
+		})
+	}
+	wait.Wait()
 }

@@ -58,5 +58,5 @@ func OpenKey(aead cipher.AEAD, sealed, bound []byte) (*SoftKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("SM2 key: %w", err)
 	}
-	return &SoftKey{key}, nil
+	return &SoftKey{key: key}, nil
 }

@@ -58,28 +58,27 @@ const overlap = 0.03
 // rows draws the dark modules of a square of n by n as strokes along each row, in
 // halves of modules: half as long to write as the outlines of what they form.
 func rows(n int, black func(x, y int) bool) []Segment {
-	strokes := 0
+	var room [2048]uint16 // where strokes begin and end; a code of a license has some 500 of them
+	ends, counts := room[:0], make([]int, n)
 	for y := range n {
+		before, dark := len(ends), false
 		for x := range n {
-			if black(x, y) && (x == 0 || !black(x-1, y)) {
-				strokes++
+			if black(x, y) != dark {
+				ends, dark = append(ends, uint16(x)), !dark
 			}
 		}
+		if dark {
+			ends = append(ends, uint16(n))
+		}
+		counts[y] = len(ends) - before
 	}
-	list := make([]Segment, 0, 2*strokes)
-	for y := range n {
-		for x := 0; x < n; x++ {
-			if !black(x, y) {
-				continue
-			}
-			from := x
-			for x < n && black(x, y) {
-				x++
-			}
-			at := float64(2*y + 1)
-			list = append(list,
-				Segment{Op: Move, P: [3]Point{{float64(2 * from), at}}}, Segment{Op: Line, P: [3]Point{{float64(2 * x), at}}})
+	list, from := make([]Segment, len(ends)), 0
+	for y, count := range counts {
+		for i := from; i < from+count; i += 2 {
+			list[i] = Segment{Op: Move, P: [3]Point{{float64(2 * ends[i]), float64(2*y + 1)}}}
+			list[i+1] = Segment{Op: Line, P: [3]Point{{float64(2 * ends[i+1]), float64(2*y + 1)}}}
 		}
+		from += count
 	}
 	return list
 }
