@@ -119,13 +119,20 @@ var plainTexts sync.Map // plainShape -> string
 
 // text returns the INSERT of some rows. On SQLite its placeholders are not
 // numbered: looking up a number takes as long as the statement has placeholders.
+// And one that fails there does not undo its own rows: that would take a copy of
+// every page it changes, and the transaction is lost anyway.
 func (p *plain) text(rows int, numbered bool) string {
 	shape := plainShape{p, rows, numbered}
 	if q, ok := plainTexts.Load(shape); ok {
 		return q.(string)
 	}
 	var b strings.Builder
-	b.WriteString(p.into + " VALUES ")
+	if numbered {
+		b.WriteString(p.into)
+	} else {
+		b.WriteString("INSERT OR FAIL" + strings.TrimPrefix(p.into, "INSERT"))
+	}
+	b.WriteString(" VALUES ")
 	n := 0
 	for row := range rows {
 		if row > 0 {
@@ -176,7 +183,7 @@ func readPlain(q string) *plain {
 	if len(items) < 3 || items[0] != "(" || items[len(items)-1] != ")" {
 		return nil
 	}
-	p := &plain{table: strings.ToLower(words[2]), into: strings.Join(words[:at], " ")}
+	p := &plain{table: strings.ToLower(words[2]), into: "INSERT " + strings.Join(words[1:at], " ")}
 	args := 0
 	for i, item := range items[1 : len(items)-1] {
 		if i%2 == 1 {

@@ -358,7 +358,8 @@ func (e *sqliteEngine) commitGroup(db *DB, group []*request) {
 
 // try runs each request in a savepoint of one transaction and commits it. It
 // sets the error of a request that failed alone, and returns the error that
-// failed all of them.
+// failed all of them. A request that nobody waits beside needs no savepoint: under
+// one SQLite keeps a copy of every page that is changed.
 func (e *sqliteEngine) try(db *DB, group []*request) (err error) {
 	began := time.Now()
 	whole := newTx(context.Background(), db, e.write, true)
@@ -375,9 +376,15 @@ func (e *sqliteEngine) try(db *DB, group []*request) (err error) {
 			e.write.exec(context.Background(), "ROLLBACK", nil)
 		}
 	}()
-	for _, r := range group {
-		if err := e.step(whole, r); err != nil {
+	if alone := group[0]; len(group) == 1 {
+		if err := e.run(whole, alone); err != nil || alone.err != nil {
 			return err
+		}
+	} else {
+		for _, r := range group {
+			if err := e.step(whole, r); err != nil {
+				return err
+			}
 		}
 	}
 	tree, err := db.chain.append(whole, whole.records)
@@ -405,16 +412,35 @@ func (e *sqliteEngine) try(db *DB, group []*request) (err error) {
 	return nil
 }
 
-// step runs one request in its savepoint and hands what it queued to the whole.
-// It returns an error when the whole transaction is lost.
+// step runs one request in its savepoint.
 func (e *sqliteEngine) step(whole *Tx, r *request) error {
+	if r.fn == nil {
+		return e.run(whole, r)
+	}
+	if _, err := e.write.exec(whole.ctx, "SAVEPOINT request", nil); err != nil {
+		return translate(err)
+	}
+	if err := e.run(whole, r); err != nil {
+		return err
+	}
+	if r.err != nil {
+		if _, err := e.write.exec(whole.ctx, "ROLLBACK TO request", nil); err != nil {
+			return translate(err)
+		}
+	}
+	if _, err := e.write.exec(whole.ctx, "RELEASE request", nil); err != nil {
+		return translate(err)
+	}
+	return nil
+}
+
+// run runs one request and hands what it queued to the whole. It returns an error
+// when the whole transaction is lost.
+func (e *sqliteEngine) run(whole *Tx, r *request) error {
 	r.err = nil
 	if r.fn == nil {
 		whole.records = append(whole.records, r.records...)
 		return nil
-	}
-	if _, err := e.write.exec(whole.ctx, "SAVEPOINT request", nil); err != nil {
-		return translate(err)
 	}
 	// The statements of a closure are not interrupted when its caller gives up:
 	// that would roll back the whole group.
@@ -425,14 +451,6 @@ func (e *sqliteEngine) step(whole *Tx, r *request) error {
 	r.err = guarded(tx, r.fn)
 	if tx.lost {
 		return fmt.Errorf("the group's transaction is lost: %w", tx.broken)
-	}
-	if r.err != nil {
-		if _, err := e.write.exec(whole.ctx, "ROLLBACK TO request", nil); err != nil {
-			return translate(err)
-		}
-	}
-	if _, err := e.write.exec(whole.ctx, "RELEASE request", nil); err != nil {
-		return translate(err)
 	}
 	if r.err == nil {
 		whole.records = append(whole.records, tx.records...)
