@@ -11,15 +11,12 @@ import (
 	"bytes"
 	"crypto/cipher"
 	"crypto/ecdsa"
-	"crypto/hmac"
 	"crypto/rand"
 	"encoding"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/emmansun/gmsm/sm2"
@@ -35,40 +32,6 @@ func Sum(data []byte) [DigestSize]byte { return sm3.Sum(data) }
 
 // NewHash returns a running SM3 digest.
 func NewHash() hash.Hash { return sm3.New() }
-
-// MAC returns HMAC-SM3 of the parts under key. Each part is preceded by its
-// length, so that no two different lists of parts have the same code.
-func MAC(key []byte, parts ...[]byte) []byte { return NewMACKey(key).MAC(parts...) }
-
-// MACKey makes codes under one key, which it takes in once. It is safe for
-// concurrent use.
-type MACKey struct{ idle sync.Pool } // of hash.Hash
-
-// NewMACKey returns the maker of codes under key.
-func NewMACKey(key []byte) *MACKey {
-	key = bytes.Clone(key)
-	return &MACKey{sync.Pool{New: func() any { return hmac.New(sm3.New, key) }}}
-}
-
-// MAC is MAC under the key.
-func (k *MACKey) MAC(parts ...[]byte) []byte {
-	size := 0
-	for _, p := range parts {
-		size += 4 + len(p)
-	}
-	text := make([]byte, 0, size)
-	for _, p := range parts {
-		text = append(binary.BigEndian.AppendUint32(text, uint32(len(p))), p...)
-	}
-	h := k.idle.Get().(hash.Hash)
-	defer k.idle.Put(h)
-	h.Reset()
-	h.Write(text)
-	return h.Sum(nil)
-}
-
-// EqualMAC compares two codes in constant time.
-func EqualMAC(a, b []byte) bool { return hmac.Equal(a, b) }
 
 // KeySize is the length of an SM4 key in bytes.
 const KeySize = 16

@@ -2,8 +2,11 @@ package gm
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -12,6 +15,7 @@ import (
 	"time"
 
 	"github.com/emmansun/gmsm/sm2"
+	"github.com/emmansun/gmsm/sm3"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 	"pgregory.net/rapid"
@@ -301,4 +305,26 @@ func TestMessagesThatBeginAlike(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+// Codes made together are those made one after the other.
+func TestCodesTogether(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		raw := rapid.SliceOfN(rapid.Byte(), 0, 100).Draw(t, "key")
+		key := NewMACKey(raw)
+		parts := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 0, 300), 0, 40).Draw(t, "parts")
+		texts := make([]MACText, len(parts))
+		for i, p := range parts {
+			texts[i] = TextOf([]byte("table"), p)
+		}
+		for range 2 { // a text may be taken again
+			for i, code := range key.Each(texts) {
+				mac := hmac.New(sm3.New, raw)
+				fmt.Fprintf(mac, "\x00\x00\x00\x05table%s%s", binary.BigEndian.AppendUint32(nil, uint32(len(parts[i]))), parts[i])
+				if want := mac.Sum(nil); !bytes.Equal(code, want) || !bytes.Equal(key.MAC([]byte("table"), parts[i]), want) {
+					t.Fatalf("code %d of %d is %x, want %x", i, len(parts), code, want)
+				}
+			}
+		}
+	})
 }

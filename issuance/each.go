@@ -49,7 +49,7 @@ var errNotPosted = errors.New("its case is not kept as completed")
 
 // posted checks that the case of the draft is kept as completed by it.
 func (d *Draft) posted(tx *store.Tx) error {
-	for _, index := range tx.Indexes("completion", d.Case) {
+	for _, index := range tx.Indexes(completionIndex, d.Case) {
 		var by elicense.DraftID
 		err := tx.Row(`SELECT draft FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, d.Unit, index, d.Item).Scan(&by)
 		switch {
@@ -96,7 +96,7 @@ func Uncompared(tx *store.Tx, unit elicense.UnitCode, limit int) (list []*Draft,
 
 // MadeFor lists the drafts made for a case of a unit, by its number.
 func MadeFor(tx *store.Tx, unit elicense.UnitCode, number string) (list []*Draft, err error) {
-	for _, index := range tx.Indexes("completion", number) {
+	for _, index := range tx.Indexes(completionIndex, number) {
 		ids, err := store.All(tx, func(r *store.Rows) (id elicense.DraftID, err error) { return id, r.Scan(&id) },
 			`SELECT draft FROM completion WHERE unit = $1 AND case_index = $2 ORDER BY item`, unit, index)
 		if err != nil {

@@ -321,7 +321,7 @@ func (c *Completion) normalize() error {
 // completed takes the place of the case's result for the draft id, or returns
 // the draft that has it.
 func completed(tx *store.Tx, unit elicense.UnitCode, c Completion, body []byte, id elicense.DraftID) (elicense.DraftID, error) {
-	if len(tx.Indexes("completion", c.Case)) > 1 { // it may be kept under an older key of the index
+	if len(tx.Indexes(completionIndex, c.Case)) > 1 { // it may be kept under an older key of the index
 		known, err := postedAs(tx, unit, c, body)
 		if err == nil || !elicense.IsKind(err, elicense.NotFound) {
 			return known, err
@@ -339,11 +339,14 @@ func completed(tx *store.Tx, unit elicense.UnitCode, c Completion, body []byte, 
 	return postedAs(tx, unit, c, body)
 }
 
+// completionIndex is the kind of the indexes of cases.
+const completionIndex = "completion"
+
 // CaseIndex is what a unit's case is known by in indexes. A case that was written
 // of under an older key of the index keeps its code, so that what is reported of it
 // and what is made of it meet.
 func CaseIndex(tx *store.Tx, unit elicense.UnitCode, number string) ([]byte, error) {
-	all := tx.Indexes("completion", number)
+	all := tx.Indexes(completionIndex, number)
 	for _, old := range all[1:] {
 		for _, table := range []string{"completion", "case_result"} {
 			var n int
@@ -362,7 +365,7 @@ func CaseIndex(tx *store.Tx, unit elicense.UnitCode, number string) ([]byte, err
 // same body.
 func postedAs(tx *store.Tx, unit elicense.UnitCode, c Completion, body []byte) (id elicense.DraftID, err error) {
 	var mac []byte
-	for _, index := range tx.Indexes("completion", c.Case) {
+	for _, index := range tx.Indexes(completionIndex, c.Case) {
 		err = tx.Row(`SELECT draft, mac FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, unit, index, c.Item).Scan(&id, &mac)
 		if !elicense.IsKind(err, elicense.NotFound) {
 			break
@@ -382,7 +385,7 @@ func completionRow(unit elicense.UnitCode, c Completion) string {
 	return string(unit) + "/" + c.Item + "/" + c.Case
 }
 
-func completionMAC(tx *store.Tx, unit elicense.UnitCode, c Completion, id elicense.DraftID, body []byte) []byte {
+func completionMAC(tx *store.Tx, unit elicense.UnitCode, c Completion, id elicense.DraftID, body []byte) *store.Code {
 	return tx.MAC("completion", completionRow(unit, c), []byte(id), body)
 }
 

@@ -379,7 +379,7 @@ func (r *lotReader) take(ctx context.Context, rows []table.Row) error {
 // foresee looks up together what each of the rows will ask for.
 func (r *lotReader) foresee(tx *store.Tx, rows []table.Row) error {
 	var holders []elicense.HolderRef
-	var numbers []string
+	var numbers, cases []string
 	for _, row := range rows {
 		cells, wrong := r.cells(row)
 		if len(wrong) > 0 {
@@ -389,11 +389,12 @@ func (r *lotReader) foresee(tx *store.Tx, rows []table.Row) error {
 		if c.normalize() != nil {
 			continue
 		}
-		holders = append(holders, c.Holders...)
+		holders, cases = append(holders, c.Holders...), append(cases, c.Case)
 		if n := c.Fields[r.t.Roles.Number]; n != "" {
 			numbers = append(numbers, n)
 		}
 	}
+	tx.ForeseeIndexes(completionIndex, cases)
 	if err := tx.ForeseeHolders(holders); err != nil {
 		return err
 	}

@@ -392,7 +392,7 @@ func (i *Issuer) Discard(ctx context.Context, actor *elicense.Actor, id elicense
 
 // forget lets the case of a draft that ends without a license be posted again.
 func (d *Draft) forget(tx *store.Tx) error {
-	for _, index := range tx.Indexes("completion", d.Case) {
+	for _, index := range tx.Indexes(completionIndex, d.Case) {
 		if _, err := tx.Exec(`DELETE FROM completion WHERE unit = $1 AND case_index = $2 AND item = $3`, d.Unit, index, d.Item); err != nil {
 			return err
 		}

@@ -322,7 +322,7 @@ func duties(tx *store.Tx, id elicense.AccountID) ([]elicense.Duty, error) {
 	return list, nil
 }
 
-func (a *Account) mac(tx *store.Tx) []byte { return tx.MAC("account", string(a.ID), a.parts()...) }
+func (a *Account) mac(tx *store.Tx) *store.Code { return tx.MAC("account", string(a.ID), a.parts()...) }
 
 func (a *Account) parts() [][]byte {
 	parts := [][]byte{

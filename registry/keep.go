@@ -35,7 +35,7 @@ func (r *row) fields() (string, error) {
 	return string(b), err
 }
 
-func (r *row) mac(tx *store.Tx, fields string) []byte {
+func (r *row) mac(tx *store.Tx, fields string) *store.Code {
 	return tx.MAC("comparison", r.id, r.parts(fields)...)
 }
 

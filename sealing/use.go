@@ -37,7 +37,7 @@ const (
 	Abandoned UseState = "abandoned"
 )
 
-func (u *Use) mac(tx *store.Tx) []byte { return tx.MAC("key_use", u.ID, u.parts()...) }
+func (u *Use) mac(tx *store.Tx) *store.Code { return tx.MAC("key_use", u.ID, u.parts()...) }
 
 func (u *Use) parts() [][]byte {
 	return [][]byte{[]byte(u.Subject), []byte(u.Seal), u.Digest, []byte(u.State), []byte(u.File), u.FileDigest}

@@ -284,7 +284,7 @@ func (s *Stock) Draw(ctx context.Context, actor *elicense.Actor, typ elicense.Ty
 	return drawn, err
 }
 
-func (x *Sampled) mac(tx *store.Tx, by elicense.PersonID) []byte {
+func (x *Sampled) mac(tx *store.Tx, by elicense.PersonID) *store.Code {
 	return tx.MAC("stock_sample", string(x.Draft), x.parts(by)...)
 }
 

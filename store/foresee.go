@@ -39,6 +39,7 @@ func (tx *Tx) ForeseeNumbers(t elicense.TypeCode, issuer elicense.UnitCode, numb
 
 // foresee finds what a query finds by each of many values.
 func (tx *Tx) foresee(kind string, values []string, query string) error {
+	tx.ForeseeIndexes(kind, values)
 	var indexes []any
 	known := map[string][]any{}
 	for _, v := range values {

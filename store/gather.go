@@ -85,6 +85,7 @@ func (tx *Tx) insertMany(q string, rows [][]any) error {
 // insertPlain inserts rows with few statements, of few sizes, so that they stay
 // prepared.
 func (tx *Tx) insertPlain(p *plain, rows [][]any) error {
+	makeCodes(rows...)
 	for len(rows) > 0 {
 		n := manyOf(len(rows))
 		args := make([]any, 0, n*len(rows[0]))

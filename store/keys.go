@@ -236,21 +236,29 @@ func (db *DB) Index(kind, value string) []byte {
 
 // Indexes returns the codes of value under every index key, newest first: what
 // was stored before a rotation is found under an older one.
-func (db *DB) Indexes(kind, value string) [][]byte {
+func (db *DB) Indexes(kind, value string) [][]byte { return db.indexes(kind, []string{value})[0] }
+
+// indexes returns Indexes of each of many values.
+func (db *DB) indexes(kind string, values []string) [][][]byte {
 	db.keys.mu.RLock()
 	defer db.keys.mu.RUnlock()
-	out := [][]byte{db.keys.newest[forIndex].index(kind, value)}
-	for id := db.keys.newest[forIndex].id - 1; id > 0; id-- {
+	texts := make([]gm.MACText, len(values))
+	for i, v := range values {
+		texts[i] = gm.TextOf([]byte(kind), []byte(v))
+	}
+	out := make([][][]byte, len(values))
+	for id := db.keys.newest[forIndex].id; id > 0; id-- {
 		if key := db.keys.byID[id]; key != nil && key.purpose == forIndex {
-			out = append(out, key.index(kind, value))
+			for i, code := range key.code.Each(texts) {
+				out[i] = append(out[i], key.sign(code))
+			}
 		}
 	}
 	return out
 }
 
 func (key *dataKey) index(kind, value string) []byte {
-	out := binary.BigEndian.AppendUint32(nil, key.id)
-	return append(out, key.code.MAC([]byte(kind), []byte(value))...)
+	return key.sign(key.code.MAC([]byte(kind), []byte(value)))
 }
 
 // MAC returns the code of a decisive row: key id, then HMAC-SM3 over the table,
@@ -260,8 +268,57 @@ func (db *DB) MAC(table, row string, parts ...[]byte) []byte {
 }
 
 func (key *dataKey) mac(table, row string, parts [][]byte) []byte {
-	out := binary.BigEndian.AppendUint32(nil, key.id)
-	return append(out, key.code.MAC(append([][]byte{[]byte(table), []byte(row)}, parts...)...)...)
+	return key.sign(key.code.Of(macText(table, row, parts)))
+}
+
+func macText(table, row string, parts [][]byte) gm.MACText {
+	return gm.TextOf(append([][]byte{[]byte(table), []byte(row)}, parts...)...)
+}
+
+// sign says of a code that it was made with the key.
+func (key *dataKey) sign(code []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(make([]byte, 0, 4+len(code)), key.id), code...)
+}
+
+// Code is the MAC of a row, as an argument of the statement that writes it: it is
+// made when that runs, with those of the rows that are written with it.
+type Code struct {
+	key  *dataKey
+	text gm.MACText
+}
+
+// makeCodes puts the codes themselves in the place of each Code among the values
+// of statements.
+func makeCodes(rows ...[]any) {
+	type place struct {
+		in *any
+		*Code
+	}
+	var places []place
+	for _, values := range rows {
+		for i := range values {
+			if c, ok := values[i].(*Code); ok {
+				places = append(places, place{&values[i], c})
+			}
+		}
+	}
+	for len(places) > 0 {
+		key, texts, rest := places[0].key, make([]gm.MACText, 0, len(places)), places[:0:0]
+		for _, p := range places {
+			if p.key == key {
+				texts = append(texts, p.text)
+			}
+		}
+		codes := key.code.Each(texts)
+		for _, p := range places {
+			if p.key != key {
+				rest = append(rest, p)
+				continue
+			}
+			*p.in, codes = key.sign(codes[0]), codes[1:]
+		}
+		places = rest
+	}
 }
 
 // CheckMAC returns nil when code is the row's MAC, and an error that wraps
@@ -288,13 +345,30 @@ func (tx *Tx) Decrypt(table, row, column string, sealed []byte) ([]byte, error) 
 }
 
 // Index is DB.Index.
-func (tx *Tx) Index(kind, value string) []byte { return tx.db.Index(kind, value) }
+func (tx *Tx) Index(kind, value string) []byte { return tx.Indexes(kind, value)[0] }
 
 // Indexes is DB.Indexes.
-func (tx *Tx) Indexes(kind, value string) [][]byte { return tx.db.Indexes(kind, value) }
+func (tx *Tx) Indexes(kind, value string) [][]byte {
+	if known := tx.indexed[[2]string{kind, value}]; known != nil {
+		return known
+	}
+	return tx.db.Indexes(kind, value)
+}
 
-// MAC is DB.MAC.
-func (tx *Tx) MAC(table, row string, parts ...[]byte) []byte { return tx.db.MAC(table, row, parts...) }
+// ForeseeIndexes has the transaction make the indexes of many values at once.
+func (tx *Tx) ForeseeIndexes(kind string, values []string) {
+	if tx.indexed == nil {
+		tx.indexed = map[[2]string][][]byte{}
+	}
+	for i, all := range tx.db.indexes(kind, values) {
+		tx.indexed[[2]string{kind, values[i]}] = all
+	}
+}
+
+// MAC is DB.MAC for a statement of the transaction.
+func (tx *Tx) MAC(table, row string, parts ...[]byte) *Code {
+	return &Code{tx.db.keys.current(forMAC), macText(table, row, parts)}
+}
 
 // CheckMAC is DB.CheckMAC.
 func (tx *Tx) CheckMAC(code []byte, table, row string, parts ...[]byte) error {

@@ -623,7 +623,7 @@ func (tx *Tx) Holder(ref elicense.HolderRef, create bool) (elicense.HolderKey, e
 	}
 	key = elicense.FamilyID[elicense.HolderKey](&tx.holders)
 	index := tx.Index("holder-code", name)
-	mac := tx.MAC("holder_code", name, []byte(key))
+	mac := tx.db.MAC("holder_code", name, []byte(key)) // asked for again, perhaps, before it is written
 	insert := `INSERT INTO holder_code (code_index, holder_key, code_type, created, mac) VALUES ($1, $2, $3, $4, $5)`
 	if tx.db.engine.shared() {
 		insert += ` ON CONFLICT (code_index) DO NOTHING`
@@ -669,15 +669,15 @@ func (tx *Tx) ByIndex(kind, value, query string, dest ...any) (err error) {
 func versionRow(id elicense.LicenseID, n int) string { return string(id) + "/" + strconv.Itoa(n) }
 func eventRow(id elicense.LicenseID, seq int) string { return string(id) + "#" + strconv.Itoa(seq) }
 
-func (tx *Tx) licenseMAC(l *elicense.License) []byte {
+func (tx *Tx) licenseMAC(l *elicense.License) *Code {
 	return tx.MAC("license", string(l.ID), licenseParts(l)...)
 }
 
-func (tx *Tx) versionMAC(v *elicense.Version) []byte {
+func (tx *Tx) versionMAC(v *elicense.Version) *Code {
 	return tx.MAC("license_version", versionRow(v.License, v.Number), versionParts(v)...)
 }
 
-func (tx *Tx) eventMAC(ev *elicense.Event) []byte {
+func (tx *Tx) eventMAC(ev *elicense.Event) *Code {
 	return tx.MAC("license_event", eventRow(ev.License, ev.Seq), eventParts(ev)...)
 }
 

@@ -28,16 +28,15 @@ func (tx *Tx) Once(scope, key string, digest []byte) (*Reply, error) {
 	if _, err := tx.Exec("DELETE FROM once WHERE scope = $1 AND key = $2 AND expires <= $3", scope, key, tx.now); err != nil {
 		return nil, fmt.Errorf("repeated request: %w", err)
 	}
-	code := tx.MAC("once", onceRow(scope, key), digest)
 	n, err := tx.Exec(`INSERT INTO once (scope, key, digest, expires) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (scope, key) DO NOTHING`, scope, key, code, tx.now.Add(OnceKept))
+		ON CONFLICT (scope, key) DO NOTHING`, scope, key, tx.MAC("once", onceRow(scope, key), digest), tx.now.Add(OnceKept))
 	if err != nil {
 		return nil, fmt.Errorf("repeated request: %w", err)
 	}
 	if n == 1 {
 		return nil, nil
 	}
-	var reply []byte
+	var code, reply []byte
 	if err := tx.Row("SELECT digest, reply FROM once WHERE scope = $1 AND key = $2", scope, key).Scan(&code, &reply); err != nil {
 		return nil, fmt.Errorf("repeated request: %w", err)
 	}

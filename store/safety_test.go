@@ -82,7 +82,7 @@ func TestEncryption(t *testing.T) {
 func TestMACNamesTheRow(t *testing.T) {
 	db := storetest.New(t)
 	update(t, db, func(tx *store.Tx) error {
-		code := tx.MAC("license", "L1", []byte("in"), []byte("force"))
+		code := db.MAC("license", "L1", []byte("in"), []byte("force"))
 		if err := tx.CheckMAC(code, "license", "L1", []byte("in"), []byte("force")); err != nil {
 			t.Error(err)
 		}

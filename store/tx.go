@@ -35,10 +35,11 @@ type Tx struct {
 	resting  *resting   // of the Keep in hand
 	opens    func() error
 
-	holders   elicense.Family // keys of the holders that are new
-	gathering bool            // Gather was called
-	foreseen  foreseen        // what was looked up before it is asked for
-	gathered  []*gathered     // rows that wait for a statement that names their table
+	holders   elicense.Family        // keys of the holders that are new
+	gathering bool                   // Gather was called
+	foreseen  foreseen               // what was looked up before it is asked for
+	indexed   map[[2]string][][]byte // by kind and value: what was made before it is asked for
+	gathered  []*gathered            // rows that wait for a statement that names their table
 
 	withdrawn bool // licenses that were withdrawn are read too
 }
@@ -111,6 +112,7 @@ func (tx *Tx) run(q string, values []any) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	makeCodes(values)
 	n, err := tx.session.exec(tx.ctx, q, values)
 	if err == nil && fault == FaultAfter {
 		err = errFault
@@ -136,6 +138,7 @@ func (tx *Tx) Query(q string, args ...any) (*Rows, error) {
 	if err != nil {
 		return nil, err
 	}
+	makeCodes(values)
 	rows, err := tx.session.query(tx.ctx, q, values)
 	if err == nil && fault == FaultAfter {
 		err = errFault

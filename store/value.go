@@ -20,7 +20,7 @@ func argument(v any) (any, error) {
 	switch v := v.(type) {
 	case string:
 		return text(v)
-	case nil, int64, bool, float64:
+	case nil, int64, bool, float64, *Code:
 		return v, nil
 	case int:
 		return int64(v), nil
