@@ -377,7 +377,9 @@ func (p *Party) parts() [][]byte {
 	}
 }
 
-func (c *Case) mac(tx *store.Tx) *store.Code { return tx.MAC("office_case", string(c.ID), c.parts()...) }
+func (c *Case) mac(tx *store.Tx) *store.Code {
+	return tx.MAC("office_case", string(c.ID), c.parts()...)
+}
 
 // parts are the columns that decide. Rows written before cases had a course have
 // the first of them only, and their sum stands.

@@ -74,7 +74,7 @@ func sameItem(a, b sheet.Item) bool {
 		b, ok := b.(*sheet.Path)
 		return ok && (a == b || a.Fill == b.Fill && a.EvenOdd == b.EvenOdd && a.Stroke == b.Stroke && a.Width == b.Width &&
 			a.Color == b.Color && a.Opacity == b.Opacity && sameMatrix(a.Matrix, b.Matrix) &&
-			slices.Equal(a.Segments, b.Segments))
+			slices.Equal(a.Segments, b.Segments) && slices.Equal(a.Strokes, b.Strokes))
 	case *sheet.Image:
 		b, ok := b.(*sheet.Image)
 		return ok && (a == b || a.MIME == b.MIME && a.Matrix == b.Matrix && a.Opacity == b.Opacity && sameData(a.Data, b.Data))

@@ -668,6 +668,13 @@ func appendPath(b []byte, id int, p *sheet.Path, s *sheet.Sheet) []byte {
 	}
 	b = append(b, `<ofd:AbbreviatedData>`...)
 	b = appendSegments(b, p.Segments)
+	for i, s := range p.Strokes {
+		if i > 0 || len(p.Segments) > 0 {
+			b = append(b, ' ')
+		}
+		b = strconv.AppendInt(append(strconv.AppendInt(append(b, "M "...), int64(s.From), 10), ' '), int64(s.Y), 10)
+		b = strconv.AppendInt(append(strconv.AppendInt(append(b, " L "...), int64(s.To), 10), ' '), int64(s.Y), 10)
+	}
 	return append(b, `</ofd:AbbreviatedData></ofd:PathObject>`...)
 }
 

@@ -53,19 +53,19 @@ func (s *Subset) deflate() []byte {
 	w := bitWriter{out: make([]byte, 0, len(s.Data)*3/4+1024)}
 	w.put(p.codes.header)
 	glyf := s.Data[s.glyfAt:]
-	p.codes.pack(&w, s.Data[:s.glyfAt], tableTries)
+	p.codes.text(&w, s.Data[:s.glyfAt])
 	for i, old := range s.glyphs {
 		data := glyf[s.loca[i]:s.loca[i+1]]
 		if len(data) == 0 {
 			continue
 		}
 		if i16(data, 0) < 0 { // parts of composites have other numbers in each subset
-			p.codes.pack(&w, data, tableTries)
+			p.codes.text(&w, data)
 			continue
 		}
 		w.put(p.glyph(old, data))
 	}
-	p.codes.pack(&w, glyf[s.loca[len(s.loca)-1]:], tableTries)
+	p.codes.text(&w, glyf[s.loca[len(s.loca)-1]:])
 	w.symbol(p.codes.literals[endOfBlock])
 	return w.finish()
 }
@@ -79,7 +79,7 @@ func (p *packer) glyph(g GlyphID, data []byte) bitString {
 		return b
 	}
 	var w bitWriter
-	p.codes.pack(&w, data, glyphTries)
+	p.codes.pack(&w, data)
 	b = w.bits()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,7 +97,7 @@ func (p *packer) prepare(f *Font) {
 		var freq deflateFrequencies
 		for g := 0; g < f.numGlyphs; g += step {
 			if data := f.thinData(GlyphID(g)); len(data) > 0 && len(data) <= maxPiece && i16(data, 0) > 0 {
-				m.tokens(&p.codes, data, glyphTries, freq.count)
+				m.tokens(&p.codes, data, freq.count)
 			}
 		}
 		p.codes = freq.codes()
@@ -114,7 +114,23 @@ type code struct {
 type deflateCodes struct {
 	literals  [numLiterals]code
 	distances [numDistances]code
+	lengths   [longestMatch + 1]longCode // what literals says of each length
 	header    bitString
+}
+
+// longCode is a code with extra bits behind it.
+type longCode struct {
+	bits uint32
+	n    uint8
+}
+
+// setLengths is called when all codes are known.
+func (c *deflateCodes) setLengths() {
+	for n := 3; n <= longestMatch; n++ {
+		s, extra, count := lengthSymbol(n)
+		l := c.literals[s]
+		c.lengths[n] = longCode{uint32(l.bits) | uint32(extra)<<l.n, l.n + count}
+	}
 }
 
 // token is a literal byte, or a repetition of length bytes from distance before.
@@ -161,17 +177,14 @@ func (c *deflateCodes) write(w *bitWriter, t token) {
 		w.symbol(c.literals[t.literal])
 		return
 	}
-	s, extra, n := lengthSymbol(t.length)
-	w.symbol(c.literals[s])
-	w.write(uint64(extra), int(n))
-	s, extra, n = distanceSymbol(t.distance)
-	w.symbol(c.distances[s])
-	w.write(uint64(extra), int(n))
+	l := c.lengths[t.length]
+	s, extra, n := distanceSymbol(t.distance)
+	d := c.distances[s]
+	w.write(uint64(l.bits)|(uint64(d.bits)|uint64(extra)<<d.n)<<l.n, int(l.n+d.n+n)) // at most 20 and 28 bits
 }
 
-// pack writes data with repetitions of what is in data only, looking for each
-// byte at so many places before it.
-func (c *deflateCodes) pack(w *bitWriter, data []byte, tries int) {
+// pack writes data with repetitions of what is in data only, thoroughly.
+func (c *deflateCodes) pack(w *bitWriter, data []byte) {
 	if len(data) > maxPiece {
 		for _, v := range data {
 			w.symbol(c.literals[v])
@@ -180,7 +193,7 @@ func (c *deflateCodes) pack(w *bitWriter, data []byte, tries int) {
 	}
 	m := matchers.Get().(*matcher)
 	defer matchers.Put(m)
-	m.tokens(c, data, tries, func(t token) { c.write(w, t) })
+	m.tokens(c, data, func(t token) { c.write(w, t) })
 }
 
 // matcher finds repetitions.
@@ -193,13 +206,12 @@ var matchers = sync.Pool{New: func() any { return new(matcher) }}
 
 const (
 	glyphTries = 48 // once for each glyph of a font
-	tableTries = 4  // for each document
 	longEnough = 16 // not to look for a longer repetition
 )
 
 // tokens calls emit with data as literals and those repetitions that take fewer
-// bits.
-func (m *matcher) tokens(c *deflateCodes, data []byte, tries int, emit func(token)) {
+// bits, looking for each byte at many places before it.
+func (m *matcher) tokens(c *deflateCodes, data []byte, emit func(token)) {
 	clear(m.heads[:])
 	hash := func(i int) uint32 {
 		return (uint32(data[i]) | uint32(data[i+1])<<8 | uint32(data[i+2])<<16) * 0x9e3779b1 >> 22
@@ -208,7 +220,7 @@ func (m *matcher) tokens(c *deflateCodes, data []byte, tries int, emit func(toke
 		best, gain := token{literal: data[i]}, 0
 		if i+3 <= len(data) {
 			at := int(m.heads[hash(i)]) - 1
-			for range tries {
+			for range glyphTries {
 				if at < 0 {
 					break
 				}
@@ -296,6 +308,7 @@ func (f *deflateFrequencies) codes() deflateCodes {
 		w.symbol(meta[n])
 	}
 	c.header = w.bits()
+	c.setLengths()
 	return c
 }
 

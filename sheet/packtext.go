@@ -36,6 +36,7 @@ var FixedCodes = func() *Codes {
 	}
 	assignCodes(c.distances[:], lengths[:numDistances])
 	c.header = bitString{words: []uint64{1 | 1<<1}, n: 3} // the last block, with fixed codes
+	c.setLengths()
 	return &c
 }()
 
@@ -57,19 +58,19 @@ func CodesFor(samples ...string) *Codes {
 func (c *Codes) Pack(data []byte) []byte {
 	w := bitWriter{out: make([]byte, 0, len(data)/2+64)}
 	w.put(c.header)
+	c.text(&w, data)
+	w.symbol(c.literals[endOfBlock])
+	return w.finish()
+}
+
+// text writes data with the repetitions that are quickly found in it.
+func (c *deflateCodes) text(w *bitWriter, data []byte) {
 	var f finder
 	for i := 0; i < len(data); {
 		t := f.next(data, i)
-		if t.length == 0 {
-			w.symbol(c.literals[t.literal])
-			i++
-			continue
-		}
-		c.write(&w, t)
-		i += t.length
+		c.write(w, t)
+		i += max(t.length, 1)
 	}
-	w.symbol(c.literals[endOfBlock])
-	return w.finish()
 }
 
 const (

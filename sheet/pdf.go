@@ -495,6 +495,10 @@ func (w *pdfWriter) path(b []byte, p *Path) []byte {
 		b = w.stroke(b, p.Color, p.Width)
 	}
 	b = appendPDFPath(b, p.Segments)
+	for _, s := range p.Strokes {
+		b = append(appendInt(append(appendInt(b, int(s.From)), ' '), int(s.Y)), " m\n"...)
+		b = append(appendInt(append(appendInt(b, int(s.To)), ' '), int(s.Y)), " l\n"...)
+	}
 	switch {
 	case p.Fill && stroke:
 		b = append(b, 'B')

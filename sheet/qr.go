@@ -3,6 +3,7 @@ package sheet
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"rsc.io/qr/coding"
@@ -18,7 +19,7 @@ func QR(text string, x, y, side float64) (*Path, error) {
 	}
 	half := side / float64(code.Size) / 2
 	// In halves of modules, of which all numbers are whole and short to write.
-	return &Path{Stroke: true, Width: 2 * (1 + overlap), Color: Black, Matrix: &Matrix{half, 0, 0, half, x, y}, Segments: rows(code.Size, code.Black)}, nil
+	return &Path{Stroke: true, Width: 2 * (1 + overlap), Color: Black, Matrix: &Matrix{half, 0, 0, half, x, y}, Strokes: rows(code.Size, code.Black)}, nil
 }
 
 // qrPlans are where each version of the code has its parts, by its number; made
@@ -57,28 +58,21 @@ const overlap = 0.03
 
 // rows draws the dark modules of a square of n by n as strokes along each row, in
 // halves of modules: half as long to write as the outlines of what they form.
-func rows(n int, black func(x, y int) bool) []Segment {
-	var room [2048]uint16 // where strokes begin and end; a code of a license has some 500 of them
-	ends, counts := room[:0], make([]int, n)
+func rows(n int, black func(x, y int) bool) []Stroke {
+	var room [1024]Stroke // a code of a license has some 300
+	list := room[:0]
 	for y := range n {
-		before, dark := len(ends), false
+		dark := false
 		for x := range n {
-			if black(x, y) != dark {
-				ends, dark = append(ends, uint16(x)), !dark
+			if black(x, y) == dark {
+				continue
+			}
+			if dark = !dark; dark {
+				list = append(list, Stroke{From: int16(2 * x), To: int16(2 * n), Y: int16(2*y + 1)})
+			} else {
+				list[len(list)-1].To = int16(2 * x)
 			}
 		}
-		if dark {
-			ends = append(ends, uint16(n))
-		}
-		counts[y] = len(ends) - before
 	}
-	list, from := make([]Segment, len(ends)), 0
-	for y, count := range counts {
-		for i := from; i < from+count; i += 2 {
-			list[i] = Segment{Op: Move, P: [3]Point{{float64(2 * ends[i]), float64(2*y + 1)}}}
-			list[i+1] = Segment{Op: Line, P: [3]Point{{float64(2 * ends[i+1]), float64(2*y + 1)}}}
-		}
-		from += count
-	}
-	return list
+	return slices.Clone(list)
 }

@@ -121,9 +121,14 @@ type Segment struct {
 	P  [3]Point
 }
 
+// Stroke is a level line from (From, Y) to (To, Y): a tenth as large as the segments
+// of it, for drawings of hundreds.
+type Stroke struct{ From, To, Y int16 }
+
 // Path is a drawing of lines and curves.
 type Path struct {
 	Segments []Segment
+	Strokes  []Stroke // level lines behind the segments
 	Fill     bool
 	EvenOdd  bool // how the inside is told; otherwise by non-zero winding
 	Stroke   bool

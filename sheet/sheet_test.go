@@ -308,13 +308,12 @@ func TestModulesAreDrawnByRows(t *testing.T) {
 		dark := rapid.SliceOfN(rapid.Bool(), n*n, n*n).Draw(t, "dark")
 		got := make([]bool, n*n)
 		list := rows(n, func(x, y int) bool { return dark[y*n+x] })
-		for i := 0; i+1 < len(list); i += 2 {
-			from, to := list[i].P[0], list[i+1].P[0]
-			if list[i].Op != Move || list[i+1].Op != Line || from.Y != to.Y || from.X >= to.X {
-				t.Fatalf("from %v to %v", from, to)
+		for i, s := range list {
+			if s.From >= s.To || i > 0 && s.Y == list[i-1].Y && s.From <= list[i-1].To {
+				t.Fatalf("stroke %d is %v, after %v", i, s, list[:i])
 			}
-			for x := int(from.X) / 2; x < int(to.X)/2; x++ { // in halves of modules
-				got[int(from.Y)/2*n+x] = true
+			for x := s.From / 2; x < s.To/2; x++ { // in halves of modules
+				got[int(s.Y)/2*n+int(x)] = true
 			}
 		}
 		if !slices.Equal(got, dark) {

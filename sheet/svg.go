@@ -316,6 +316,10 @@ func (p *Path) appendSVG(b []byte) []byte {
 	}
 	b = append(b, `" d="`...)
 	b = appendPathData(b, p.Segments)
+	for _, s := range p.Strokes {
+		b = appendInt(append(appendInt(append(b, 'M'), int(s.From)), ' '), int(s.Y))
+		b = appendInt(append(appendInt(append(b, 'L'), int(s.To)), ' '), int(s.Y))
+	}
 	return append(b, `"/>`...)
 }
 

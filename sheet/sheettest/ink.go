@@ -177,6 +177,9 @@ func hull(it sheet.Item) box {
 			outer = *it.Matrix
 		}
 		segments(it.Segments, outer)
+		for _, s := range it.Strokes {
+			segments(sheet.Rule(float64(s.From), float64(s.Y), float64(s.To), float64(s.Y)), outer)
+		}
 		if it.Stroke {
 			wider = it.Width / 2
 		}
