@@ -728,7 +728,7 @@ func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 		if b, err = tx.Decrypt("draft", string(d.ID), "content_enc", b); err != nil {
 			return nil, err
 		}
-		if err := json.Unmarshal(b, &d.Content); err != nil {
+		if err := store.DecodeContent(b, &d.Content); err != nil {
 			return nil, fmt.Errorf("draft %s: %w", d.ID, err)
 		}
 		list = append(list, &d)
@@ -766,7 +766,7 @@ func (d *Draft) parts() [][]byte {
 }
 
 func (d *Draft) sealed(tx *store.Tx) ([]byte, error) {
-	b, err := json.Marshal(d.Content)
+	b, err := store.EncodeContent(d.Content)
 	if err != nil {
 		return nil, fmt.Errorf("draft %s: %w", d.ID, err)
 	}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,7 +114,7 @@ func (tx *Tx) addVersion(lic *elicense.License, ev *elicense.Event) error {
 	v.License, v.Owner, v.Number = lic.ID, lic.Owner, lic.Standing.Version
 	v.Made.Published = ev.Learned
 	row := versionRow(lic.ID, v.Number)
-	content, err := json.Marshal(versionContent{
+	content, err := EncodeContent(versionContent{
 		v.Holders, v.Fields, v.IssuedOn, v.FaceNumber, v.Made.Mode, v.Made.Case, v.Made.Drafter, v.Made.Reviewer,
 	})
 	if err != nil {
@@ -245,7 +244,7 @@ func (tx *Tx) Confirm(l *elicense.License, at time.Time) error {
 }
 
 func (tx *Tx) addEvent(ev *elicense.Event) error {
-	content, err := json.Marshal(eventContent{ev.DocNo, ev.Reason})
+	content, err := EncodeContent(eventContent{ev.DocNo, ev.Reason})
 	if err != nil {
 		return fmt.Errorf("event of %s: %w", ev.License, err)
 	}
@@ -530,7 +529,7 @@ func (tx *Tx) readVersion(l *elicense.License, n int) (*elicense.Version, error)
 		return nil, err
 	}
 	var c versionContent
-	if err := json.Unmarshal(content, &c); err != nil {
+	if err := DecodeContent(content, &c); err != nil {
 		return nil, fmt.Errorf("contents of %s: %w", row, err)
 	}
 	v.Code, v.Holders, v.Fields, v.IssuedOn, v.FaceNumber = elicense.CheckCode(code), c.Holders, c.Fields, c.IssuedOn, c.FaceNumber
@@ -601,7 +600,7 @@ func (tx *Tx) Events(l *elicense.License) ([]*elicense.Event, error) {
 			return nil, err
 		}
 		var c eventContent
-		if err := json.Unmarshal(content, &c); err != nil {
+		if err := DecodeContent(content, &c); err != nil {
 			return nil, fmt.Errorf("contents of %s: %w", row, err)
 		}
 		ev.DocNo, ev.Reason = c.DocNo, c.Reason

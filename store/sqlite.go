@@ -227,6 +227,7 @@ func (e *sqliteEngine) close() error {
 type prepared struct {
 	conn  driver.Conn
 	stmts map[string]statement
+	args  []driver.NamedValue // of the last statement
 }
 
 // statement is a statement of the driver, which can do both.
@@ -285,7 +286,7 @@ func (p *prepared) exec(ctx context.Context, q string, args []any) (int64, error
 	if err != nil {
 		return 0, err
 	}
-	res, err := s.ExecContext(context.Background(), numbered(args))
+	res, err := s.ExecContext(context.Background(), p.numbered(args))
 	if err != nil {
 		return 0, err
 	}
@@ -303,7 +304,7 @@ func (p *prepared) query(ctx context.Context, q string, args []any) (_ *Rows, er
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.QueryContext(context.Background(), numbered(args))
+	rows, err := s.QueryContext(context.Background(), p.numbered(args))
 	if err != nil {
 		return nil, err
 	}
@@ -327,12 +328,13 @@ func (p *prepared) query(ctx context.Context, q string, args []any) (_ *Rows, er
 	}
 }
 
-func numbered(args []any) []driver.NamedValue {
-	named := make([]driver.NamedValue, len(args))
+// numbered returns the arguments as the driver wants them, until it is called again.
+func (p *prepared) numbered(args []any) []driver.NamedValue {
+	p.args = p.args[:0]
 	for i, v := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: v}
+		p.args = append(p.args, driver.NamedValue{Ordinal: i + 1, Value: v})
 	}
-	return named
+	return p.args
 }
 
 func (p *prepared) close() error { return errors.Join(p.forget(), p.conn.Close()) }
