@@ -741,28 +741,26 @@ func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 const macTimes = 2
 
 func (d *Draft) parts() [][]byte {
-	parts := [][]byte{
-		[]byte(d.Unit), []byte(d.Type), []byte(strconv.Itoa(d.TypeVersion)), []byte(d.Kind), []byte(d.State), []byte(d.License),
-		[]byte(d.Owner), []byte(strconv.Itoa(d.Version)), []byte(d.Identifier), []byte(d.Drafter), []byte(d.Reviewer),
-		[]byte(strconv.FormatInt(d.Seq, 10)),
-	}
+	parts := append(make([]string, 0, 24), string(d.Unit), string(d.Type), strconv.Itoa(d.TypeVersion), string(d.Kind), string(d.State),
+		string(d.License), string(d.Owner), strconv.Itoa(d.Version), string(d.Identifier), string(d.Drafter), string(d.Reviewer),
+		strconv.FormatInt(d.Seq, 10))
 	if d.Mode != "" || d.Lot != "" { // rows from before there were lots have neither
-		parts = append(parts, []byte(d.Mode), []byte(d.Lot))
+		parts = append(parts, string(d.Mode), d.Lot)
 	}
 	if d.Origin != Fresh {
-		parts = append(parts, []byte(d.Origin))
+		parts = append(parts, string(d.Origin))
 	}
 	if d.form == macTimes {
-		parts = append(parts, []byte("times"))
+		parts = append(parts, "times")
 		for _, t := range []time.Time{d.Closed, d.Generated, d.Reviewed, d.Published, d.Due} {
 			micros := int64(0)
 			if !t.IsZero() {
 				micros = t.UnixMicro()
 			}
-			parts = append(parts, []byte(strconv.FormatInt(micros, 10)))
+			parts = append(parts, strconv.FormatInt(micros, 10))
 		}
 	}
-	return parts
+	return store.Parts(parts...)
 }
 
 func (d *Draft) sealed(tx *store.Tx) ([]byte, error) {

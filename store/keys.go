@@ -179,7 +179,11 @@ func (k *keyring) find(p purpose, sealed []byte) (*dataKey, []byte, error) {
 // bound makes the data a cipher text is bound to: the key id, then each part
 // with its length.
 func bound(id uint32, parts ...string) []byte {
-	out := binary.BigEndian.AppendUint32(nil, id)
+	size := 4
+	for _, p := range parts {
+		size += 4 + len(p)
+	}
+	out := binary.BigEndian.AppendUint32(make([]byte, 0, size), id)
 	for _, p := range parts {
 		out = binary.BigEndian.AppendUint32(out, uint32(len(p)))
 		out = append(out, p...)

@@ -682,7 +682,7 @@ func (tx *Tx) eventMAC(ev *elicense.Event) *Code {
 
 // The columns that decide what a license is, in a fixed order, for its HMAC.
 func licenseParts(l *elicense.License) [][]byte {
-	return parts(string(l.Owner), string(l.Type), strconv.Itoa(l.TypeVersion), string(l.Issuer), string(l.Standing.State),
+	return Parts(string(l.Owner), string(l.Type), strconv.Itoa(l.TypeVersion), string(l.Issuer), string(l.Standing.State),
 		strconv.Itoa(int(l.Standing.Overlays)), strconv.Itoa(l.Standing.Version), strconv.Itoa(l.Seq), string(l.Identifier),
 		string(l.ValidFrom), string(l.ValidTo), strconv.FormatBool(l.Reference), l.TypeName, stamp(l.Published), stamp(l.Changed), l.Source,
 		confirmed(l))
@@ -698,21 +698,28 @@ func confirmed(l *elicense.License) string {
 }
 
 func versionParts(v *elicense.Version) [][]byte {
-	return append(parts(string(v.Owner), string(v.Identifier), v.Serial, string(v.ValidFrom), string(v.ValidTo), v.File,
+	return append(Parts(string(v.Owner), string(v.Identifier), v.Serial, string(v.ValidFrom), string(v.ValidTo), v.File,
 		stamp(v.Made.Closed), stamp(v.Made.Generated), stamp(v.Made.Reviewed), stamp(v.Made.Published)), orEmpty(v.Digest))
 }
 
 func eventParts(ev *elicense.Event) [][]byte {
-	return parts(string(ev.Owner), string(ev.ID), string(ev.Kind), strconv.Itoa(ev.Form), stamp(ev.Effective), stamp(ev.Learned),
+	return Parts(string(ev.Owner), string(ev.ID), string(ev.Kind), strconv.Itoa(ev.Form), stamp(ev.Effective), stamp(ev.Learned),
 		string(ev.Unit), string(ev.Actor), string(ev.Reviewer), ev.DocNo, ev.Reason)
 }
 
-func parts(s ...string) [][]byte {
-	b := make([][]byte, len(s))
-	for i, p := range s {
-		b[i] = []byte(p)
+// Parts are texts that a MAC goes over.
+func Parts(texts ...string) [][]byte {
+	size := 0
+	for _, s := range texts {
+		size += len(s)
 	}
-	return b
+	parts, room := make([][]byte, len(texts)), make([]byte, 0, size)
+	for i, s := range texts {
+		begin := len(room)
+		room = append(room, s...)
+		parts[i] = room[begin:len(room):len(room)]
+	}
+	return parts
 }
 
 // stamp writes a moment for an HMAC; a missing one is empty.
