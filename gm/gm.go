@@ -39,11 +39,21 @@ const KeySize = 16
 // NewAEAD returns SM4 in Galois counter mode (GB/T 36624-2018) under a key of
 // KeySize bytes.
 func NewAEAD(key []byte) (cipher.AEAD, error) {
-	b, err := sm4.NewCipher(key)
+	block, aead, err := newGCM(key)
 	if err != nil {
-		return nil, fmt.Errorf("SM4 key: %w", err)
+		return nil, err
 	}
-	return cipher.NewGCM(b)
+	return widen(block, aead, key), nil
+}
+
+// newGCM is the library's.
+func newGCM(key []byte) (cipher.Block, cipher.AEAD, error) {
+	block, err := sm4.NewCipher(key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("SM4 key: %w", err)
+	}
+	aead, err := cipher.NewGCM(block)
+	return block, aead, err
 }
 
 // Encrypt seals plain under aead with a fresh random nonce put before the cipher
