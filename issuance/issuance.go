@@ -708,7 +708,7 @@ func Of(tx *store.Tx, id elicense.DraftID) (*Draft, error) {
 
 func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 	rows, err := tx.Query(`SELECT id, unit, type, type_version, type_name, kind, state, content_enc, license, owner, version, identifier,
-		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, origin, lot, place, seq, mac_form, mac FROM draft `+where, args...)
+		drafter, reviewer, closed, generated, submitted, reviewed, published, due, trouble, mode, origin, lot, place, seq, mac_form, mac, voided FROM draft `+where, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -716,11 +716,15 @@ func drafts(tx *store.Tx, where string, args ...any) ([]*Draft, error) {
 	for rows.Next() {
 		var d Draft
 		var b, mac []byte
+		var voided bool
 		err := rows.Scan(&d.ID, &d.Unit, &d.Type, &d.TypeVersion, &d.TypeName, &d.Kind, &d.State, &b, &d.License, &d.Owner, &d.Version,
 			&d.Identifier, &d.Drafter, &d.Reviewer, &d.Closed, &d.Generated, &d.Submitted, &d.Reviewed, &d.Published, &d.Due, &d.Trouble,
-			&d.Mode, &d.Origin, &d.Lot, &d.Place, &d.Seq, &d.form, &mac)
+			&d.Mode, &d.Origin, &d.Lot, &d.Place, &d.Seq, &d.form, &mac, &voided)
 		if err != nil {
 			return nil, err
+		}
+		if voided != (d.State == Void) {
+			mac = nil // not as the platform wrote it, though the code does not cover it
 		}
 		if err := tx.CheckMAC(mac, "draft", string(d.ID), d.parts()...); err != nil {
 			return nil, err
@@ -789,6 +793,16 @@ func insertDraft(tx *store.Tx, d *Draft) error {
 	return err
 }
 
+// updates are the statements of update, by whether the draft becomes void. The
+// column that says so is written by that one alone: it is the condition of an index
+// which others need not touch.
+var updates = map[bool]string{false: updateDraft(""), true: updateDraft(", voided = TRUE")}
+
+func updateDraft(more string) string {
+	return `UPDATE draft SET state = $1, content_enc = $2, owner = $3, drafter = $4, reviewer = $5, submitted = $6, reviewed = $7,
+		published = $8, trouble = $9, lot = $10, seq = $11, mac_form = $12, mac = $13` + more + ` WHERE id = $14 AND seq = $15 AND due IS NOT DISTINCT FROM $16`
+}
+
 // update writes a changed draft; one that changed meanwhile is a Conflict.
 func update(tx *store.Tx, d *Draft) error {
 	d.Seq++
@@ -797,8 +811,7 @@ func update(tx *store.Tx, d *Draft) error {
 		return err
 	}
 	d.form = macTimes
-	n, err := tx.Exec(`UPDATE draft SET state = $1, content_enc = $2, owner = $3, drafter = $4, reviewer = $5, submitted = $6, reviewed = $7,
-		published = $8, trouble = $9, lot = $10, seq = $11, mac_form = $12, mac = $13 WHERE id = $14 AND seq = $15 AND due IS NOT DISTINCT FROM $16`,
+	n, err := tx.Exec(updates[d.State == Void],
 		d.State, content, d.Owner, d.Drafter, d.Reviewer, d.Submitted, d.Reviewed, d.Published, d.Trouble, d.Lot, d.Seq, d.form,
 		tx.MAC("draft", string(d.ID), d.parts()...), d.ID, d.Seq-1, d.Due)
 	if err == nil && n == 0 {

@@ -13,6 +13,7 @@ import (
 	"elicense/document"
 	"elicense/e2e/world"
 	"elicense/issuance"
+	"elicense/store"
 )
 
 func wantKind(t *testing.T, err error, kind elicense.Kind, text string) {
@@ -381,5 +382,36 @@ func TestAFileNamesTheAddressOfItsStatus(t *testing.T) {
 		if len(got) != 1 || got[0] != "http://localhost/check/"+string(d.Code) {
 			t.Errorf("addresses in the file: %q", got)
 		}
+	})
+}
+
+// TestADiscardedDraftMakesRoom: a license has one change under way; a draft that was
+// discarded is none.
+func TestADiscardedDraftMakesRoom(t *testing.T) {
+	world.Each(t, func(t *testing.T, w *world.World) {
+		ctx := t.Context()
+		change := w.Completion("变更1")
+		change.Kind, change.License = elicense.EventChange, w.Publish(t, w.Completion("1")).License
+		d, err := w.Issuer.Complete(ctx, w.Drafter, change)
+		must(t, err)
+		change.Case = "变更2"
+		_, err = w.Issuer.Complete(ctx, w.Drafter, change)
+		wantKind(t, err, elicense.Conflict, "已有一份变更在办")
+		must(t, w.Issuer.Discard(ctx, w.Drafter, d.ID, d.Seq))
+		second, err := w.Issuer.Complete(ctx, w.Drafter, change)
+		must(t, err)
+		w.Fsck(t)
+		set := func(id elicense.DraftID, voided bool) {
+			must(t, w.DB.Update(ctx, func(tx *store.Tx) error {
+				_, err := tx.Exec(`UPDATE draft SET voided = $1 WHERE id = $2`, voided, id)
+				return err
+			}))
+		}
+		set(second.ID, true)
+		if len(w.Findings(t)) == 0 {
+			t.Error("a draft was made void in the index alone, and fsck is silent")
+		}
+		set(second.ID, false)
+		w.Fsck(t)
 	})
 }
