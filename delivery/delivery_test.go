@@ -483,8 +483,6 @@ func hexOf(b []byte) string {
 	return s.String()
 }
 
-// TestAPackageIsMadeWhenAskedFor where nothing but the license is to be given; a unit
-// without a seal keeps nobody from the license itself.
 // TestWhatIsApprovedIsTheDocumentsThatWereRead (Art. 7(1), 14(1)): a document that came
 // or went since the reviewer read stops the approval, alone and of several; the lot a
 // row is drawn from stays with the documents it was handed in with.
@@ -572,6 +570,8 @@ func sum(b []byte) []byte {
 	return d[:]
 }
 
+// TestAPackageIsMadeWhenAskedFor where nothing but the license is to be given; a unit
+// without a seal keeps nobody from the license itself.
 func TestAPackageIsMadeWhenAskedFor(t *testing.T) {
 	w := world.OnSQLite(t)
 	ctx := t.Context()
