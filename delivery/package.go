@@ -497,7 +497,7 @@ func (d *Desk) Prepare(ctx context.Context, actor *elicense.Actor, id elicense.L
 		if p == nil {
 			var dr *issuance.Draft
 			var draft elicense.DraftID
-			if err := tx.Row(`SELECT id FROM draft WHERE identifier = $1 AND NOT voided`, lic.Identifier).Scan(&draft); err != nil {
+			if err := tx.Row(`SELECT id FROM draft WHERE license = $1 AND version = $2 AND NOT voided`, lic.ID, lic.Standing.Version).Scan(&draft); err != nil {
 				return err
 			}
 			if dr, err = issuance.Of(tx, draft); err != nil {

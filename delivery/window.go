@@ -150,7 +150,7 @@ func windowsOf(tx *store.Tx, lic *elicense.License) ([]string, error) {
 	}
 	units := []string{string(lic.Issuer)}
 	drafts, err := store.All(tx, func(r *store.Rows) (id elicense.DraftID, err error) { return id, r.Scan(&id) },
-		`SELECT id FROM draft WHERE identifier = $1 AND NOT voided`, lic.Identifier)
+		`SELECT id FROM draft WHERE license = $1 AND version = $2 AND NOT voided`, lic.ID, lic.Standing.Version)
 	if err != nil {
 		return nil, err
 	}
