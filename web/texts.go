@@ -101,6 +101,25 @@ func clause(lang, c string) string {
 // it has none, such as the name of a unit.
 func English(text string) string { return inEnglish(text) }
 
+// counted is a word of an English sentence in its two forms, for one and for any
+// other number: "%d {row is|rows are} wrong". The number before it decides.
+var counted = regexp.MustCompile(`\{([^{}|]+)\|([^{}|]+)\}`)
+
+// agree takes the form of each counted word that goes with its number.
+func agree(text string, args []any) string {
+	var b strings.Builder
+	at := 0
+	for _, m := range counted.FindAllStringSubmatchIndex(text, -1) {
+		form := text[m[4]:m[5]]
+		if n := strings.Count(text[:m[0]], "%"); 0 < n && n <= len(args) && fmt.Sprint(args[n-1]) == "1" {
+			form = text[m[2]:m[3]]
+		}
+		b.WriteString(text[at:m[0]] + form)
+		at = m[1]
+	}
+	return b.String() + text[at:]
+}
+
 // translate returns a sentence in a language, with its arguments. What has no
 // translation, such as the name of a unit, stays as it is.
 func translate(lang, text string, args ...any) string {
@@ -112,6 +131,7 @@ func translate(lang, text string, args ...any) string {
 				args[i] = translate(lang, s)
 			}
 		}
+		text = agree(text, args)
 	}
 	if len(args) == 0 {
 		return text

@@ -81,6 +81,35 @@ func TestTextsAreInBothLanguages(t *testing.T) {
 	}
 }
 
+// TestEnglishAgreesWithItsNumber: one of a thing is not many. It also holds every
+// counted word to a number that stands before it.
+func TestEnglishAgreesWithItsNumber(t *testing.T) {
+	for _, x := range []struct {
+		text string
+		args []any
+		want string
+	}{
+		{"%d行", []any{1}, "1 row"},
+		{"%d行", []any{0}, "0 rows"},
+		{"%d行", []any{11}, "11 rows"},
+		{"敏感的%d项没有全部显示", []any{1}, "1 sensitive field is not shown in full"},
+		{"敏感的%d项没有全部显示", []any{2}, "2 sensitive fields are not shown in full"},
+		{"改了%d行，和原来一样%d行，没有收下%d行", []any{2, 1, 1}, "2 rows changed, 1 as before, 1 not taken"},
+	} {
+		if got := translate(english, x.text, x.args...); got != x.want {
+			t.Errorf("%v: %q, want %q", x.args, got, x.want)
+		}
+	}
+	number := regexp.MustCompile(`%d [a-z ]*$`)
+	for k, e := range englishTexts {
+		for _, m := range counted.FindAllStringIndex(e, -1) {
+			if !number.MatchString(e[:m[0]]) || strings.Contains(e, "%%") {
+				t.Errorf("the English of %q counts without a number: %q", k, e)
+			}
+		}
+	}
+}
+
 // partOfPattern tells whether a literal is a piece of a sentence that is put
 // together, and the whole is translated by a pattern.
 func partOfPattern(s string) bool {
