@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/alexedwards/scs/v2"
@@ -93,11 +94,12 @@ func (s *server) signInForm(v *visit) error {
 func (s *server) showSignIn(v *visit, next string, carry []pair) error {
 	d := signInPage{Login: v.r.PostFormValue("login"), Next: local(next), Carry: carry}
 	for _, a := range s.Demo {
-		if n := len(d.Desks); n == 0 || d.Desks[n-1].Name != a.Desk {
+		i := slices.IndexFunc(d.Desks, func(x demoDesk) bool { return x.Name == a.Desk })
+		if i < 0 {
+			i = len(d.Desks)
 			d.Desks = append(d.Desks, demoDesk{Name: a.Desk})
 		}
-		last := &d.Desks[len(d.Desks)-1]
-		last.Accounts = append(last.Accounts, a)
+		d.Desks[i].Accounts = append(d.Desks[i].Accounts, a)
 	}
 	return v.render("signin", v.t("登录"), d)
 }

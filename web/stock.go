@@ -18,7 +18,7 @@ type stockPage struct {
 	Waiting    []*stock.Entry
 	Differ     []*stock.Entry
 	Missing    []missingRow // reported by windows, the most asked for first
-	Tables     []*stock.Papers
+	Tables     []tableRow
 	Mine       elicense.PersonID
 	Today      elicense.Date
 }
@@ -34,6 +34,11 @@ type Curve struct {
 	Line string // points of a polyline
 	From string // its first month
 	To   string // its last
+}
+
+type tableRow struct {
+	*stock.Papers
+	TypeName string
 }
 
 type missingRow struct {
@@ -76,8 +81,18 @@ func (s *server) stock(v *visit) error {
 	if d.Differ, err = s.Stock.List(ctx, v.who, stock.Differs, queueLimit); err != nil {
 		return err
 	}
-	if d.Tables, err = s.Stock.Tables(ctx, v.who, 10); err != nil {
+	tables, err := s.Stock.Tables(ctx, v.who, 10)
+	if err != nil {
 		return err
+	}
+	for _, p := range tables {
+		row := tableRow{Papers: p, TypeName: string(p.Type)} // of a type the unit makes no longer
+		for _, t := range d.Types {
+			if t.Code == p.Type {
+				row.TypeName = t.Name
+			}
+		}
+		d.Tables = append(d.Tables, row)
 	}
 	tickets, err := s.Sharing.Tickets(ctx, v.who, queueLimit)
 	if err != nil {

@@ -113,3 +113,10 @@ async function shrink(file) {
   }
   throw new Error("too large");
 }
+
+// Where the entries do not fit beside each other, the current one is in sight.
+for (const el of document.querySelectorAll(":is(.bar nav, .nav, .steps) [aria-current]")) {
+  const box = el.closest("nav, .steps");
+  const a = el.getBoundingClientRect(), b = box.getBoundingClientRect();
+  if (box.scrollWidth > box.clientWidth) box.scrollLeft += a.left - b.left - (b.width - a.width) / 2;
+}
