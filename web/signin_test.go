@@ -124,3 +124,17 @@ func TestSignInAndOut(t *testing.T) {
 		p.want(p.post("/signin", "login", "window", "password", world.Password), http.StatusOK, "我的办件")
 	})
 }
+
+// TestEachDeskIsListedOnce: the accounts of a desk stand together, in whatever
+// order they come.
+func TestEachDeskIsListedOnce(t *testing.T) {
+	page := open(t).visitor(t).get("/signin")
+	if n := strings.Count(page, "<h2>签发</h2>"); n != 1 {
+		t.Errorf("the issuing desk is listed %d times", n)
+	}
+	for _, login := range []string{"draft", "window", "review"} {
+		if !strings.Contains(page, `name="demo" value="`+login+`"`) {
+			t.Errorf("%s is not listed", login)
+		}
+	}
+}

@@ -52,7 +52,7 @@ func open(t *testing.T) *site {
 		Cases: w.Cases, Letters: w.Letters, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Stock: w.Stock, Receipts: w.Receipts, Verifier: w.Verifier, Oversight: w.Oversight, Measures: w.Measures, Kits: w.Kits, OnTime: w.OnTime, Delivery: w.Delivery, Outbox: &delivery.Outbox{Now: w.Clock.Now}, References: w.References,
 		Notices: notice.NewBox(w.DB), Calendar: &calendar.Keeper{DB: w.DB, Guard: w.Guard}, Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		PublicURL: "http://localhost", Drawer: catalog.NewDrawer(sheettest.Fonts(t)),
-		Demo: []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}}, DemoPassword: world.Password,
+		Demo: []DemoAccount{{"签发", "draft", "林样本", "区局", "制证"}, {"窗口", "window", "郑窗口", "烟草局", "收件"}, {"签发", "review", "黄演示", "区局", "审核"}}, DemoPassword: world.Password,
 		Practice: func(context.Context) (*Practice, elicense.AccountID, error) { return nil, "", ErrPreparing },
 	})
 	if err != nil {
