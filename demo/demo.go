@@ -65,6 +65,8 @@ type Platform struct {
 	References *references.References
 	// Signer makes the key a ministry's system of the demo signs with, and its public half.
 	Signer func() (key references.Signer, publicPEM string, err error)
+	// Ministry is asked for driving licenses over HTTP; nil has them by hand.
+	Ministry *Ministry
 
 	// Fonts tells whether licenses can be made; without, only types, people and
 	// references are loaded.

@@ -335,6 +335,11 @@ func (g *generator) families(people []citizenOf) {
 		"issuer_name": "福州市鼓楼区妇幼保健院", "issue_date": string(g.date(500)), "gest_weeks": "39", "weight_g": "3250", "length_cm": "50",
 		"mother_nation": "中国", "father_nation": "中国", "mother_ethnic": "汉族", "father_ethnic": "汉族", "mother_addr": place(31), "father_addr": place(31),
 	})
+	expires := g.date(-24) // renewed at the ministry before that
+	g.add("T10", "ga-fz", 470, people[driverRenewed].ref, map[string]string{
+		"name": people[driverRenewed].ref.Name, "id_no": people[driverRenewed].ref.Code, "classes": "C1", "first_issue": string(expires.AddYears(-6, false)),
+		"valid_from": string(expires.AddYears(-6, false)), "valid_to": string(expires), "file_no": "350100000017",
+	})
 	g.add("T05", "ga-fz", 480, people[0].ref, map[string]string{
 		"head": people[0].ref.Name, "hukou_no": "350100000001", "hukou_type": "家庭户", "address": place(31),
 		"members": people[0].ref.Name + " 户主\n" + people[1].ref.Name + " 配偶\n" + child.Name + " 子",
@@ -344,8 +349,8 @@ func (g *generator) families(people []citizenOf) {
 // licenses makes the plan's licenses, day by day, as their units would.
 func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.Time) error {
 	actors := &actors{p: p, byLogin: map[string]*elicense.Actor{}, made: map[string]elicense.LicenseID{}}
-	plan := d.plan(now)
-	for len(plan) > 0 {
+	all := d.plan(now)
+	for plan := all; len(plan) > 0; {
 		day := plan[0].day
 		n := slices.IndexFunc(plan, func(x due) bool { return x.day != day })
 		if n < 0 {
@@ -377,9 +382,25 @@ func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.
 	if err := d.rules(ctx, p, actors); err != nil {
 		return fmt.Errorf("local rules: %w", err)
 	}
-	if err := d.changes(ctx, p, actors); err != nil || !p.Fonts {
+	if err := d.changes(ctx, p, actors); err != nil {
 		return err
 	}
+	if err := d.driving(ctx, p, actors, all, now); err != nil {
+		return fmt.Errorf("driving licenses: %w", err)
+	}
+	if p.Fonts {
+		if err := d.lately(ctx, p, actors, clock, now); err != nil {
+			return err
+		}
+	}
+	if err := d.drivingChanged(ctx, p, actors, now); err != nil {
+		return fmt.Errorf("driving licenses: %w", err)
+	}
+	return nil
+}
+
+// lately is what happens within the last minutes.
+func (d *Data) lately(ctx context.Context, p Platform, actors *actors, clock *Clock, now time.Time) error {
 	clock.set(now.Add(-20 * time.Minute))
 	if err := d.toDisclose(ctx, p, actors); err != nil {
 		return fmt.Errorf("to be disclosed: %w", err)
@@ -432,9 +453,13 @@ func (d *Data) makeOne(ctx context.Context, p Platform, a *actors, clock *Clock,
 	}
 	issued := elicense.DateOf(clock.Now())
 	if !t.Mode.Made() {
+		contact := time.Now()
+		if x.short == "T10" && p.Ministry != nil {
+			contact = clock.Now() // its source says later how it stands
+		}
 		id, err := p.Issuer.Refer(ctx, drafter, issuance.Reference{
 			Type: code, Holders: x.holders, Fields: x.fields, IssuedOn: issued, ValidFrom: elicense.Date(x.fields[t.Roles.ValidFrom]),
-			ValidTo: elicense.Date(x.fields[t.Roles.ValidTo]), Source: source(x.short), Contact: time.Now(),
+			ValidTo: elicense.Date(x.fields[t.Roles.ValidTo]), Source: source(x.short), Contact: contact,
 		})
 		a.note(x, id)
 		return err
@@ -463,6 +488,8 @@ func (d *Data) makeOne(ctx context.Context, p Platform, a *actors, clock *Clock,
 // source names the national system a reference comes from.
 func source(short string) string {
 	switch short {
+	case "T10":
+		return ministryName
 	case "T20":
 		return "人社部社会保障卡系统"
 	case "T22":
@@ -522,7 +549,7 @@ func (d *Data) changes(ctx context.Context, p Platform, a *actors) error {
 		{"T09", "bdc-fz", people[8].ref, elicense.EventSealUp, "（2026）闽0102执保123号", "人民法院查封"},
 		{"T17", "zj-fj", firms[20].ref, elicense.EventSuspend, "闽建罚〔2026〕9号", "暂扣30日"},
 		{"T12", "jt-fz", firms[10].ref, elicense.EventSuspend, "榕交罚〔2026〕45号", "停业整顿"},
-		{"T10", "ga-fz", people[9].ref, elicense.EventSuspend, "榕公交〔2026〕88号", "逾期未审验"},
+		{"T10", "ga-fz", people[driverSuspended].ref, elicense.EventSuspend, "榕公交〔2026〕88号", "逾期未审验"},
 	} {
 		if err := d.change(ctx, p, a, c); err != nil {
 			return fmt.Errorf("%s of %s: %w", c.kind, c.short, err)

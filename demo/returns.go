@@ -98,21 +98,27 @@ func (d *Data) returns(ctx context.Context, p Platform, now time.Time) error {
 func (d *Data) awaited(ctx context.Context, p Platform, now time.Time) error {
 	at := func(days int) elicense.Date { return elicense.DateOf(now.AddDate(0, 0, -days)) }
 	year := workday.DateOf(now).Year
-	for _, x := range []struct {
+	type entry struct {
 		login, system, ministry string
 		types                   []string
 		begun, next             int // days before now
 		steps                   []references.Step
 		state                   references.AwaitedState
-	}{
+	}
+	driving := entry{"make-ga-fz", "全国公安交通管理综合应用平台", "公安部", []string{"T10"}, 41, -12, []references.Step{
+		{Kind: references.ByLetter, On: at(37), Doc: fmt.Sprintf("榕公函〔%d〕47号", year), To: "公安部交通管理局", Text: "商请回传机动车驾驶证状态"},
+	}, references.Requested}
+	if p.Ministry != nil {
+		driving.system, driving.state = ministryName, references.Connected
+		driving.steps = append(driving.steps, references.Step{Kind: references.Answer, On: at(2), To: "公安部交通管理局", Text: "同意按接口回传，地址和公钥已给"})
+	}
+	for _, x := range []entry{
 		{"make-ga-fz", "全国人口信息系统", "公安部", []string{"T04", "T05"}, 86, 6, []references.Step{
 			{Kind: references.ByLetter, On: at(80), Doc: fmt.Sprintf("榕公函〔%d〕31号", year), To: "公安部户政管理局", Text: "商请按日回传居民身份证、户口簿签发和变更数据"},
 			{Kind: references.Answer, On: at(52), To: "公安部户政管理局", Text: "需由省厅统一接入，正在研究接口"},
 			{Kind: references.ByMeeting, On: at(20), Doc: "专题会议纪要第4期", To: "省公安厅", Text: "请省厅统一向部里提出"},
 		}, references.Answered},
-		{"make-ga-fz", "全国公安交通管理综合应用平台", "公安部", []string{"T10"}, 41, -12, []references.Step{
-			{Kind: references.ByLetter, On: at(37), Doc: fmt.Sprintf("榕公函〔%d〕47号", year), To: "公安部交通管理局", Text: "商请回传机动车驾驶证状态"},
-		}, references.Requested},
+		driving,
 		{"make-rs-fj", "全国社会保障卡持卡库", "人力资源和社会保障部", []string{"T20"}, 120, -30, []references.Step{
 			{Kind: references.ByLetter, On: at(110), Doc: fmt.Sprintf("闽人社函〔%d〕12号", year), To: "人力资源和社会保障部信息中心", Text: "商请回传电子社保卡签发数据"},
 			{Kind: references.ByCall, On: at(62), To: "部信息中心", Text: "今年没有排期"},
@@ -133,7 +139,10 @@ func (d *Data) awaited(ctx context.Context, p Platform, now time.Time) error {
 		for i, s := range x.steps {
 			state, next := references.Requested, elicense.Date("")
 			if i == len(x.steps)-1 {
-				state, next = x.state, at(x.next)
+				state = x.state
+				if state != references.Connected {
+					next = at(x.next)
+				}
 			}
 			if err := p.References.Did(ctx, who, made.ID, int64(i+1), s, state, next); err != nil {
 				return fmt.Errorf("awaited of %s: %w", x.ministry, err)

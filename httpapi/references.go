@@ -33,6 +33,8 @@ type sourceOut struct {
 	Kept     int                    `json:"references" doc:"它回传的引用"`
 	Stale    int                    `json:"stale" doc:"其中超过更新周期没有听到的"`
 	Oldest   *time.Time             `json:"oldestConfirmedAt,omitempty"`
+	Agreed   int                    `json:"checksAgreed" doc:"最近一次核验一致的引用"`
+	Doubtful int                    `json:"checksDoubtful" doc:"最近一次核验不一致、查无或没有答复的引用"`
 	Open     int                    `json:"openDifferences"`
 	OpenFrom *time.Time             `json:"openSince,omitempty"`
 	Bad      int                    `json:"badRows" doc:"近十次没有收下的行"`
@@ -47,7 +49,7 @@ func (s *server) sources(ctx context.Context, who *elicense.Actor, in *struct {
 	for _, h := range list {
 		o := sourceOut{
 			h.ID, h.Name, h.Ministry, h.Unit, h.UnitName, h.Kind, h.URL, []returnsIO{}, h.State, h.Trouble, shanghai(h.Heard), shanghai(h.Changed),
-			h.Kept, h.Stale, shanghai(h.Oldest), h.Open, shanghai(h.OpenFrom), h.Bad,
+			h.Kept, h.Stale, shanghai(h.Oldest), h.Agreed, h.Doubtful, h.Open, shanghai(h.OpenFrom), h.Bad,
 		}
 		for _, t := range h.Types {
 			o.Types = append(o.Types, returnsIO(t))

@@ -601,8 +601,20 @@ func TestAReferenceIsChecked(t *testing.T) {
 		if list[0].Check.Outcome != want || !list[0].Check.At.Equal(c.At) || list[0].Stale == (want == references.Agrees) {
 			t.Errorf("it is kept as %+v, stale %v", list[0].Check, list[0].Stale)
 		}
+		h, err := w.References.Sources(t.Context(), w.Drafter, false)
+		must(t, err)
+		if days := map[bool]int{true: 0, false: 2}[want == references.Agrees]; list[0].Days != days {
+			t.Errorf("after %s it was confirmed %d days ago, want %d", want, list[0].Days, days)
+		}
+		counts := map[bool][2]int{true: {1, 0}, false: {0, 1}}[want == references.Agrees]
+		if [2]int{h[0].Agreed, h[0].Doubtful} != counts {
+			t.Errorf("after %s %d agreed and %d are doubtful", want, h[0].Agreed, h[0].Doubtful)
+		}
 		one, err := w.References.Get(t.Context(), w.Drafter, lic.ID)
 		must(t, err)
+		if own, err := w.References.Own(t.Context(), w.Holder, lic.ID); err != nil || own == nil || own.Check.Outcome != want || own.Source != one.Source || own.Stale != one.Stale {
+			t.Errorf("its holder sees %+v, %v", own, err)
+		}
 		if one == nil || one.Source != s.source.Name || !one.Asked || one.Check.Outcome != want || one.Stale != list[0].Stale {
 			t.Errorf("by itself it is %+v", one)
 		}
@@ -626,6 +638,11 @@ func TestAReferenceIsChecked(t *testing.T) {
 	for _, who := range []*elicense.Actor{w.Window, w.Admin, w.Holder} {
 		if _, err := w.References.Get(t.Context(), who, lic.ID); !elicense.IsKind(err, elicense.Forbidden) {
 			t.Errorf("%s looks at it: %v", who.Name, err)
+		}
+	}
+	for _, who := range []*elicense.Actor{w.Window, w.Admin, w.Drafter} {
+		if _, err := w.References.Own(t.Context(), who, lic.ID); !elicense.IsKind(err, elicense.Forbidden) {
+			t.Errorf("%s looks at it as its holder: %v", who.Name, err)
 		}
 	}
 	if m.asked != asked {

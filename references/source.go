@@ -300,6 +300,8 @@ type Health struct {
 	OpenFrom time.Time // since when the oldest is
 	Last     *Delivery // nil if there is none
 	Bad      int       // rows of its last ten deliveries that did not stand
+	Agreed   int       // references whose last check agreed
+	Doubtful int       // those where it did not, or got no answer
 }
 
 // Sources lists the sources with how they do: of the actor's unit, or of all units for
@@ -351,6 +353,10 @@ func (s *Source) health(tx *store.Tx) (*Health, error) {
 		}
 	}
 	if err := tx.Row(`SELECT COUNT(*), MIN(found) FROM ref_difference WHERE source = $1 AND closed IS NULL`, s.ID).Scan(&h.Open, &h.OpenFrom); err != nil {
+		return nil, err
+	}
+	if err := tx.Row(`SELECT COUNT(CASE WHEN outcome = $1 THEN 1 END), COUNT(CASE WHEN outcome <> $1 AND outcome <> '' THEN 1 END) FROM ref_kept WHERE source = $2`, Agrees, s.ID).
+		Scan(&h.Agreed, &h.Doubtful); err != nil {
 		return nil, err
 	}
 	last, err := deliveries(tx, `WHERE source = $1 ORDER BY at DESC, id DESC LIMIT 10`, s.ID)

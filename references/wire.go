@@ -486,6 +486,7 @@ type Reference struct {
 	Source  string // name
 	Asked   bool   // its source can be asked about it
 	Stale   bool
+	Days    int // whole days since it was last confirmed
 	Holder  string
 	Number  string
 	Check   Check // zero if none was made
@@ -539,18 +540,44 @@ func (r *References) Get(ctx context.Context, actor *elicense.Actor, id elicense
 		req.Note.License, req.Note.LicenseType, req.Note.Holder = id, lic.Type, lic.Owner
 		return req, err
 	}
-	one, _, err := access.Get(ctx, r.Guard, build, func(tx *store.Tx, _ *access.Permit) (*Reference, error) {
-		k, err := keptRows(tx, `WHERE license = $1`, string(id))
-		if err != nil || len(k) == 0 {
-			return nil, err
-		}
-		s, err := sourceOf(tx, k[0].source)
-		if err != nil {
-			return nil, err
-		}
-		return reference(tx, string(id), map[string]*Source{s.ID: s})
-	})
+	one, _, err := access.Get(ctx, r.Guard, build, func(tx *store.Tx, _ *access.Permit) (*Reference, error) { return answered(tx, id) })
 	return one, err
+}
+
+// Own returns how a reference of the holder's own stands with the source that answers
+// for it; nil for a license none answers for.
+//
+// Errors: Forbidden, also if there is no such license.
+func (r *References) Own(ctx context.Context, actor *elicense.Actor, id elicense.LicenseID) (*Reference, error) {
+	build := func(tx *store.Tx) (access.Request, error) {
+		lic, err := tx.LicenseOrNone(id)
+		if err != nil {
+			return access.Request{}, err
+		}
+		var holders []string
+		for _, h := range lic.Holders {
+			holders = append(holders, string(h))
+		}
+		return access.Request{
+			Actor: actor, Act: access.LicenseOwn, On: access.Thing{Kind: "License", ID: string(id), Attr: access.Attr{"holders": holders}},
+			Note: access.Note{License: id, LicenseType: lic.Type, Holder: lic.Owner, Basis: "持证人本人", Detail: map[string]string{"act": "source"}},
+		}, nil
+	}
+	one, _, err := access.Get(ctx, r.Guard, build, func(tx *store.Tx, _ *access.Permit) (*Reference, error) { return answered(tx, id) })
+	return one, err
+}
+
+// answered is a reference with how its source answers for it; nil if none does.
+func answered(tx *store.Tx, id elicense.LicenseID) (*Reference, error) {
+	k, err := keptRows(tx, `WHERE license = $1`, string(id))
+	if err != nil || len(k) == 0 {
+		return nil, err
+	}
+	s, err := sourceOf(tx, k[0].source)
+	if err != nil {
+		return nil, err
+	}
+	return reference(tx, string(id), map[string]*Source{s.ID: s})
 }
 
 func reference(tx *store.Tx, id string, by map[string]*Source) (*Reference, error) {
@@ -566,7 +593,7 @@ func reference(tx *store.Tx, id string, by map[string]*Source) (*Reference, erro
 	if err != nil {
 		return nil, err
 	}
-	one := &Reference{License: lic, Source: lic.Source, Number: access.MaskNumber(v.FaceNumber), Check: k[0].check}
+	one := &Reference{License: lic, Source: lic.Source, Number: access.MaskNumber(v.FaceNumber), Check: k[0].check, Days: int(tx.Now().Sub(lic.Contact) / (24 * time.Hour))}
 	if len(v.Holders) > 0 {
 		one.Holder = access.MaskHolder(v.Holders[0]).Name
 	}

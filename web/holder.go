@@ -60,6 +60,11 @@ func (s *server) ownLicense(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if o.License.Reference {
+		if l.Kept, err = s.References.Own(v.r.Context(), v.who, o.ID); err != nil {
+			return err
+		}
+	}
 	d := ownPage{licensePage: l}
 	if d.QR, err = qrPicture(s.PublicURL+"/check/"+string(o.Version.Code), v.t("查验二维码")); err != nil {
 		return err

@@ -54,6 +54,9 @@ func (s *server) licenseOf(v *visit, o *sharing.Opened, issued bool) (*licensePa
 	for i := len(o.Events) - 1; i >= 0; i-- {
 		d.Events = append(d.Events, o.Events[i])
 	}
+	if o.License.Reference {
+		d.Age = int(v.Now().Sub(o.License.Contact).Hours() / 24)
+	}
 	if o.Version.File == "" {
 		return d, nil
 	}
@@ -81,12 +84,9 @@ func (s *server) issued(v *visit) error {
 		}
 	}
 	d.Grounds = lifecycle.Grounds()
-	if o.License.Reference {
-		d.Age = int(v.Now().Sub(o.License.Contact).Hours() / 24)
-		if v.who.Has(elicense.DutyDraft) || v.who.Has(elicense.DutyReview) {
-			if d.Kept, err = s.References.Get(v.r.Context(), v.who, o.ID); err != nil {
-				return err
-			}
+	if o.License.Reference && (v.who.Has(elicense.DutyDraft) || v.who.Has(elicense.DutyReview)) {
+		if d.Kept, err = s.References.Get(v.r.Context(), v.who, o.ID); err != nil {
+			return err
 		}
 	}
 	return v.render("issued", o.License.TypeName, d)

@@ -76,6 +76,7 @@ type platform struct {
 	references *references.References
 	registries *registry.Registries
 	embedded   *demo.Registry // the registries in this process
+	ministry   *demo.Ministry // the demo's source of references; nil elsewhere
 }
 
 // openPlatform wires the platform kept in the place. publicURL is the address
@@ -289,7 +290,7 @@ func (p *platform) close() error {
 // demoPlatform is what the demo is loaded into.
 func (p *platform) demoPlatform() demo.Platform {
 	return demo.Platform{
-		Org: p.org, Rules: &access.Rules{DB: p.db, Guard: p.guard}, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, References: p.references, Signer: newSigner, Kits: p.kits, Fonts: p.fonts != nil,
+		Org: p.org, Rules: &access.Rules{DB: p.db, Guard: p.guard}, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, References: p.references, Signer: newSigner, Ministry: p.ministry, Kits: p.kits, Fonts: p.fonts != nil,
 	}
 }
 
@@ -310,8 +311,8 @@ func (p *platform) loadDemo(ctx context.Context) error {
 		return err
 	}
 	if len(units) > 0 {
-		if p.fonts == nil {
-			return nil
+		if err := demo.Reconnect(ctx, p.demoPlatform()); err != nil || p.fonts == nil {
+			return err
 		}
 		return demo.MakeSeals(ctx, p.demoPlatform())
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 
 	"elicense"
+	"elicense/demo"
 	"elicense/gm"
 	"elicense/registry"
 )
@@ -109,4 +110,20 @@ func (p *platform) serveRegistries(client gm.Signer) (map[registry.ID]registry.R
 		remote[r.ID] = registry.Remote{URL: "http://" + l.Addr().String(), Key: key.Public()}
 	}
 	return remote, func() { server.Close() }, nil
+}
+
+// startMinistry serves the demo's source of references on a loopback port. It runs on
+// the platform's clock, so that it can be asked while the demo is loaded, in its past.
+func (p *platform) startMinistry() (stop func(), err error) {
+	key, pem, err := newSigner()
+	if err != nil {
+		return nil, err
+	}
+	p.ministry, err = demo.StartMinistry(demo.MinistryConfig{
+		File: filepath.Join(p.dir, "ministry", "changes.jsonl"), Key: key, PublicPEM: pem, Client: p.references.Key.Public(), Now: p.clock.Now, Log: p.log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p.ministry.Close, nil
 }

@@ -75,6 +75,11 @@ func (c *serveCmd) Run(ctx context.Context) error {
 		return err
 	}
 	if c.Demo {
+		stop, err := p.startMinistry()
+		if err != nil {
+			return err
+		}
+		defer stop()
 		if err := c.loadDemo(ctx, p); err != nil {
 			return err
 		}
