@@ -80,7 +80,12 @@ func (d *Data) returns(ctx context.Context, p Platform, now time.Time) error {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(dir, name+".sign"), manifest, 0o600); err != nil {
+		// Whole at once: it may be looked for at this moment.
+		part := filepath.Join(dir, name+".part")
+		if err := os.WriteFile(part, manifest, 0o600); err != nil {
+			return err
+		}
+		if err := os.Rename(part, filepath.Join(dir, name+".sign")); err != nil {
 			return err
 		}
 	}

@@ -108,7 +108,9 @@ func (s *site) drop(t testing.TB, name string, data []byte, key gm.Signer) {
 	must(t, os.WriteFile(filepath.Join(s.dir, name), data, 0o600))
 	m, err := references.SignFile(key, s.source.ID, name, data)
 	must(t, err)
-	must(t, os.WriteFile(filepath.Join(s.dir, name+".sign"), m, 0o600))
+	// Whole at once: it may be looked for at this moment.
+	must(t, os.WriteFile(filepath.Join(s.dir, name+".sign.part"), m, 0o600))
+	must(t, os.Rename(filepath.Join(s.dir, name+".sign.part"), filepath.Join(s.dir, name+".sign")))
 	must(t, s.References.Ask(t.Context(), s.Drafter, s.source.ID))
 }
 
@@ -454,14 +456,16 @@ type ministry struct {
 	mu      sync.Mutex
 	changed []references.Row
 	down    bool
-	asked   int
+	asked   int                 // about single licenses
 	verdict *references.Verdict // instead of what it finds
 }
 
 func (m *ministry) answer(_ context.Context, about string, body []byte) ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.asked++
+	if about == references.Checking.Name {
+		m.asked++ // pulls are asked at any time
+	}
 	if m.down {
 		return nil, fmt.Errorf("down")
 	}
