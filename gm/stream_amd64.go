@@ -16,8 +16,7 @@ import (
 
 // SM4-GCM of what is as long as a license. The library's goes over eight blocks at a
 // time, one round waiting for the other, which takes as long as signing twice; here
-// the key stream is made of 64 blocks at a time. The authentication is the library's,
-// which is as fast as the stream.
+// the key stream is made of 64 blocks at a time. The authentication is the library's.
 
 // sm4Stream puts n times 64 blocks of the key stream over src. The words of the
 // counter are those of its first block.
@@ -32,7 +31,7 @@ const (
 	gcmTag     = 16
 )
 
-// sm4Box are the matrices of the S-box (GB/T 32907-2016 6.2 and annex of its algebra):
+// sm4Box are the matrices of the S-box (GB/T 32907-2016 6.2) as the library knows it:
 // the first takes a byte, 0x69 added, into the field of AES, the second brings its
 // inverse back, 0xd3 added.
 var sm4Box = [2]uint64{0xa7ac65de3de94796, 0x75f1228d6c1e85c9}
