@@ -25,6 +25,8 @@ type browser struct {
 	dir  string // for files of the test
 	data string // of the platform
 
+	looked []string // documents in frames and other windows, by target
+
 	mu    sync.Mutex
 	wrong []string // what the console said was wrong since it was last asked
 }

@@ -40,16 +40,30 @@ count() { # FILE of go test -json: how many tests passed
 	}
 	printf '%s tests passed (%s on SQLite and %s on PostgreSQL by name)\n' "$(passed "$1" .)" "$(passed "$1" /sqlite)" "$(passed "$1" '/postgres|OnPostgreSQL')"
 }
+# printed FILE of go test -json: what the tests printed.
+printed() {
+	sed -n 's/.*"Action":"[a-z-]*output".*"Output":"\(.*\)"}$/\1/p' "$1" | sed 's/\\n$//; s/\\t/\t/g; s/\\"/"/g'
+}
 # run NAME ARG…: go test with a count of what ran; on failure shows the output. What
 # go test would vet, go vet has: more checks of the same files.
 run() {
 	name=$1
 	shift
 	if ! go test -vet=off -json "$@" >"$out/$name.json"; then
-		sed -n 's/.*"Action":"output".*"Output":"\(.*\)"}$/\1/p' "$out/$name.json" | sed 's/\\n$//; s/\\t/\t/g; s/\\"/"/g' >"$out/$name.txt"
-		tail -n 60 "$out/$name.txt"
-		# What failed stands last: packages run side by side.
-		grep -n -A 12 -e '--- FAIL' -e 'DATA RACE' -e '^panic:' "$out/$name.txt" | head -n 150
+		# What matters most stands last: CI keeps the end. Tests run side by side, so
+		# each that failed is shown by itself, then in one line.
+		printed "$out/$name.json" | tail -n 30
+		printed "$out/$name.json" | grep -A 40 -e 'DATA RACE' -e '^panic:' | head -n 120
+		sed -n 's/.*"Action":"fail".*"Test":"\([^"]*\)".*/\1/p' "$out/$name.json" | sort -u | head -n 10 >"$out/$name.failed"
+		while read -r test; do
+			grep -F "\"Test\":\"$test\"" "$out/$name.json" >"$out/$name.one"
+			echo "-- $test"
+			printed "$out/$name.one" | grep -v '^=== ' | tail -n 30 | cut -c 1-600
+		done <"$out/$name.failed"
+		while read -r test; do
+			grep -F "\"Test\":\"$test\"" "$out/$name.json" >"$out/$name.one"
+			echo "FAILED $test: $(printed "$out/$name.one" | grep -E '_test\.go:[0-9]+:' | tail -n 3 | cut -c 1-400)"
+		done <"$out/$name.failed"
 		return 1
 	fi
 	printf '%s: ' "$name"
