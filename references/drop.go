@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"elicense"
@@ -32,6 +33,7 @@ import (
 const (
 	dropJob = "reference-files"
 	every   = time.Minute
+	settled = 10 * time.Second // what did not change for so long is not being written any more
 
 	signSuffix = ".sign"
 	takenDir   = "taken"
@@ -60,8 +62,56 @@ func SignFile(key gm.Signer, source, name string, data []byte) ([]byte, error) {
 	return json.Marshal(Manifest{digest, base64.StdEncoding.EncodeToString(der)})
 }
 
+// stamp is how a file and its manifest stood when they were looked at.
+type stamp struct {
+	size, manifest   int64
+	written, renewed time.Time
+}
+
+// waiting are files that were looked at while they or their manifests may still have
+// been written, by source and name.
+type waiting struct {
+	mu   sync.Mutex
+	seen map[string]map[string]sighting
+}
+
+type sighting struct {
+	stamp
+	since time.Time // when it stood so first
+}
+
+// changing tells whether a file changed lately, and remembers how it stands now.
+func (w *waiting) changing(source, name string, is stamp, now time.Time) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.seen[source] == nil {
+		w.seen[source] = map[string]sighting{}
+	}
+	was, known := w.seen[source][name]
+	if !known || was.stamp != is || was.since.After(now) {
+		w.seen[source][name] = sighting{is, now}
+		return true
+	}
+	return now.Sub(was.since) < settled
+}
+
+// forget keeps only the sightings of these files.
+func (w *waiting) forget(source string, but map[string]bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name := range w.seen[source] {
+		if !but[name] {
+			delete(w.seen[source], name)
+		}
+	}
+}
+
+// errNotWhole says that a file's manifest can't be read, or speaks of other bytes: it,
+// or the file, may not be written to its end.
+var errNotWhole = elicense.E(elicense.Invalid, "签名文件不是规定的格式，或和文件不是一份").At("file").Under("第十四条").Then("请来源系统把文件和签名文件重新写完整")
+
 // errNotSigned says that a file is not what its source signed.
-var errNotSigned = elicense.E(elicense.Invalid, "文件的摘要或签名不对").At("file").Under("第十四条").Then("请来源系统用登记的密钥重新签名")
+var errNotSigned = elicense.E(elicense.Invalid, "文件的签名不对").At("file").Under("第十四条").Then("请来源系统用登记的密钥重新签名")
 
 // look takes the files of a source; its job.
 func (r *References) look(ctx context.Context, payload []byte) error {
@@ -78,23 +128,29 @@ func (r *References) look(ctx context.Context, payload []byte) error {
 	if err != nil {
 		return err
 	}
+	after := every
 	if s.State == Live && r.Dir != "" {
-		if err := r.files(ctx, s, types); err != nil {
+		left, err := r.files(ctx, s, types)
+		if err != nil {
 			return err
 		}
+		if len(left) > 0 {
+			after = settled
+		}
+		r.waiting.forget(s.ID, left)
 	}
-	return r.again(ctx, id)
+	return r.again(ctx, id, after)
 }
 
 // again has the job run once more after a while, if its source is still live.
-func (r *References) again(ctx context.Context, id string) error {
+func (r *References) again(ctx context.Context, id string, after time.Duration) error {
 	return r.DB.Update(ctx, func(tx *store.Tx) error {
 		s, err := sourceOf(tx, id)
 		if err != nil {
 			return err
 		}
 		if s.State == Live {
-			if err := s.watch(tx, every); err != nil {
+			if err := s.watch(tx, after); err != nil {
 				return err
 			}
 		}
@@ -114,39 +170,50 @@ func (s *Source) catalog(tx *store.Tx) (types []*catalog.Type, err error) {
 	return types, nil
 }
 
-// files takes the files that are whole, in the order of their names.
-func (r *References) files(ctx context.Context, s *Source, types []*catalog.Type) error {
+// files takes the files that are whole, in the order of their names, and returns those
+// it left for a later look.
+func (r *References) files(ctx context.Context, s *Source, types []*catalog.Type) (left map[string]bool, err error) {
 	dir := filepath.Join(r.Dir, s.ID)
 	for _, sub := range []string{takenDir, refusedDir} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o700); err != nil {
-			return fmt.Errorf("directory of %s: %w", s.ID, err)
+			return nil, fmt.Errorf("directory of %s: %w", s.ID, err)
 		}
 	}
 	root, err := os.OpenRoot(dir) // a link that leads out of it is not followed
 	if err != nil {
-		return fmt.Errorf("directory of %s: %w", s.ID, err)
+		return nil, fmt.Errorf("directory of %s: %w", s.ID, err)
 	}
 	defer root.Close()
 	entries, err := fs.ReadDir(root.FS(), ".")
 	if err != nil {
-		return fmt.Errorf("directory of %s: %w", s.ID, err)
+		return nil, fmt.Errorf("directory of %s: %w", s.ID, err)
 	}
+	left = map[string]bool{}
 	for _, e := range entries {
 		name, signed := strings.CutSuffix(e.Name(), signSuffix)
 		if !signed || !e.Type().IsRegular() {
 			continue
 		}
-		if err := r.file(ctx, root, s, types, name); err != nil {
-			return err
+		switch err := r.file(ctx, root, s, types, name); {
+		case errors.Is(err, errChanging):
+			left[name] = true
+		case err != nil:
+			return nil, err
 		}
 	}
-	return nil
+	return left, nil
 }
+
+// errChanging says that a file is looked at again.
+var errChanging = errors.New("may still be written")
 
 // file takes one file, and puts it and its manifest away. Stopped anywhere, it is
 // taken again: the delivery is known by name and digest, and what is written beside the file
 // comes from it.
+//
+// Errors: errChanging for one that may still be written.
 func (r *References) file(ctx context.Context, root *os.Root, s *Source, types []*catalog.Type, name string) error {
+	is, unseen := stampOf(root, name) // before it is read: what is written meanwhile changes it
 	data, err := readAll(root, name, MaxFile)
 	if errors.Is(err, fs.ErrNotExist) && put(root, name) {
 		return root.Remove(name + signSuffix) // it was put away, and we were stopped before its manifest was
@@ -158,6 +225,9 @@ func (r *References) file(ctx context.Context, root *os.Root, s *Source, types [
 	if err == nil {
 		manifest, err = readAll(root, name+signSuffix, 64<<10)
 	}
+	if err == nil {
+		err = unseen
+	}
 	if err != nil { // a link that leads elsewhere, or not ours to read: it stops no other
 		r.Log.WarnContext(ctx, "file of a source", "source", s.ID, "err", err)
 		return nil
@@ -167,9 +237,12 @@ func (r *References) file(ctx context.Context, root *os.Root, s *Source, types [
 	// said again, at another time.
 	d := &Delivery{Way: ByFile, Batch: hexDigest(gm.Sum(manifestText(s.ID, name, digest))), digest: digest, Name: name}
 	done, err := r.believed(ctx, s, types, d, data, manifest)
+	if errors.Is(err, errNotWhole) && r.waiting.changing(s.ID, name, is, r.Now()) {
+		return errChanging
+	}
 	var e *elicense.Error
 	if errors.As(err, &e) && (e.Kind == elicense.Invalid || e.Kind == elicense.TooLarge) {
-		if errors.Is(err, errNotSigned) {
+		if errors.Is(err, errNotSigned) || errors.Is(err, errNotWhole) {
 			// Somebody else may have written it: the file that is truly the source's
 			// may still come with these bytes.
 			d.Batch = "refused/" + d.Batch + "/" + hexDigest(gm.Sum(manifest))[:16]
@@ -182,6 +255,18 @@ func (r *References) file(ctx context.Context, root *os.Root, s *Source, types [
 		return err
 	}
 	return r.away(root, name, digest, done)
+}
+
+func stampOf(root *os.Root, name string) (is stamp, err error) {
+	file, err := root.Stat(name)
+	if err != nil {
+		return is, err
+	}
+	manifest, err := root.Stat(name + signSuffix)
+	if err != nil {
+		return is, err
+	}
+	return stamp{file.Size(), manifest.Size(), file.ModTime(), manifest.ModTime()}, nil
 }
 
 func put(root *os.Root, name string) bool {
@@ -201,11 +286,11 @@ func (r *References) believed(ctx context.Context, s *Source, types []*catalog.T
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(manifest, &m); err != nil {
-		return nil, errNotSigned
+	if err := json.Unmarshal(manifest, &m); err != nil || m.Digest != d.digest {
+		return nil, errNotWhole
 	}
 	der, err := base64.StdEncoding.DecodeString(m.Signature)
-	if err != nil || m.Digest != d.digest || !gm.Verify(key, manifestText(s.ID, d.Name, m.Digest), der) {
+	if err != nil || !gm.Verify(key, manifestText(s.ID, d.Name, m.Digest), der) {
 		return nil, errNotSigned
 	}
 	if strings.HasSuffix(d.Name, statementSuffix) {

@@ -46,7 +46,8 @@ type Config struct {
 // use.
 type References struct {
 	Config
-	asks asking
+	asks    asking
+	waiting waiting
 }
 
 // New returns the references kept in c.DB and lets them work their jobs of the queue.
@@ -54,7 +55,7 @@ func New(c Config) *References {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	r := &References{Config: c}
+	r := &References{Config: c, waiting: waiting{seen: map[string]map[string]sighting{}}}
 	c.Jobs.Handle(dropJob, r.look)
 	c.Jobs.Handle(pullJob, r.pull)
 	return r

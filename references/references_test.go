@@ -327,6 +327,92 @@ func TestOnlyWhatTheSourceSignedIsTaken(t *testing.T) {
 	w.Fsck(t)
 }
 
+// TestAManifestSeenHalfWrittenIsLookedAtAgain: what may still be written is left where it
+// is; written to its end it is taken, and what stays wrong is refused, once.
+func TestAManifestSeenHalfWrittenIsLookedAtAgain(t *testing.T) {
+	w := world.OnSQLite(t)
+	s := open(t, w)
+	must(t, os.MkdirAll(s.dir, 0o700))
+	write := func(name string, data []byte) {
+		t.Helper()
+		must(t, os.WriteFile(filepath.Join(s.dir, name), data, 0o600))
+	}
+	// look has the files looked at once more, after others were: a file that is whole
+	// shows that the look has ended.
+	looks := 0
+	look := func() []*references.Delivery {
+		t.Helper()
+		looks++
+		name := fmt.Sprintf("z%d.jsonl", looks)
+		s.drop(t, name, lines(row(100+looks)), s.key)
+		s.gone(t, name)
+		return s.delivered(t, looks)
+	}
+	left := func(name string) {
+		t.Helper()
+		if _, err := os.Stat(filepath.Join(s.dir, name+".sign")); err != nil {
+			t.Fatalf("%s was put away: %v", name, err)
+		}
+	}
+	data := lines(row(1))
+	m, err := references.SignFile(s.key, s.source.ID, "a.jsonl", data)
+	must(t, err)
+	write("a.jsonl", data)
+	for _, part := range [][]byte{nil, m[:1], m[:len(m)-1]} {
+		write("a.jsonl.sign", part)
+		if list := look(); len(list) != looks {
+			t.Fatalf("half a manifest was judged: %s", list[0].Reason)
+		}
+		left("a.jsonl")
+		s.Clock.Move(time.Minute) // it is written anew before it is looked at again
+	}
+	// The file may be what is still written.
+	write("a.jsonl", data[:len(data)/2])
+	write("a.jsonl.sign", m)
+	look()
+	left("a.jsonl")
+	write("a.jsonl", data)
+	s.drop(t, "z.jsonl", lines(row(2)), s.key)
+	s.gone(t, "z.jsonl")
+	list := s.delivered(t, looks+2)
+	if list[0].State != references.Taken || list[1].State != references.Taken || list[0].Name+list[1].Name != "z.jsonla.jsonl" && list[0].Name+list[1].Name != "a.jsonlz.jsonl" {
+		t.Errorf("the file that is whole now: %+v, %+v", list[0], list[1])
+	}
+	// What stays wrong is not being written any more.
+	write("b.jsonl", lines(row(9)))
+	write("b.jsonl.sign", m) // of other bytes
+	s.drop(t, "y.jsonl", lines(row(3)), s.key)
+	s.gone(t, "y.jsonl")
+	left("b.jsonl")
+	s.Clock.Move(10 * time.Second)
+	must(t, s.References.Ask(t.Context(), s.Drafter, s.source.ID))
+	s.gone(t, "b.jsonl")
+	write("c.jsonl", data)
+	write("c.jsonl.sign", m[:9])
+	s.drop(t, "x.jsonl", lines(row(4)), s.key)
+	s.gone(t, "x.jsonl")
+	left("c.jsonl")
+	s.Clock.Move(10 * time.Second)
+	must(t, s.References.Ask(t.Context(), s.Drafter, s.source.ID))
+	s.gone(t, "c.jsonl")
+	refused := 0
+	for _, d := range s.delivered(t, looks+6) {
+		if d.State == references.Refused {
+			refused++
+			if d.Reason != "签名文件不是规定的格式，或和文件不是一份" {
+				t.Errorf("%s was refused: %s", d.Name, d.Reason)
+			}
+		}
+	}
+	if refused != 2 {
+		t.Errorf("%d files were refused, want 2", refused)
+	}
+	if why, err := os.ReadFile(filepath.Join(s.dir, "c.jsonl.errors.txt")); err != nil || string(why) != "签名文件不是规定的格式，或和文件不是一份\n" {
+		t.Errorf("it was not said why: %q, %v", why, err)
+	}
+	w.Fsck(t)
+}
+
 func TestWhatARowMayNotSay(t *testing.T) {
 	w := world.OnSQLite(t)
 	s := open(t, w)

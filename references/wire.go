@@ -201,7 +201,7 @@ func (r *References) pull(ctx context.Context, payload []byte) error {
 			break
 		}
 	}
-	return r.again(ctx, id)
+	return r.again(ctx, id, every)
 }
 
 func (r *References) trouble(ctx context.Context, id string) error {
