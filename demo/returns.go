@@ -72,7 +72,13 @@ func (d *Data) returns(ctx context.Context, p Platform, now time.Time) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for name, data := range map[string][]byte{"1-新办.jsonl": []byte(rows.String()), "2-对账.statement.json": statement} {
+	// In this order: each may be taken as soon as it stands there, and a statement before
+	// its rows says that they are missing.
+	for _, file := range []struct {
+		name string
+		data []byte
+	}{{"1-新办.jsonl", []byte(rows.String())}, {"2-对账.statement.json", statement}} {
+		name, data := file.name, file.data
 		manifest, err := references.SignFile(key, tobacco, name, data)
 		if err != nil {
 			return err
