@@ -129,7 +129,7 @@ func TestSilenceAccepts(t *testing.T) {
 			t.Fatalf("complete by %s", got)
 		}
 		w.Clock.Set(k.Due.Add(time.Second))
-		for range 200 {
+		for range 3000 {
 			got, _, err := w.Cases.Get(t.Context(), w.Window, k.ID)
 			must(t, err)
 			if got.Stage == cases.Accepted {

@@ -23,7 +23,7 @@ func must(t *testing.T, err error) {
 func state(t *testing.T, w *world.World, code elicense.TypeCode, version int, want catalog.State) *catalog.Type {
 	t.Helper()
 	var got *catalog.Type
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		var err error
 		got, err = w.Catalog.Version(t.Context(), code, version)
 		must(t, err)
@@ -99,7 +99,7 @@ func TestATyphoonMovesTheTermOfACheck(t *testing.T) {
 		keeper := &calendar.Keeper{DB: w.DB, Guard: w.Guard}
 		must(t, keeper.Declare(ctx, w.Admin, workday.Special{Day: "2026-03-11", Free: true, Name: "防御台风停工停业", Doc: "榕防指〔2026〕7号"}))
 		due := time.Date(2026, 3, 13, 0, 0, 0, 0, workday.Zone)
-		for end := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			terms, err := w.Catalog.Terms(ctx)
 			must(t, err)
 			if terms[world.Type].Equal(due) {
@@ -128,7 +128,7 @@ func TestUnitsAreRemindedToConfirm(t *testing.T) {
 		told := func(want int) {
 			t.Helper()
 			n := 0
-			for end := time.Now().Add(5 * time.Second); time.Now().Before(end) && n < want; time.Sleep(10 * time.Millisecond) {
+			for end := time.Now().Add(time.Minute); time.Now().Before(end) && n < want; time.Sleep(10 * time.Millisecond) {
 				list, err := notice.NewBox(w.DB).List(ctx, w.Drafter, 100)
 				must(t, err)
 				n = 0

@@ -121,6 +121,10 @@ func start(program, data string, env ...string) (*proc, error) {
 	return startBare(program, data, append(env, "ELICENSE_DEMO=true")...)
 }
 
+// startTime is how long a platform may take until it serves: where many share the
+// processors, loading the demo takes minutes. One that ends is not waited for.
+const startTime = 3 * time.Minute
+
 // startBare runs one without the demo.
 func startBare(program, data string, env ...string) (*proc, error) {
 	p := &proc{log: &logBuffer{}, done: make(chan error, 1)}
@@ -131,7 +135,7 @@ func startBare(program, data string, env ...string) (*proc, error) {
 		return nil, err
 	}
 	go func() { p.done <- p.cmd.Wait() }()
-	for range 6000 {
+	for began := time.Now(); time.Since(began) < startTime; {
 		select {
 		case err := <-p.done:
 			return nil, fmt.Errorf("ended before it served: %w\n%s", errOrEnd(err), p.log)
@@ -142,8 +146,8 @@ func startBare(program, data string, env ...string) (*proc, error) {
 			return p, nil
 		}
 	}
-	p.cmd.Process.Kill()
-	return nil, fmt.Errorf("did not serve within a minute\n%s", p.log)
+	p.kill()
+	return nil, fmt.Errorf("did not serve within %v\n%s", startTime, p.log)
 }
 
 func errOrEnd(err error) error {
@@ -152,6 +156,9 @@ func errOrEnd(err error) error {
 	}
 	return err
 }
+
+// drainTime is how long a platform may take to end what it is at.
+const drainTime = time.Minute
 
 // stop asks the platform to drain and waits for it.
 func (p *proc) stop() error {
@@ -162,9 +169,9 @@ func (p *proc) stop() error {
 			return fmt.Errorf("%w\n%s", err, p.log)
 		}
 		return nil
-	case <-time.After(30 * time.Second):
-		p.cmd.Process.Kill()
-		return fmt.Errorf("did not drain within 30 s\n%s", p.log)
+	case <-time.After(drainTime):
+		p.kill()
+		return fmt.Errorf("did not drain within %v\n%s", drainTime, p.log)
 	}
 }
 
@@ -501,10 +508,14 @@ func cmdChange(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(after), 0o600))
 }
 
-// until PATH MEMBER VALUE: asks again until the answer says so, for 20 seconds.
+// waitTime is how long something that goes on by itself may take, with other tests
+// beside it.
+const waitTime = time.Minute
+
+// until PATH MEMBER VALUE: asks again until the answer says so.
 func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {
 	w := worldOf(ts)
-	for range 400 {
+	for began := time.Now(); time.Since(began) < waitTime; {
 		w.do(ts, http.MethodGet, args[0], "", nil, nil)
 		if got, err := w.at(args[1]); err == nil && got == args[2] {
 			return

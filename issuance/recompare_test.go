@@ -71,7 +71,7 @@ func TestAnOutageIsComparedAgainByItself(t *testing.T) {
 	world.Each(t, func(t *testing.T, w *world.World) {
 		d := outage(t, w)
 		before := len(comparisons(t, w))
-		for range 500 { // while the registry is silent it is asked again and again
+		for range 6000 { // while the registry is silent it is asked again and again
 			if len(comparisons(t, w)) > before {
 				break
 			}
