@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"elicense/demo"
+	"elicense/offline"
 )
 
 // client speaks with a platform that may end at any moment.
@@ -212,6 +213,11 @@ func TestCrashPoints(t *testing.T) {
 					offlineOnce(t, name+":1")
 					return
 				}
+				if strings.HasPrefix(name, "kit.") {
+					crashAt(t, data, name+":1", func(c *client) { orderKit(t, c) })
+					kitOnce(t, data)
+					return
+				}
 				if strings.HasPrefix(name, "letters.") {
 					var id string
 					crashAt(t, data, name+":1", func(c *client) { id = correct(t, c) })
@@ -251,6 +257,61 @@ func TestCrashPoints(t *testing.T) {
 			})
 		}
 	}
+}
+
+// orderKit orders a kit with a file that proves the outage; the platform may end before
+// it answers.
+func orderKit(t *testing.T, c *client) (id string) {
+	t.Helper()
+	d, err := demo.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kit struct{ ID string }
+	c.do("make-wj-gl", http.MethodPost, "/api/v1/kits", map[string]any{
+		"licenseTypeCodes": []string{string(d.TypeCode("T14"))}, "ground": "outage", "reason": "窗口网络中断", "proofFile": []byte("%PDF-1.4\n"), "proofName": "故障单.pdf",
+		"hours": 8, "size": 5, "pin": drafterPIN,
+	}, &kit)
+	return kit.ID
+}
+
+// kitOnce starts the platform that was stopped between the proof of an outage and the
+// kit it was for: there is no kit, the file nothing leads to is known to fsck, and the
+// order is given again.
+func kitOnce(t *testing.T, data string) {
+	t.Helper()
+	proofs := func(data string) int {
+		t.Helper()
+		list, err := filepath.Glob(filepath.Join(data, "files", "*", url.PathEscape(offline.ProofPrefix)+"*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	stray := proofs(data) - proofs(golden)
+	again, c := platformIn(t, binary, data)
+	kits := func() int {
+		t.Helper()
+		var list []struct{ ID string }
+		if status, err := c.do("make-wj-gl", http.MethodGet, "/api/v1/kits", nil, &list); err != nil || status != http.StatusOK {
+			t.Fatalf("kits: %d, %v", status, err)
+		}
+		return len(list)
+	}
+	const before = 1 // of the demo
+	left := kits()
+	id := orderKit(t, c)
+	if n := kits(); left != before || n != before+1 || stray != 1 {
+		t.Errorf("%d kits were left and %d are there now, with %d proofs without one", left, n, stray)
+	}
+	if got := c.fetch(t, "make-wj-gl", "/api/v1/kits/"+id+"/proof"); string(got) != "%PDF-1.4\n" {
+		t.Errorf("the proof is %q", got)
+	}
+	if err := again.stop(); err != nil {
+		t.Fatal(err)
+	}
+	again.done <- nil
+	fsckClean(t, data)
 }
 
 // marriage enters a certificate of 2011 from its paper, and again by another; the
@@ -522,7 +583,7 @@ func crashAt(t *testing.T, data, point string, act func(*client)) {
 	select {
 	case <-p.done:
 		p.done <- nil
-	case <-time.After(10 * time.Second):
+	case <-time.After(waitTime): // it may be a job that reaches it
 		t.Fatal("the crash point was not reached")
 	}
 }

@@ -220,6 +220,9 @@ func (k *Kits) Order(ctx context.Context, actor *elicense.Actor, o Order) (*List
 			if l.Attached, err = k.keep(ctx, &o, kind); err != nil {
 				return nil, err
 			}
+			if l.Attached != nil {
+				store.CrashPoint("kit.proven")
+			}
 		}
 	}
 	err := k.Guard.Write(ctx, build, func(tx *store.Tx, p *access.Permit) error {

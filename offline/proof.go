@@ -11,7 +11,7 @@ import (
 )
 
 // ProofPrefix begins the names of stored proofs. One is stored before the row of its
-// kit: a stop in between leaves a file nothing leads to.
+// kit: a stop in between, or a refusal, leaves a file nothing leads to, which fsck knows.
 const ProofPrefix = "offline-proof/"
 
 // Attached is the file that proves a failure of the system (Art. 7(2)).
