@@ -309,6 +309,21 @@ func inParty(err error, i int) error {
 	return err
 }
 
+// freeNumber makes a number for a case that came with none: the day in Shanghai and
+// eight characters, few enough to be read aloud. Some thousand cases a day will not
+// meet, and where two do the later gets another.
+func freeNumber(now time.Time, id elicense.CaseID, taken func(string) (bool, error)) (string, error) {
+	for {
+		// The last character of an identifier stands for three bits only.
+		tail := id[len(id)-9 : len(id)-1]
+		number := now.In(elicense.Shanghai).Format("20060102") + "-" + strings.ToUpper(string(tail))
+		if used, err := taken(number); err != nil || !used {
+			return number, err
+		}
+		id = elicense.NewID[elicense.CaseID](now)
+	}
+}
+
 func (c *Cases) insert(tx *store.Tx, actor *elicense.Actor, n NewCase, by Channel) (*Case, error) {
 	m, err := MatterOf(tx, n.Matter)
 	if err != nil {
@@ -326,7 +341,13 @@ func (c *Cases) insert(tx *store.Tx, actor *elicense.Actor, n NewCase, by Channe
 		return nil, err
 	}
 	if k.Number == "" {
-		k.Number = tx.Now().In(elicense.Shanghai).Format("20060102") + "-" + strings.ToUpper(string(k.ID[len(k.ID)-6:]))
+		if k.Number, err = freeNumber(tx.Now(), k.ID, func(number string) (bool, error) {
+			var n int
+			err := tx.Row(`SELECT COUNT(*) FROM office_case WHERE unit = $1 AND number = $2`, k.Unit, number).Scan(&n)
+			return n > 0, err
+		}); err != nil {
+			return nil, err
+		}
 	}
 	if k.Purpose == "" {
 		k.Purpose = m.Name

@@ -3,6 +3,7 @@ package cases_test
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -225,4 +226,34 @@ func TestACaseThatWasChangedIsNotBelieved(t *testing.T) {
 		}
 		w.Fsck(t)
 	})
+}
+
+// TestNumbersOfTheDay: a case without a number gets one nobody has, also when the
+// first that comes is taken, and as many as a day can bring are all different.
+func TestNumbersOfTheDay(t *testing.T) {
+	late := time.Date(2026, 11, 23, 16, 30, 0, 0, time.UTC) // the next day in Shanghai
+	id := elicense.NewID[elicense.CaseID](late)
+	free := func(string) (bool, error) { return false, nil }
+	first, err := cases.FreeNumber(late, id, free)
+	if err != nil || !regexp.MustCompile(`^20261124-[0-9A-Z]{8}$`).MatchString(first) {
+		t.Fatalf("%s, %v", first, err)
+	}
+	asked := 0
+	next, err := cases.FreeNumber(late, id, func(number string) (bool, error) { asked++; return number == first, nil })
+	if err != nil || next == first || asked != 2 {
+		t.Errorf("%s behind %s, asked %d times, %v", next, first, asked, err)
+	}
+	wrong := errors.New("broken")
+	if _, err := cases.FreeNumber(late, id, func(string) (bool, error) { return false, wrong }); !errors.Is(err, wrong) {
+		t.Errorf("%v", err)
+	}
+	// Of 28 random bits, as there once were, 60,000 numbers would hold some six pairs.
+	seen := map[string]bool{}
+	for range 60_000 {
+		number, err := cases.FreeNumber(late, elicense.NewID[elicense.CaseID](late), free)
+		if err != nil || seen[number] {
+			t.Fatalf("%s came twice, %v", number, err)
+		}
+		seen[number] = true
+	}
 }
