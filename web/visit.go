@@ -199,7 +199,7 @@ func (v *visit) render(name, title string, d any) error {
 	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	v.w.Header().Set("Content-Language", v.lang)
 	v.w.WriteHeader(status)
-	v.w.Write(b.Bytes()) // the visitor is gone if this fails
+	v.w.Write(whole(b.Bytes())) // the visitor is gone if this fails
 	return nil
 }
 
