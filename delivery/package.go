@@ -230,12 +230,15 @@ func (d *Desk) pack(tx *store.Tx, lic *elicense.License, dr *issuance.Draft, off
 	if err != nil {
 		return nil, err
 	}
+	if err := issuance.NotePaper(tx, dr); err != nil {
+		return nil, err
+	}
 	p := &Package{ID: packageID(lic.ID, dr.Version), License: lic.ID, Version: dr.Version, Unit: dr.Unit, Made: tx.Now()}
 	names := make([]string, len(v.Holders))
 	for i, h := range v.Holders {
 		names[i] = h.Name
 	}
-	p.packed = packed{UnitName: u.Name, To: strings.Join(names, "、"), TypeName: lic.TypeName, Identifier: v.Identifier, Case: dr.Case, Holders: lic.Holders}
+	p.packed = packed{UnitName: u.Name, To: strings.Join(names, "、"), TypeName: lic.TypeName, Identifier: v.Identifier, Case: dr.Number(), Holders: lic.Holders}
 	p.add(Document{Title: lic.TypeName, Source: ofLicense, File: v.File, Digest: v.Digest}, ".ofd")
 	if office != "" {
 		if err := p.addLetters(tx, office); err != nil {
@@ -391,8 +394,11 @@ func (d *Desk) list(p *Package) document.Content {
 	l := &letters.Letter{
 		Kind: letters.Delivered, Unit: p.UnitName, To: p.To, Date: elicense.DateOf(p.Made),
 		Number: fmt.Sprintf("送达〔%d〕%s-%d号", p.Made.In(elicense.Shanghai).Year(), strings.ToUpper(string(p.License[max(0, len(p.License)-10):])), p.Version),
-		Body:   []string{"本单位向您送达下列电子文件，请查收。电子证照和纸质证照具有同等效力。", "证照标识：" + string(p.Identifier), "办件编号：" + p.Case},
+		Body:   []string{"本单位向您送达下列电子文件，请查收。电子证照和纸质证照具有同等效力。", "证照标识：" + string(p.Identifier)},
 		Foot:   []string{"扫码登录卡包，查看和下载这些文件；也可以请签发单位打印。", "核对文件：算出文件的SM3摘要，和本清单所列的一致，就是送达的那一份。"},
+	}
+	if p.Case != "" {
+		l.Body = append(l.Body, "办件编号："+p.Case)
 	}
 	for i, doc := range p.Documents {
 		l.Body = append(l.Body, fmt.Sprintf("%d. %s（文件名：%s）", i+1, doc.Title, doc.Name))

@@ -111,6 +111,7 @@ type Draft struct {
 	Halted      bool      // sealing is tried no more until somebody asks; read with lists and reviews
 	Mode        catalog.Mode
 	Origin      Origin
+	Paper       string // number of the license on the paper it catches up with; read with lists and reviews
 	Lot         string // the lot it is a row of; empty for one of its own
 	Place       int    // in the lot, from 1
 	Seq         int64
@@ -149,6 +150,28 @@ type Content struct {
 	SealedOn elicense.Date `json:"sealedOn,omitempty"` // the day its face says it is sealed on
 
 	Withdrawn bool `json:"withdrawn,omitempty"` // the license held a secret: what it said is not here any more
+}
+
+// Number is what people know the draft by: the number of its case, or of the paper
+// it catches up with, whose case nobody has at hand.
+func (d *Draft) Number() string {
+	if d.Origin == Fresh {
+		return d.Case
+	}
+	return d.Paper
+}
+
+// NotePaper reads the number on the paper that the draft catches up with.
+func NotePaper(tx *store.Tx, d *Draft) error {
+	if d.Origin == Fresh {
+		return nil
+	}
+	t, err := catalog.VersionOf(tx, d.Type, d.TypeVersion)
+	if err != nil {
+		return err
+	}
+	d.Paper = d.Fields[t.Roles.Number]
+	return nil
 }
 
 // Blocked tells whether a finding or the comparison stops the draft.

@@ -121,6 +121,9 @@ func (i *Issuer) Mismatches(ctx context.Context, actor *elicense.Actor, limit in
 				return nil, err
 			}
 			if d.approved() {
+				if err := NotePaper(tx, d); err != nil {
+					return nil, err
+				}
 				list = append(list, Summary{d, access.MaskHolder(d.Holders[0]).Name})
 			}
 		}

@@ -80,6 +80,9 @@ func (i *Issuer) Queue(ctx context.Context, actor *elicense.Actor, limit int, st
 				if err := NoteHalted(tx, d); err != nil {
 					return nil, err
 				}
+				if err := NotePaper(tx, d); err != nil {
+					return nil, err
+				}
 				list = append(list, Summary{d, access.MaskHolder(d.Holders[0]).Name})
 			}
 		}
@@ -119,6 +122,9 @@ func review(tx *store.Tx, id elicense.DraftID) (*Review, error) {
 	}
 	r := &Review{Draft: d, DrafterBy: "业务系统推送"}
 	if r.TypeEntry, err = catalog.VersionOf(tx, d.Type, d.TypeVersion); err != nil {
+		return nil, err
+	}
+	if err := NotePaper(tx, d); err != nil {
 		return nil, err
 	}
 	if d.Drafter != "" {

@@ -405,7 +405,7 @@ type Overdue struct {
 	Type      elicense.TypeCode
 	TypeName  string
 	Way       Way
-	Case      string
+	Case      string // or the number of the paper that was caught up with
 	Closed    time.Time
 	Due       time.Time
 	Published time.Time // zero while it is not
@@ -556,7 +556,10 @@ func overdue(tx *store.Tx, kind SubjectKind, id string) (*Overdue, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.Unit, o.Type, o.TypeName, o.Case, o.Closed, o.Due, o.Published, o.Lot = d.Unit, d.Type, d.TypeName, d.Case, d.Closed, d.Due, d.Published, d.Lot
+		if err := issuance.NotePaper(tx, d); err != nil {
+			return nil, err
+		}
+		o.Unit, o.Type, o.TypeName, o.Case, o.Closed, o.Due, o.Published, o.Lot = d.Unit, d.Type, d.TypeName, d.Number(), d.Closed, d.Due, d.Published, d.Lot
 		if o.Way = Way(d.Origin); o.Way == "" {
 			o.Way = Way(d.Mode)
 		}

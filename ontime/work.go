@@ -176,13 +176,18 @@ func (b *bench) state(s issuance.State) (list Tasks, err error) {
 		if err := issuance.NoteHalted(b.tx, d); err != nil {
 			return list, err
 		}
-		list.Shown = append(list.Shown, b.task(d, x.wholly))
+		t, err := b.task(d, x.wholly)
+		if err != nil {
+			return list, err
+		}
+		list.Shown = append(list.Shown, t)
 	}
 	return list, nil
 }
 
-func (b *bench) task(d *issuance.Draft, wholly bool) Task {
-	return Task{Draft: d, Holder: access.MaskHolder(d.Holders[0]).Name, Color: ColorOf(d.Due, b.w.At), Wholly: wholly}
+func (b *bench) task(d *issuance.Draft, wholly bool) (Task, error) {
+	t := Task{Draft: d, Holder: access.MaskHolder(d.Holders[0]).Name, Color: ColorOf(d.Due, b.w.At), Wholly: wholly}
+	return t, issuance.NotePaper(b.tx, d)
 }
 
 func (b *bench) comparing() error {
@@ -191,7 +196,11 @@ func (b *bench) comparing() error {
 		return err
 	}
 	for _, d := range list {
-		b.w.Comparing = append(b.w.Comparing, b.task(d, false))
+		t, err := b.task(d, false)
+		if err != nil {
+			return err
+		}
+		b.w.Comparing = append(b.w.Comparing, t)
 	}
 	return nil
 }
