@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -487,10 +488,37 @@ const look = `(() => {
   return {
     wide: e.scrollWidth > e.clientWidth ? wide.concat(["" + e.scrollWidth]) : [],
     h1: document.querySelectorAll("h1").length,
-    broken: [...document.images].filter(i => i.complete && i.naturalWidth === 0).map(i => i.getAttribute("src")),
+    unseen: [...document.images].filter(i => i.complete && i.naturalWidth === 0).map(i => i.getAttribute("src")),
     inline: document.querySelectorAll("[style], style, script:not([src])").length,
     covered: covered(),
+    broken: broken(),
+    ids: texts().flatMap(n => n.parentElement.closest("tr, li") && !n.parentElement.closest(".code") ? n.data.match(/[0-9a-z]{26}/g) ?? [] : []),
+    unsaid: [...document.querySelectorAll(".table.cards tbody td:not([data-th])")].filter(x => x.cellIndex > 0 && x.innerText.trim() && !x.querySelector(".st, .song, .btn, a, input")).map(x => x.innerText),
+    lower: document.documentElement.lang == "en" ? lower() : [],
   };
+  // texts are the words of the page that are seen.
+  function texts() {
+    const list = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) {
+      const n = walk.currentNode, p = n.parentElement;
+      if (n.data.trim() && !p.closest("svg, select, textarea, script, .sr") && p.checkVisibility()) list.push(n);
+    }
+    return list;
+  }
+  // broken finds dates that stand on two lines.
+  function broken() {
+    return texts().flatMap(n => [...n.data.matchAll(/\d{4}-\d{2}-\d{2}/g)].filter(m => {
+      const range = document.createRange();
+      range.setStart(n, m.index);
+      range.setEnd(n, m.index + m[0].length);
+      return new Set([...range.getClientRects()].map(r => Math.round(r.top))).size > 1;
+    }).map(m => m[0]));
+  }
+  // lower finds headings, heads and buttons that begin with a small letter.
+  function lower() {
+    return [...document.querySelectorAll("h1, h2, h3, th, button, .btn, legend, summary, dt, .field > span:first-child, nav a, .tabs a, .kpi > span:first-child, .st.tag")]
+      .filter(x => /^\s*[a-z]/.test(x.textContent) && !x.closest("[lang=zh-CN], .code") && !x.querySelector("[lang=zh-CN], .code, kbd")).map(x => x.textContent.trim().slice(0, 40));
+  }
   // covered finds words that lie over other words or over a picture.
   function covered() {
     const words = [], walk = document.createTreeWalker(document.querySelector("main") ?? document.body, NodeFilter.SHOW_TEXT);
@@ -522,10 +550,19 @@ const look = `(() => {
 type looked struct {
 	Wide   []string `json:"wide"`
 	H1     int      `json:"h1"`
-	Broken []string `json:"broken"`
+	Unseen []string `json:"unseen"` // pictures
 	Inline int      `json:"inline"`
 	// Covered are words that lie over others.
 	Covered []string `json:"covered"`
+	Broken  []string `json:"broken"` // dates
+	IDs     []string `json:"ids"`    // of the platform's own, where people read a list
+	Unsaid  []string `json:"unsaid"` // values of a card that do not say what they are
+	Lower   []string `json:"lower"`  // headings and buttons of the English pages in small letters
+}
+
+func (l looked) fine() bool {
+	wrong := slices.Concat(l.Wide, l.Unseen, l.Covered, l.Broken, l.IDs, l.Unsaid, l.Lower)
+	return len(wrong) == 0 && l.H1 == 1 && l.Inline == 0
 }
 
 // everyPage opens every page on a desk's screen and on a phone.
@@ -585,7 +622,7 @@ func (b *browser) inspect(t *testing.T, path string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got.Wide) > 0 || got.H1 != 1 || len(got.Broken) > 0 || got.Inline > 0 || len(got.Covered) > 0 {
+		if !got.fine() {
 			t.Errorf("%s: %+v", v.name, got)
 		}
 		if wrong := b.heard(); len(wrong) > 0 {
