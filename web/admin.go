@@ -238,6 +238,9 @@ var actWords = map[string]string{
 	"case.own-move": "申请人办理", "matter.propose": "登记事项", "matter.publish": "核对事项", "basis.keep": "登记依据", "calendar.keep": "登记工作日历", "system.keep": "登记业务系统密钥",
 	"seal.apply": "申请印章", "seal.manage": "管理印章", "seal.stop": "停用印章", "seal.read": "查看印章", "disclose.propose": "提出依法调取",
 	"disclose.approve": "同意依法调取", "disclose.read": "依法调取", "disclose.look": "查看调取事项", "figures.read": "查看用证统计", "registries.read": "查看基础库比对", "receipt.read": "下载用证凭据",
+	"draft.enter": "第二次录入存量", "kits.read": "查看各单位的离线工具包", "ontime.report": "报送办结", "ontime.own": "查看本单位应生成", "ontime.read": "查看按时生成", "ontime.handle": "办理应生成",
+	"ontime.confirm": "确认不生成", "ontime.set": "设定生成时间", "ontime.excuse": "豁免迟的证照", "contact.own": "本人的联系方式", "contact.take": "登记当事人联系方式", "delivery.handle": "打印交付或重发消息",
+	"source.keep": "登记回传来源", "reference.return": "回传证照", "reference.read": "查看回传来源", "reference.rows": "查看回传的行", "reference.check": "向来源核验", "awaited.keep": "跟进等待回传", "awaited.read": "查看等待回传",
 	"record.read": "查看访问记录", "rule.propose": "提出访问规则", "rule.approve": "核对访问规则", "check": "公众查验", "sign-in": "登录", "begin": "建立平台", "desk.enter": "打开工作台",
 }
 

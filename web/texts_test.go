@@ -203,3 +203,16 @@ func read(t *testing.T, file string) string {
 	}
 	return string(b)
 }
+
+// TestEveryActHasItsWords: a record is read by people.
+func TestEveryActHasItsWords(t *testing.T) {
+	acts := regexp.MustCompile(`Act = "([^"]+)"`).FindAllStringSubmatch(read(t, "../access/law.go"), -1)
+	if len(acts) < 50 {
+		t.Fatalf("%d acts found", len(acts))
+	}
+	for _, a := range acts {
+		if actWord(a[1]) == a[1] {
+			t.Errorf("the act %s has no words", a[1])
+		}
+	}
+}
