@@ -59,15 +59,27 @@ for (const el of document.querySelectorAll("[data-print]")) {
 
 // Long forms are kept while they are typed.
 for (const form of document.querySelectorAll("form[data-keep]")) {
-  let timer = 0;
+  let timer = 0, saving = null;
   const note = form.querySelector("[data-saved]");
+  const save = async () => {
+    const body = new URLSearchParams(new FormData(form));
+    const answer = await fetch("/typed", { method: "POST", body, signal: AbortSignal.timeout(5000) }).catch(() => null);
+    if (note && answer?.ok) note.textContent = note.dataset.saved + " " + new Date().toTimeString().slice(0, 8);
+  };
   form.addEventListener("input", () => {
     clearTimeout(timer);
-    timer = setTimeout(async () => {
-      const body = new URLSearchParams(new FormData(form));
-      const answer = await fetch("/typed", { method: "POST", body }).catch(() => null);
-      if (note && answer?.ok) note.textContent = note.dataset.saved + " " + new Date().toTimeString().slice(0, 8);
+    timer = setTimeout(() => {
+      const all = Promise.allSettled([saving, save()]).then(() => { if (saving === all) saving = null; });
+      saving = all;
     }, 800);
+  });
+  // What is on its way is waited for: kept after the form was taken, it would come back
+  // in the next empty one.
+  form.addEventListener("submit", (e) => {
+    clearTimeout(timer);
+    if (!saving) return;
+    e.preventDefault();
+    saving.then(() => form.requestSubmit(e.submitter));
   });
 }
 
