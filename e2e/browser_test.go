@@ -29,7 +29,9 @@ type browser struct {
 	looked []string // documents in frames and other windows, by target
 
 	mu    sync.Mutex
-	wrong []string // what the console said was wrong since it was last asked
+	wrong []string    // what the console said was wrong since it was last asked
+	marks int         // how often it was asked
+	hears chan string // what the test itself said there
 }
 
 // browse starts a platform with the demo, and a browser before it. The test runs
@@ -64,12 +66,12 @@ func browse(t *testing.T, env ...string) *browser {
 	)
 	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 10*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	// By its number: a browser asks for localhost at two addresses.
-	b := &browser{t: t, ctx: ctx, dir: t.TempDir(), data: data, url: strings.Replace(p.url, "localhost", "127.0.0.1", 1)}
+	b := &browser{t: t, ctx: ctx, dir: t.TempDir(), data: data, url: strings.Replace(p.url, "localhost", "127.0.0.1", 1), hears: make(chan string, 1)}
 	console := chromedp.Console(ctx)
 	b.must(chromedp.EmulateViewport(1366, 768))
 	go func() {
@@ -77,10 +79,13 @@ func browse(t *testing.T, env ...string) *browser {
 			if err != nil {
 				return
 			}
-			if m.Type == "error" || m.IsException() {
+			switch {
+			case m.Type == "error" || m.IsException():
 				b.mu.Lock()
 				b.wrong = append(b.wrong, m.Text)
 				b.mu.Unlock()
+			case strings.HasPrefix(m.Text, upToHere):
+				b.hears <- m.Text
 			}
 		}
 	}()
@@ -88,7 +93,7 @@ func browse(t *testing.T, env ...string) *browser {
 }
 
 // stepTime is how long a step may take, with other tests beside it.
-const stepTime = 30 * time.Second
+const stepTime = time.Minute
 
 func (b *browser) must(steps ...chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
@@ -150,12 +155,47 @@ func (b *browser) at() string {
 	return strings.TrimPrefix(at, b.url)
 }
 
+// text is what the page says when all of it has arrived: a page that changes by itself
+// may be on its way.
 func (b *browser) text() string {
-	s, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body.innerText`))
-	if err != nil {
-		return err.Error()
+	ctx, cancel := context.WithTimeout(b.ctx, stepTime)
+	defer cancel()
+	for {
+		s, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.readyState + " " + document.body.innerText`))
+		if whole, ok := strings.CutPrefix(s, "complete "); ok && err == nil {
+			return whole
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Sprint(s, err)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
-	return s
+}
+
+// comes waits until the page says the text by itself.
+func (b *browser) comes(text string) {
+	b.t.Helper()
+	for began := time.Now(); time.Since(began) < waitTime; time.Sleep(50 * time.Millisecond) {
+		if strings.Contains(b.text(), text) {
+			return
+		}
+	}
+	b.sees(text)
+}
+
+// holds waits until the condition holds on the page.
+func (b *browser) holds(condition string) {
+	b.t.Helper()
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		ok, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](condition))
+		if err == nil && ok {
+			return
+		}
+		if time.Since(began) > waitTime {
+			b.t.Fatalf("never: %s, %v\n%s\nconsole: %q", condition, err, b.text(), b.heard())
+		}
+	}
 }
 
 // sees fails unless the page says all of it.
@@ -209,7 +249,7 @@ func (b *browser) link(pattern string) string {
 // until reloads the page until it says so.
 func (b *browser) until(text string) {
 	b.t.Helper()
-	for range 100 {
+	for began := time.Now(); time.Since(began) < waitTime; {
 		if strings.Contains(b.text(), text) {
 			return
 		}
@@ -459,8 +499,10 @@ func proveRecord(b *browser, seen *pages) {
 func keepTyped(b *browser, _ *pages) {
 	b.as("draft-gl")
 	b.open("/issue/new?type=" + newType)
+	b.must(chromedp.Evaluate[chromedp.Void](`document.addEventListener("input", () => { globalThis.typed = performance.now(); }); undefined`))
 	b.must(chromedp.SendKeys(chromedp.CSS(`#f-premises`), "福州市鼓楼区还没写完"))
-	b.must(chromedp.WaitVisible(chromedp.CSS(`[data-saved]`)), chromedp.Sleep(1500*time.Millisecond))
+	// It is kept a moment after the last key; what was half typed may have been before.
+	b.holds(`performance.getEntriesByType("resource").some(e => e.name.endsWith("/typed") && e.startTime >= globalThis.typed)`)
 	b.click(`.who form button`)
 	b.as("draft-gl")
 	b.open("/issue/new?type=" + newType)
@@ -640,8 +682,29 @@ func (b *browser) prefer(name, value string) {
 	b.must(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`fetch("/set/%s/%s?back=/assets/mark.svg").then(() => 0)`, name, value), chromedp.EvalAwaitPromise))
 }
 
+// upToHere begins what a test says on the console to know what was said before.
+const upToHere = "up to here "
+
 // heard is what the console said was wrong since it was last asked.
 func (b *browser) heard() []string {
+	b.t.Helper()
+	b.marks++
+	mark := upToHere + fmt.Sprint(b.marks)
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`console.debug(%q)`, mark))); err != nil {
+		b.t.Errorf("the console: %v", err)
+		return nil
+	}
+	for late := time.After(stepTime); ; {
+		select {
+		case m := <-b.hears:
+			if m != mark {
+				continue // of a time that had run out
+			}
+		case <-late:
+			b.t.Error("the console says nothing any more")
+		}
+		break
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	wrong := b.wrong

@@ -123,7 +123,7 @@ func start(program, data string, env ...string) (*proc, error) {
 
 // startTime is how long a platform may take until it serves: where many share the
 // processors, loading the demo takes minutes. One that ends is not waited for.
-const startTime = 3 * time.Minute
+const startTime = 5 * time.Minute
 
 // startBare runs one without the demo.
 func startBare(program, data string, env ...string) (*proc, error) {
@@ -510,7 +510,7 @@ func cmdChange(ts *testscript.TestScript, _ bool, args []string) {
 
 // waitTime is how long something that goes on by itself may take, with other tests
 // beside it.
-const waitTime = time.Minute
+const waitTime = 3 * time.Minute
 
 // until PATH MEMBER VALUE: asks again until the answer says so.
 func cmdUntil(ts *testscript.TestScript, _ bool, args []string) {

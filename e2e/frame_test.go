@@ -83,7 +83,7 @@ func (b *browser) register(token, what string, v any) {
 // of the page before is still listed for a moment.
 func (b *browser) inside(kind, part string) *browser {
 	b.t.Helper()
-	for range 100 {
+	for began := time.Now(); time.Since(began) < waitTime; time.Sleep(50 * time.Millisecond) {
 		list, err := chromedp.Targets(b.ctx)
 		if err != nil {
 			b.t.Fatal(err)
@@ -93,26 +93,24 @@ func (b *browser) inside(kind, part string) *browser {
 				b.looked = append(b.looked, string(x.TargetID))
 				ctx, cancel := chromedp.NewContext(b.ctx, chromedp.WithTargetID(x.TargetID))
 				b.t.Cleanup(cancel)
+				// What is done first decides how long the document can be looked at: not a step.
+				if _, err := chromedp.Run(ctx, chromedp.Location()); err != nil {
+					b.t.Fatal(err)
+				}
 				return &browser{t: b.t, ctx: ctx, url: b.url, dir: b.dir, data: b.data}
 			}
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	b.t.Fatalf("no new %s with %q", kind, part)
 	return nil
 }
 
-// comes waits until the page has arrived whole and says the text.
-func (b *browser) comes(text string) {
+// turn clicks what brings another document into this frame, and waits for it: much of
+// what it says the one before says too.
+func (b *browser) turn(selector string) {
 	b.t.Helper()
-	for range 100 {
-		page, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.readyState === "complete" ? document.body.innerText : ""`))
-		if err == nil && strings.Contains(page, text) {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	b.sees(text)
+	b.must(chromedp.Evaluate[chromedp.Void](`globalThis.before = true; undefined`), chromedp.Click(chromedp.CSS(selector)))
+	b.holds(`!globalThis.before && document.readyState === "complete"`)
 }
 
 // TestBrowserFrame: the check of a case inside the pages of two origins of a
@@ -190,12 +188,11 @@ func TestBrowserFrame(t *testing.T) {
 	if at := f.says(`location.href`); strings.Contains(at, "#") || !strings.Contains(at, "/frame/"+demo.OfficeSystem+"/") {
 		t.Errorf("the ticket stays in the address: %s", at)
 	}
-	f.must(chromedp.Click(chromedp.CSS(`footer button`)))
-	f.comes("截至")
-	f.sees("营业执照")
+	f.turn(`footer button`)
+	f.sees("截至", "营业执照")
 	if f.count(`document.querySelectorAll('button[value="missing"]').length`) > 0 {
-		f.must(chromedp.Click(chromedp.CSS(`button[value="missing"]`)))
-		f.comes("核对材料")
+		f.turn(`button[value="missing"]`)
+		f.sees("核对材料")
 	}
 	// A ticket that was used opens nothing, and says so in the frame.
 	page = posts()

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -553,16 +554,13 @@ func (m *machine) serve() (string, error) {
 		return "", err
 	}
 	m.t.Cleanup(m.stop)
-	said := make([]byte, 500)
-	n, err := out.Read(said)
-	if err != nil {
-		return "", err
+	var said strings.Builder
+	for lines := bufio.NewScanner(out); lines.Scan(); said.WriteString(lines.Text() + "\n") {
+		if at := regexp.MustCompile(`http://[0-9.]+:[0-9]+`).FindString(lines.Text()); at != "" {
+			return at, nil
+		}
 	}
-	at := regexp.MustCompile(`http://[0-9.]+:[0-9]+`).FindString(string(said[:n]))
-	if at == "" {
-		return "", fmt.Errorf("the tool said %q", said[:n])
-	}
-	return at, nil
+	return "", fmt.Errorf("the tool said %q", said.String())
 }
 
 // stop ends the machine's page.

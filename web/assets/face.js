@@ -270,9 +270,10 @@ function refuse(text, next) {
 let timer = 0;
 let asking = null;
 const setting = () => ({ from: form.dataset.from, data: $("[data-data]").value, form: $("[data-shot]").value });
-function ask() {
+function ask(after = 120) {
+  form.dataset.asked = String(+(form.dataset.asked ?? 0) + 1); // for whoever waits until it is drawn
   clearTimeout(timer);
-  timer = setTimeout(draw, 120);
+  timer = setTimeout(draw, after);
 }
 async function post(body, signal) {
   const answer = await fetch(form.dataset.face, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
@@ -281,17 +282,18 @@ async function post(body, signal) {
 }
 async function draw() {
   asking?.abort();
-  asking = new AbortController();
+  const { signal } = (asking = new AbortController());
+  const which = form.dataset.asked;
   try {
-    const a = await post({ ...setting(), face }, asking.signal);
+    const a = await post({ ...setting(), face }, signal);
     refuse(a.refused ?? "", a.next ?? "");
     if (!a.refused) {
       drawn = a;
       forms(a.forms ?? []);
-      await stage($("[data-stage]"), a.pages, true);
+      await stage($("[data-stage]"), a.pages, true, signal);
       problems(a.problems);
     }
-    form.dataset.drawn = String(+(form.dataset.drawn ?? 0) + 1); // for whoever waits
+    form.dataset.drawn = which;
   } catch (e) {
     if (e.name !== "AbortError") refuse(words.offline, "");
   }
@@ -318,8 +320,9 @@ function forms(list) {
   select.closest("label").hidden = list.length < 2;
 }
 
-// stage puts the drawn pages up, the boxes of the objects over them.
-async function stage(box, pages, editable) {
+// stage puts the drawn pages up, the boxes of the objects over them; what was asked for
+// anew meanwhile is not put over what came of that.
+async function stage(box, pages, editable, signal) {
   const leaves = pages.map((p, i) => {
     let leaf = box.children[i];
     if (!leaf?.matches?.(".leaf")) {
@@ -336,6 +339,7 @@ async function stage(box, pages, editable) {
     const next = new Image();
     next.src = src;
     await next.decode().catch(() => {});
+    signal?.throwIfAborted();
     img.src = src;
   }));
   box.replaceChildren(...leaves.map(([leaf]) => leaf));
@@ -518,7 +522,7 @@ const acts = {
 form.addEventListener("change", async (e) => {
   const el = e.target;
   if (el.matches("[data-data], [data-shot]")) {
-    draw();
+    ask(0);
     drawBeside();
   } else if (el.matches("[data-beside]")) drawBeside();
   else if (el.matches("[data-insert]")) insert(el);
@@ -651,5 +655,5 @@ if (!face) {
 } else {
   $("[data-raw]").open = false;
   show();
-  draw();
+  ask(0);
 }
