@@ -351,9 +351,12 @@ func lastPull(ctx context.Context, p Platform, clerk *elicense.Actor) (string, e
 	return list[0].ID, nil
 }
 
+// pullTime is how long the ministry's answer may take where many share the processors.
+const pullTime = 3 * time.Minute
+
 // pulled waits until what the ministry was asked for has come, after the delivery last.
 func pulled(ctx context.Context, p Platform, clerk *elicense.Actor, last string) error {
-	for range 2_000 {
+	for began := time.Now(); time.Since(began) < pullTime; {
 		now, err := lastPull(ctx, p, clerk)
 		if err != nil || now != last && now != "" {
 			return err
