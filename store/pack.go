@@ -72,6 +72,13 @@ func (f *Files) PutPack(ctx context.Context, pack string, n int, parts func(from
 		if p.err == nil {
 			_, p.err = t.WriteAt(p.head, 0)
 		}
+		if p.err == nil {
+			p.err = t.Sync()
+		}
+		// Of a million licenses few are read again soon. Kept in the system's memory
+		// they would push the database out of it, and each page of the next pack would
+		// have to be fought for.
+		forgetPages(t)
 		return p.err
 	})
 	var e *elicense.Error
