@@ -122,12 +122,12 @@ func openPlatform(ctx context.Context, at place, publicURL string, log *slog.Log
 	return p, p.wire(ctx, publicURL)
 }
 
-// letGarbageGrow has the collector run when the heap is three and a half times what
+// letGarbageGrow has the collector run when the heap is three times what
 // lives, unless GOGC says otherwise. What lives is some tens of MB; collecting it
 // whenever it has doubled takes some 5% of the processor under load.
 func letGarbageGrow() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(250)
+		debug.SetGCPercent(200)
 	}
 }
 
