@@ -7,8 +7,9 @@ import (
 	"modernc.org/sqlite"
 )
 
-// copyEvery is after how many pages written the copier begins.
-const copyEvery = 4000
+// copyEvery is after how many pages written the copier begins. A page written many
+// times meanwhile is copied once.
+const copyEvery = 12000
 
 // copier copies what commits wrote into SQLite's write-ahead log on into the
 // database itself while commits go on. The writer's own checkpoint, which every

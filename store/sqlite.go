@@ -33,8 +33,8 @@ type sqliteEngine struct {
 func openSQLite(ctx context.Context, path string) (_ *sqliteEngine, err error) {
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-		"wal_autocheckpoint(8000)", // pages; the copier leaves little for it to do
-		"cache_size(-16384)", "temp_store(MEMORY)", "journal_size_limit(67108864)",
+		"wal_autocheckpoint(24000)", // pages; the copier leaves little for it to do
+		"cache_size(-16384)", "temp_store(MEMORY)", "journal_size_limit(134217728)",
 	}}
 	e := &sqliteEngine{name: "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode()}
 	defer func() {
