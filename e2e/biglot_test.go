@@ -82,9 +82,9 @@ func countLicenses(t *testing.T, data string) int {
 }
 
 // TestBigLot (Art. 7(3)): of a lot one row in a hundred is wrong in one of twelve
-// ways; exactly those come back, named. The program is killed up to five times while
-// it seals; in the end every good row is a license, once. ELICENSE_LOT_ROWS makes the
-// lot larger than 1,200 rows.
+// ways; exactly those come back, named. The program is killed five times while it
+// seals, which a short lot may not last for; in the end every good row is a license,
+// once. ELICENSE_LOT_ROWS makes the lot larger than 1,200 rows.
 func TestBigLot(t *testing.T) {
 	t.Parallel()
 	rows := 1200
@@ -155,7 +155,7 @@ func TestBigLot(t *testing.T) {
 	}
 	do("check-jt-fz", http.MethodPost, "/moves", map[string]string{"move": "approve"}, nil)
 	began = time.Now()
-	const kills, atLeast = 5, 2
+	const kills = 5
 	killed := 0
 	for k := 0; ; {
 		do("make-jt-fz", http.MethodGet, "", nil, &lot)
@@ -176,7 +176,12 @@ func TestBigLot(t *testing.T) {
 		}
 		time.Sleep(max(20*time.Millisecond, time.Duration(rows)*5*time.Microsecond))
 	}
-	// On a busy machine much is made before the platform says that it serves again.
+	// On a busy machine much of a short lot is made before the platform says that it
+	// serves again.
+	atLeast := 2
+	if rows >= 20_000 {
+		atLeast = kills
+	}
 	if killed < atLeast {
 		t.Errorf("the lot was done after %d kills", killed)
 	}
