@@ -559,7 +559,7 @@ const look = `(() => {
   // lower finds headings, heads and buttons that begin with a small letter.
   function lower() {
     return [...document.querySelectorAll("h1, h2, h3, th, button, .btn, legend, summary, dt, .field > span:first-child, nav a, .tabs a, .kpi > span:first-child, .st.tag")]
-      .filter(x => /^\s*[a-z]/.test(x.textContent) && !x.closest("[lang=zh-CN], .code") && !x.querySelector("[lang=zh-CN], .code, kbd")).map(x => x.textContent.trim().slice(0, 40));
+      .filter(x => /^\s*[a-z]/.test(x.textContent) && x.checkVisibility() && !x.closest("[lang=zh-CN], .code") && !x.querySelector("[lang=zh-CN], .code, kbd")).map(x => x.textContent.trim().slice(0, 40));
   }
   // covered finds words that lie over other words or over a picture.
   function covered() {

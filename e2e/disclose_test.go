@@ -44,6 +44,7 @@ func TestBrowserDisclose(t *testing.T) {
 	}
 	b.as("inspect")
 	b.open("/admin/use")
-	b.sees("依法调取的次数", "提出3次", "待同意1次", "未告知1次")
+	// Proposed, waiting for the second officer, agreed, refused, the holder not told yet.
+	b.sees("依法调取的次数", "福州市公安局\t3次\t1次\t2次\t0次\t1次")
 	b.misses("榕公调")
 }

@@ -66,8 +66,20 @@ const time = (at) => shanghai.format(new Date(at));
 function el(tag, attributes = {}, ...children) {
   const e = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes)) if (v) e.setAttribute(k, v);
-  e.append(...children.filter((c) => c !== null && c !== undefined && c !== ""));
+  e.append(...children.filter((c) => c !== null && c !== undefined && c !== "").flatMap(dated));
   return e;
+}
+
+// dated keeps the dates of a text on one line: browsers break it after a hyphen.
+function dated(child) {
+  if (typeof child !== "string") return [child];
+  return child.split(/(\d{4}-\d{2}-\d{2})/).map((s, i) => {
+    if (i % 2 === 0) return s;
+    const e = document.createElement("span");
+    e.className = "date";
+    e.textContent = s;
+    return e;
+  });
 }
 
 function icon(shape, of = "i") {
@@ -122,7 +134,7 @@ function showReport(c) {
   const r = c.report;
   headline(...looks[r.verdict], say("verdict." + r.verdict), say("why." + r.verdict));
   part("asof").hidden = true;
-  part("file").replaceChildren(el("strong", {}, c.name), ` · ${c.size} · `, say("judged", time(c.at)));
+  part("file").replaceChildren(el("strong", {}, c.name), ` · ${c.size} · `, ...dated(say("judged", time(c.at))));
   const notes = [];
   if (r.verdictNow && r.verdictNow !== r.verdict) notes.push(el("div", { class: "banner care" }, icon("warn"), el("p", {}, el("strong", {}, say("later"))), el("p", { class: "small" }, r.checks.filter((k) => k.state === "note").map(reason).join(" "))));
   if (r.copy) {
