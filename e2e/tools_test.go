@@ -65,7 +65,8 @@ func TestFacesAreSealedAndVerifyOffline(t *testing.T) {
 	}
 }
 
-// alter copies a license file with one byte of one entry changed.
+// alter copies a license file with one digit of the text of one entry changed: what
+// is altered can still be read, as a forger would see to it.
 func alter(t *testing.T, from, to, entry string) {
 	t.Helper()
 	r, err := zip.OpenReader(from)
@@ -85,7 +86,11 @@ func alter(t *testing.T, from, to, entry string) {
 			t.Fatal(err)
 		}
 		if strings.HasSuffix(f.Name, entry) {
-			content[len(content)/2] ^= 1
+			at := digitIn(content)
+			if at < 0 {
+				t.Fatalf("%s has no digit to change", f.Name)
+			}
+			content[at] ^= 1
 		}
 		out, err := w.Create(f.Name)
 		if err != nil {
@@ -101,6 +106,16 @@ func alter(t *testing.T, from, to, entry string) {
 	if err := os.WriteFile(to, b.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// digitIn finds a digit between two tags in the second half of an XML file.
+func digitIn(content []byte) int {
+	for i := len(content) / 2; i < len(content); i++ {
+		if tag := bytes.LastIndexAny(content[:i], "<>"); tag >= 0 && content[tag] == '>' && content[i] >= '0' && content[i] <= '9' {
+			return i
+		}
+	}
+	return -1
 }
 
 // TestUnusableArguments are exit 2 with a reason, before anything is done.
