@@ -247,13 +247,22 @@ func TestNumbersOfTheDay(t *testing.T) {
 	if _, err := cases.FreeNumber(late, id, func(string) (bool, error) { return false, wrong }); !errors.Is(err, wrong) {
 		t.Errorf("%v", err)
 	}
-	// Of 28 random bits, as there once were, 60,000 numbers would hold some six pairs.
-	seen := map[string]bool{}
+	// Of 28 random bits, as there once were, some six of 60,000 numbers are taken; of 40
+	// one, on one such day in six hundred.
+	seen, met := map[string]bool{}, 0
 	for range 60_000 {
-		number, err := cases.FreeNumber(late, elicense.NewID[elicense.CaseID](late), free)
+		number, err := cases.FreeNumber(late, elicense.NewID[elicense.CaseID](late), func(number string) (bool, error) {
+			if seen[number] {
+				met++
+			}
+			return seen[number], nil
+		})
 		if err != nil || seen[number] {
 			t.Fatalf("%s came twice, %v", number, err)
 		}
 		seen[number] = true
+	}
+	if met > 3 {
+		t.Errorf("%d of 60,000 numbers were taken", met)
 	}
 }

@@ -40,7 +40,8 @@ type Hash [gm.DigestSize]byte
 const SaltSize = 16
 
 // Commit returns the commitment to a record's bytes at its place in the log.
-// salt must have SaltSize bytes.
+// salt must have SaltSize bytes; it panics otherwise, as a commitment to less could be
+// guessed. Salts read from outside are measured where they are read.
 func Commit(salt []byte, shard int, index uint64, data []byte) Hash {
 	var head [SaltSize + 16]byte
 	if copy(head[:SaltSize], salt) != SaltSize || len(salt) != SaltSize {

@@ -150,7 +150,8 @@ func (y year) addWorking(number int, day string) error {
 //go:embed notices.json
 var notices []byte
 
-// Default returns the calendar of the notices known when the program was made.
+// Default returns the calendar of the notices known when the program was made. It
+// panics if they can't be read, which every test of a deadline would tell.
 func Default() *Calendar {
 	c, err := Load(notices)
 	if err != nil {
