@@ -24,18 +24,25 @@ import (
 	"elicense/offline"
 )
 
-// client speaks with a platform that may end at any moment.
+// client speaks with a platform that may end at any moment. It signs in again
+// when a token has run out: a large lot takes longer than one token lasts.
 type client struct {
 	url   string
-	token map[string]string
+	token map[string]bearer
 	mu    sync.Mutex
+}
+
+// bearer is a token and until when this client uses it.
+type bearer struct {
+	value string
+	until time.Time
 }
 
 func (c *client) as(login string) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := c.token[login]; t != "" {
-		return t, nil
+	if t := c.token[login]; time.Now().Before(t.until) {
+		return t.value, nil
 	}
 	resp, err := http.PostForm(c.url+"/oauth/token", url.Values{"grant_type": {"password"}, "username": {login}, "password": {demo.Password}})
 	if err != nil {
@@ -44,11 +51,15 @@ func (c *client) as(login string) (string, error) {
 	defer resp.Body.Close()
 	var out struct {
 		Token string `json:"access_token"`
+		Life  int    `json:"expires_in"` // seconds
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
 		return "", err
 	}
-	c.token[login] = out.Token
+	if resp.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("sign in as %s: %s", login, resp.Status)
+	}
+	c.token[login] = bearer{out.Token, time.Now().Add(time.Duration(out.Life) * time.Second * 9 / 10)}
 	return out.Token, nil
 }
 
@@ -146,7 +157,7 @@ func platformIn(t *testing.T, program, data string, env ...string) (*proc, *clie
 			t.Log(p.log)
 		}
 	})
-	return p, &client{url: p.url, token: map[string]string{}}
+	return p, &client{url: p.url, token: map[string]bearer{}}
 }
 
 func freshData(t *testing.T) string {
@@ -579,7 +590,7 @@ func crashAt(t *testing.T, data, point string, act func(*client)) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	act(&client{url: p.url, token: map[string]string{}}) // ends where the platform ends
+	act(&client{url: p.url, token: map[string]bearer{}}) // ends where the platform ends
 	select {
 	case <-p.done:
 		p.done <- nil

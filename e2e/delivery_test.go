@@ -84,7 +84,7 @@ func givenOnce(t *testing.T, data string) {
 // no phone gets a print.
 func TestBrowserDelivery(t *testing.T) {
 	b := browse(t)
-	c := &client{url: b.url, token: map[string]string{}}
+	c := &client{url: b.url, token: map[string]bearer{}}
 	register(t, c, demo.NoSuchNumber)
 	d := settle(t, c, 1)
 

@@ -434,7 +434,7 @@ func offlineGold(t *testing.T) gold {
 // license waits; the package is imported, and it is a license.
 func TestBrowserKit(t *testing.T) {
 	b := browse(t)
-	c := &client{url: b.url, token: map[string]string{}}
+	c := &client{url: b.url, token: map[string]bearer{}}
 	d, err := demo.Read()
 	if err != nil {
 		t.Fatal(err)
