@@ -50,14 +50,17 @@ func (d *Data) halls() []hall {
 // figures show what they show: licenses used and not asked for again, missing
 // ones reported, paper with its reasons, refusals, a case withdrawn.
 func (d *Data) days(ctx context.Context, p Platform, a *actors, clock *Clock, now time.Time) error {
-	calendar := workday.Default()
+	calendar, err := p.Calendar.Now(ctx)
+	if err != nil {
+		return err
+	}
 	day := workday.DateOf(now.Add(-26 * time.Hour))
 	var list []workday.Date
 	for len(list) < windowDays {
 		day = day.AddDays(-1)
 		on, err := calendar.IsWorkday(day)
 		if err != nil {
-			return nil // a year whose holidays are not known has no days at the windows
+			return err
 		}
 		if on {
 			list = append([]workday.Date{day}, list...)

@@ -21,6 +21,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/delivery"
@@ -33,6 +34,7 @@ import (
 	"elicense/sealing"
 	"elicense/sharing"
 	"elicense/stock"
+	"elicense/workday"
 )
 
 //go:embed data/license_types.yaml
@@ -61,6 +63,7 @@ type Platform struct {
 	OnTime    *ontime.Ledger
 	Delivery  *delivery.Desk
 	Kits      *offline.Kits
+	Calendar  *calendar.Keeper
 
 	References *references.References
 	// Signer makes the key a ministry's system of the demo signs with, and its public half.
@@ -75,12 +78,22 @@ type Platform struct {
 
 // Clock is the platform's clock. While the demo is loaded it stands in the past,
 // so that the licenses have a history; then it is the machine's.
-type Clock struct{ past atomic.Int64 }
+type Clock struct {
+	Machine func() time.Time // nil is time.Now
+	past    atomic.Int64
+}
 
 // Now returns the time.
 func (c *Clock) Now() time.Time {
 	if p := c.past.Load(); p != 0 {
 		return time.UnixMicro(c.past.Add(1))
+	}
+	return c.machine()
+}
+
+func (c *Clock) machine() time.Time {
+	if c.Machine != nil {
+		return c.Machine()
 	}
 	return time.Now()
 }
@@ -417,8 +430,9 @@ func Load(ctx context.Context, p Platform, clock *Clock) error {
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	clock.set(now.AddDate(0, 0, -historyDays-2))
+	now := clock.machine()
+	began := now.AddDate(0, 0, -historyDays-2)
+	clock.set(began)
 	defer clock.release()
 	if err := p.Org.Install(ctx, d.units()); err != nil {
 		return err
@@ -445,6 +459,9 @@ func Load(ctx context.Context, p Platform, clock *Clock) error {
 		if err := MakeSeals(ctx, p); err != nil {
 			return err
 		}
+	}
+	if err := announce(ctx, p, workday.DateOf(began).Year, workday.DateOf(now).Year); err != nil {
+		return fmt.Errorf("working days: %w", err)
 	}
 	if err := d.licenses(ctx, p, clock, now); err != nil {
 		return err

@@ -372,7 +372,7 @@ func (d *Data) licenses(ctx context.Context, p Platform, clock *Clock, now time.
 	}
 	clock.set(now.Add(-26 * time.Hour))
 	if p.Fonts {
-		if err := d.stock(ctx, p, actors); err != nil {
+		if err := d.stock(ctx, p, actors, elicense.DateOf(now)); err != nil {
 			return fmt.Errorf("stock: %w", err)
 		}
 		if err := d.disclosed(ctx, p, actors, elicense.DateOf(clock.Now())); err != nil {
@@ -453,7 +453,7 @@ func (d *Data) makeOne(ctx context.Context, p Platform, a *actors, clock *Clock,
 	}
 	issued := elicense.DateOf(clock.Now())
 	if !t.Mode.Made() {
-		contact := time.Now()
+		contact := clock.machine()
 		if x.short == "T10" && p.Ministry != nil {
 			contact = clock.Now() // its source says later how it stands
 		}

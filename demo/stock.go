@@ -10,7 +10,6 @@ import (
 	"image/draw"
 	"image/png"
 	"strings"
-	"time"
 
 	"elicense"
 	"elicense/issuance"
@@ -42,7 +41,7 @@ func paper() ([]byte, error) {
 // stock catches up with some marriage certificates of the registry office: two are
 // published, one waits for its second entry, of one the entries differ, one was made
 // late.
-func (d *Data) stock(ctx context.Context, p Platform, a *actors) error {
+func (d *Data) stock(ctx context.Context, p Platform, a *actors, today elicense.Date) error {
 	maker, err := a.get(ctx, "make-mz-gl")
 	if err != nil {
 		return err
@@ -56,7 +55,7 @@ func (d *Data) stock(ctx context.Context, p Platform, a *actors) error {
 		return err
 	}
 	code := d.TypeCode("T06")
-	if err := p.Stock.Plan(ctx, maker, code, 8600, elicense.DateOf(time.Now().AddDate(1, 0, 0)), "婚姻登记档案1996—2017"); err != nil {
+	if err := p.Stock.Plan(ctx, maker, code, 8600, today.AddYears(1, false), "婚姻登记档案1996—2017"); err != nil {
 		return err
 	}
 	people := d.persons()

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -38,11 +39,16 @@ func (d *Data) terms(ctx context.Context, p Platform, a *actors, clock *Clock, n
 		at time.Time
 		do func() error
 	}
-	calendar := workday.Default()
+	calendar, err := p.Calendar.Now(ctx)
+	if err != nil {
+		return err
+	}
+	var unknown error
 	at := func(day, hour int) time.Time {
 		on := workday.DateOf(now.AddDate(0, 0, -day))
-		for range 10 { // to the working day before; a year whose holidays are not known is taken as it is
-			if works, err := calendar.IsWorkday(on); err != nil || works {
+		for range 10 { // to the working day before
+			works, err := calendar.IsWorkday(on)
+			if unknown = errors.Join(unknown, err); works {
 				break
 			}
 			on = on.AddDays(-1)
@@ -51,9 +57,7 @@ func (d *Data) terms(ctx context.Context, p Platform, a *actors, clock *Clock, n
 	}
 	later := func(closed time.Time, days int) time.Time {
 		on, err := calendar.Add(workday.DateOf(closed), days)
-		if err != nil {
-			on = workday.DateOf(closed).AddDays(days)
-		}
+		unknown = errors.Join(unknown, err)
 		return on.Start().Add(15 * time.Hour)
 	}
 	var events []event
@@ -81,6 +85,9 @@ func (d *Data) terms(ctx context.Context, p Platform, a *actors, clock *Clock, n
 	secret := ontime.Report{Case: "鼓市监许〔2026〕3199", Type: d.TypeCode("T02"), Closed: at(15, 10)}
 	events = append(events, event{at(15, 11), func() error { return d.withhold(ctx, p, a, secret) }})
 	events = append(events, event{at(7, 9), func() error { return d.excuse(ctx, p, a, at(30, 0), now) }})
+	if unknown != nil {
+		return unknown
+	}
 	slices.SortStableFunc(events, func(x, y event) int { return x.at.Compare(y.at) })
 	for _, e := range events {
 		clock.set(e.at)

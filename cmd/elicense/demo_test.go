@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"elicense"
 	"elicense/oversight"
 	"elicense/references"
 	"elicense/verification"
@@ -76,6 +78,52 @@ func TestDemoLoads(t *testing.T) {
 	}
 	if c, err := p.references.Verify(ctx, clerk, oldest[0].License.ID); err != nil || c.Outcome != references.Agrees {
 		t.Errorf("checked after a restart: %+v, %v", c, err)
+	}
+}
+
+// TestDemoLoadsInAYearWithoutNotice: a demo started when the program knows no notice
+// of the year, here on a leap day, still has its days at the windows and its terms.
+// They are counted by notices that say they are made up; the year after has none.
+func TestDemoLoadsInAYearWithoutNotice(t *testing.T) {
+	ctx := t.Context()
+	p, err := openPlatform(ctx, place{Data: t.TempDir()}, "http://localhost:8080", slog.New(slog.NewTextHandler(t.Output(), nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	ahead := time.Until(time.Date(2028, 2, 29, 9, 0, 0, 0, elicense.Shanghai))
+	p.clock.Machine = func() time.Time { return time.Now().Add(ahead) }
+	end, err := p.startMinistry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	if err := p.loadDemo(ctx); err != nil {
+		t.Fatal(err)
+	}
+	days, err := p.demoPlatform().Calendar.Now(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, year := range []int{2027, 2028} {
+		if doc := days.Notice(year); !strings.Contains(doc, "不是国务院办公厅的通知") {
+			t.Errorf("the notice of %d is %q", year, doc)
+		}
+	}
+	if strings.Contains(days.Notice(2026), "演示") || days.Knows(2029) {
+		t.Errorf("2026 goes by %q, 2029 by %q", days.Notice(2026), days.Notice(2029))
+	}
+	who, err := p.org.ActorByLogin(ctx, "inspect", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used, err := p.sharing.Figures(ctx, who, "", "2028-02-01", "2028-02-29")
+	if err != nil || used.All.Cases == 0 || used.All.Met == 0 {
+		t.Errorf("the windows have the figures %+v, %v", used, err)
+	}
+	due, err := p.ontime.Figures(ctx, who, "", "2028-01-29", "2028-02-29")
+	if err != nil || due.All.Late == 0 || due.All.Running == 0 || due.All.Unknown != 0 {
+		t.Errorf("what was due has the figures %+v, %v", due, err)
 	}
 }
 

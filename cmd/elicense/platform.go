@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"elicense/access"
+	"elicense/calendar"
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/delivery"
@@ -290,7 +291,7 @@ func (p *platform) close() error {
 // demoPlatform is what the demo is loaded into.
 func (p *platform) demoPlatform() demo.Platform {
 	return demo.Platform{
-		Org: p.org, Rules: &access.Rules{DB: p.db, Guard: p.guard}, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, References: p.references, Signer: newSigner, Ministry: p.ministry, Kits: p.kits, Fonts: p.fonts != nil,
+		Org: p.org, Rules: &access.Rules{DB: p.db, Guard: p.guard}, Seals: p.seals, Catalog: p.catalog, Cases: p.cases, Sharing: p.sharing, Issuer: p.issuer, Stock: p.stock, Lifecycle: p.lifecycle, OnTime: p.ontime, Delivery: p.delivery, References: p.references, Signer: newSigner, Ministry: p.ministry, Kits: p.kits, Calendar: &calendar.Keeper{DB: p.db, Guard: p.guard}, Fonts: p.fonts != nil,
 	}
 }
 
