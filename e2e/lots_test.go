@@ -75,4 +75,17 @@ func TestBrowserLot(t *testing.T) {
 	b.comes("已完成")
 	b.sees("100%", "30件")
 	b.moment("lot-done")
+
+	// Its day is of a year whose holidays nobody entered: no term can be told, on a phone
+	// in large letters too.
+	b.login("make-jt-fz")
+	b.open("/issue/lots")
+	b.fill("type", string(data.TypeCode("T13")), "closed", "2023-12-28")
+	if err := os.WriteFile(table, []byte(strings.ReplaceAll(text.String(), "〔2026〕", "〔2023〕")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.must(chromedp.SetUploadFiles(chromedp.CSS(`input[name="file"]`), []string{table}))
+	b.click(`form[action="/issue/lots"] .btn.go`)
+	b.sees("已上传并检查", "期限算不出：那一年的节假日通知还没有导入")
+	t.Run("of a year without a notice", func(t *testing.T) { b.inspect(t, strings.Split(b.at(), "?")[0]) })
 }
