@@ -59,6 +59,11 @@ type Actor struct {
 	Holder  HolderKey // of a holder: whose licenses are his own
 	Duties  []Duty
 	Request string // the request this is done in
+	// Secret tells the password he signed in with from the next: what was opened
+	// with it ends with it. Initial says that it is the one he was given; until he
+	// has chosen his own he has no duties.
+	Secret  string
+	Initial bool
 	// Stamp grows when the account's duties change; a decision made under an
 	// older one is made again.
 	Stamp int64

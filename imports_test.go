@@ -30,6 +30,7 @@ var law = map[string]string{
 	"notice":       "jobs store elicense",
 	"org":          "store gm elicense",
 	"access":       "org store elicense",
+	"posts":        domain,
 	"sealing":      "gm seal " + domain,
 	"calendar":     domain,
 	"catalog":      "calendar face sheet table " + domain,
@@ -54,7 +55,7 @@ var law = map[string]string{
 
 const (
 	domain = "access notice jobs store workday org elicense"
-	edge   = "calendar catalog cases delivery issuance letters lifecycle offline ontime table references registry sealing sharing stock verification archive oversight org access notice workday elicense"
+	edge   = "calendar catalog cases delivery issuance letters lifecycle offline ontime posts table references registry sealing sharing stock verification archive oversight org access notice workday elicense"
 )
 
 func TestImportLaw(t *testing.T) {

@@ -139,6 +139,9 @@ const (
 	BasisKeep       Act = "basis.keep"
 	CalendarKeep    Act = "calendar.keep" // enter notices of holidays and special days
 	SystemKeep      Act = "system.keep"   // register the keys of business systems
+	UnitKeep        Act = "unit.keep"     // register units
+	AccountKeep     Act = "account.keep"  // open, change and close accounts
+	AccountRead     Act = "account.read"  // units with their accounts
 	CaseUse         Act = "case.use"      // query, verify or compare a license in a case
 	LicenseOwn      Act = "license.own"
 	LicenseIssued   Act = "license.issued"

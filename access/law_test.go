@@ -17,7 +17,7 @@ var (
 	}}
 	reviewer = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a2", Person: "p2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview}}
 	both     = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a3", Person: "p1", Unit: "u1", Duties: []elicense.Duty{elicense.DutyReview, elicense.DutyTypes}}
-	admin    = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a4", Person: "p4", Unit: "u9", Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAudit, elicense.DutyAccounts}}
+	admin    = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a4", Person: "p4", Unit: "u9", UnitKind: "egov", Duties: []elicense.Duty{elicense.DutyTypes, elicense.DutyAudit, elicense.DutyAccounts}}
 	idle     = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a5", Person: "p5", Unit: "u1"}
 	stranger = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a6", Person: "p6", Unit: "u2", Duties: []elicense.Duty{
 		elicense.DutyWindow, elicense.DutyDraft, elicense.DutyReview, elicense.DutyChange, elicense.DutyRegister,
@@ -31,6 +31,10 @@ var (
 	officer  = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a12", Person: "p12", Unit: "u5", Duties: []elicense.Duty{elicense.DutyDisclose}}
 	anyone   = elicense.Anyone("r1")
 
+	// posts keeps the accounts of unit u1, region those of a region.
+	posts  = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a13", Person: "p13", Unit: "u1", UnitKind: "dept", Duties: []elicense.Duty{elicense.DutyAccounts}}
+	region = &elicense.Actor{Level: 1, Kind: elicense.Staff, Account: "a14", Person: "p14", Unit: "u8", UnitKind: "egov", Duties: []elicense.Duty{elicense.DutyAccounts}}
+
 	returning = &elicense.Actor{Level: 1, Kind: elicense.System, Unit: "u1"} // a source of references
 )
 
@@ -41,6 +45,15 @@ func openCase(change ...any) Attr {
 		"units": []string{"u1", "u7"}, "clerk": "a1", "state": "open", "parties": []string{"k1", "k2"}, "proven": []string{"k1"},
 		"types": []string{"t1"}, "fields": []string{"t1/name", "t1/scope"},
 	}
+	for i := 0; i+1 < len(change); i += 2 {
+		a[change[i].(string)] = change[i+1]
+	}
+	return a
+}
+
+// account is a clerk's of unit u1, which is not of the actor's region.
+func account(change ...any) Attr {
+	a := Attr{"unit": "u1", "within": false, "person": "p1", "high": false}
 	for i := 0; i+1 < len(change); i += 2 {
 		a[change[i].(string)] = change[i+1]
 	}
@@ -100,6 +113,24 @@ var lawCases = []lawCase{
 	{"and not without", &elicense.Actor{Level: 1, Kind: elicense.System, Account: "s2", Unit: "u1", Duties: []elicense.Duty{elicense.DutyWindow}}, CaseOpen, opening(), Attr{"ticket": false}, "case-open-ticket", false},
 	{"the administration registers a system's key", admin, SystemKeep, Attr{}, nil, "system-keep", true},
 	{"a unit does not register one", clerk, SystemKeep, Attr{}, nil, "system-keep-post", false},
+	{"nor does who keeps the accounts of one unit", posts, SystemKeep, Attr{}, nil, "system-keep-post", false},
+
+	{"the administration registers a unit of its region", region, UnitKeep, Attr{"within": true}, nil, "unit-keep", true},
+	{"not of another region", region, UnitKeep, Attr{"within": false}, nil, "unit-keep-region", false},
+	{"a unit registers none", posts, UnitKeep, Attr{"within": true}, nil, "unit-keep-post", false},
+	{"the administration sees all accounts", region, AccountRead, Attr{"unit": ""}, nil, "account-read", true},
+	{"who audits too", admin, AccountRead, Attr{"unit": "u1"}, nil, "account-read", true},
+	{"a unit sees its own", posts, AccountRead, Attr{"unit": "u1"}, nil, "account-read", true},
+	{"not those of another", posts, AccountRead, Attr{"unit": "u2"}, nil, "account-read-unit", false},
+	{"a clerk sees none", clerk, AccountRead, Attr{"unit": "u1"}, nil, "account-read-post", false},
+	{"the administration gives a duty of its own", region, AccountKeep, account("unit", "u2", "within", true, "high", true), nil, "account-keep", true},
+	{"a unit gives its clerks their duties", posts, AccountKeep, account(), nil, "account-keep", true},
+	{"not those of the administration", posts, AccountKeep, account("high", true), nil, "account-keep-high", false},
+	{"not to a clerk of another unit", posts, AccountKeep, account("unit", "u2"), nil, "account-keep-post", false},
+	{"the administration of one region not in another", region, AccountKeep, account("unit", "u2"), nil, "account-keep-post", false},
+	{"nobody keeps his own account", region, AccountKeep, account("unit", "u8", "within", true, "person", "p14"), nil, "account-keep-self", false},
+	{"a clerk keeps none", clerk, AccountKeep, account(), nil, "account-keep-post", false},
+
 	{"a hall opens one by a filed entrustment", stranger, CaseOpen, opening("units", []string{"u1", "u2"}), nil, "case-open", true},
 	{"who has no window duty opens no case", reviewer, CaseOpen, opening(), nil, "case-open-post", false},
 	{"a third party opens no case", outsider, CaseOpen, opening(), nil, "case-open-outside", false},

@@ -172,9 +172,9 @@ func sentence(s string) bool {
 // number, b a truth, l a set of strings.
 var attrKinds = map[string]byte{
 	"account": 's', "actor": 's', "all": 'b', "applicant": 's', "claimer": 's', "clerk": 's', "drafters": 'l', "duties": 'l', "fields": 'l', "file": 'b', "files": 'l',
-	"first": 's', "fresh": 'b', "holder": 's', "holders": 'l', "issuer": 's', "issuers": 'l', "kind": 's', "level": 'i', "live": 'b', "online": 'b', "own": 'b',
+	"first": 's', "fresh": 'b', "high": 'b', "holder": 's', "holders": 'l', "issuer": 's', "issuers": 'l', "kind": 's', "level": 'i', "live": 'b', "online": 'b', "own": 'b',
 	"parties": 'l', "person": 's', "proposer": 's', "proven": 'l', "purpose": 's', "second": 's', "self": 'b', "stage": 's', "state": 's', "ticket": 'b', "tries": 'i',
-	"type": 's', "types": 'l', "unagreed": 'b', "unit": 's', "unitKind": 's', "units": 'l', "unproven": 'i', "withheld": 'b',
+	"type": 's', "types": 'l', "unagreed": 'b', "unit": 's', "unitKind": 's', "units": 'l', "unproven": 'i', "withheld": 'b', "within": 'b',
 }
 
 // ownKinds are the kinds of attributes that are something else for an act.

@@ -2,18 +2,15 @@ package org
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"elicense"
 	"elicense/store"
 )
 
 var loginForm = regexp.MustCompile(`^[a-z][a-z0-9-]{1,39}$`)
-
-// minPassword is how many characters a password typed here has at least.
-const minPassword = 10
 
 // Begin makes the first unit of an empty platform and its administrator, who
 // publishes types and matters and keeps accounts. It is for whoever runs the
@@ -75,12 +72,14 @@ func checkBegin(unit Unit, admin Staff, today elicense.Date) error {
 		return bad("unit-name", "要写明单位名称")
 	case !regionForm.MatchString(string(unit.Region)) || unit.RegionName == "":
 		return bad("region", "要写明6位的行政区划代码和地区名称")
-	case !loginForm.MatchString(admin.Login):
-		return bad("login", "登录名要用小写字母、数字和连字符，字母开头")
 	case admin.Name == "":
 		return bad("name", "要写明管理员的姓名")
-	case utf8.RuneCountInString(admin.Secret) < minPassword || strings.Contains(admin.Secret, admin.Login):
-		return bad("password", "密码至少要有%d个字符，并且不含登录名", minPassword)
+	}
+	for _, err := range []error{CheckLogin(admin.Login), CheckPassword(admin.Login, admin.Secret)} {
+		var wrong *elicense.Error
+		if errors.As(err, &wrong) {
+			return wrong.Then("请核对后再运行")
+		}
 	}
 	return admin.Person.Check(today)
 }

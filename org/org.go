@@ -82,6 +82,16 @@ func AddUnit(tx *store.Tx, u Unit) error {
 	return err
 }
 
+// ChangeUnit writes what is known of a unit anew; its code stays. Errors: NotFound.
+func ChangeUnit(tx *store.Tx, u Unit) error {
+	n, err := tx.Exec(`UPDATE unit SET name = $1, region = $2, region_name = $3, parent = $4, kind = $5 WHERE code = $6`,
+		u.Name, u.Region, u.RegionName, u.Parent, u.Kind, u.Code)
+	if err == nil && n == 0 {
+		return store.ErrNoRow
+	}
+	return err
+}
+
 const unitColumns = `code, short, name, region, region_name, parent, kind, roles`
 
 // UnitOf returns a unit by its code. Errors: NotFound.
@@ -123,11 +133,16 @@ func units(tx *store.Tx, where string, args ...any) ([]*Unit, error) {
 	return list, nil
 }
 
+// PersonOf returns the person who has the code. Errors: NotFound.
+func PersonOf(tx *store.Tx, ref elicense.HolderRef) (id elicense.PersonID, err error) {
+	err = tx.ByIndex("person-code", string(ref.CodeType)+"|"+ref.Code, `SELECT id FROM person WHERE code_index = $1`, &id)
+	return id, err
+}
+
 // AddPerson returns the person who has the code, entering him if he is new.
 func AddPerson(tx *store.Tx, ref elicense.HolderRef) (elicense.PersonID, error) {
 	code := string(ref.CodeType) + "|" + ref.Code
-	var id elicense.PersonID
-	err := tx.ByIndex("person-code", code, `SELECT id FROM person WHERE code_index = $1`, &id)
+	id, err := PersonOf(tx, ref)
 	if err == nil || !elicense.IsKind(err, elicense.NotFound) {
 		return id, err
 	}
@@ -228,9 +243,14 @@ func Withdraw(tx *store.Tx, id elicense.AccountID, d elicense.Duty) error {
 }
 
 // Disable closes an account with its post (Art. 20).
-func Disable(tx *store.Tx, id elicense.AccountID) error {
+func Disable(tx *store.Tx, id elicense.AccountID) error { return setDisabled(tx, id, true) }
+
+// Enable opens a closed account again.
+func Enable(tx *store.Tx, id elicense.AccountID) error { return setDisabled(tx, id, false) }
+
+func setDisabled(tx *store.Tx, id elicense.AccountID, disabled bool) error {
 	return touch(tx, id, func(a *Account) error {
-		a.Disabled = true
+		a.Disabled = disabled
 		return nil
 	})
 }
@@ -246,7 +266,7 @@ func touch(tx *store.Tx, id elicense.AccountID, change func(*Account) error) err
 		return err
 	}
 	a.Stamp++
-	_, err = tx.Exec(`UPDATE account SET disabled = $1, stamp = $2, mac = $3 WHERE id = $4`, a.Disabled, a.Stamp, a.mac(tx), a.ID)
+	_, err = tx.Exec(`UPDATE account SET secret = $1, disabled = $2, stamp = $3, mac = $4 WHERE id = $5`, a.secret, a.Disabled, a.Stamp, a.mac(tx), a.ID)
 	return err
 }
 
@@ -261,6 +281,11 @@ func AccountOf(tx *store.Tx, id elicense.AccountID) (*Account, error) {
 		return nil, store.ErrNoRow
 	}
 	return list[0], nil
+}
+
+// AccountsOf lists the accounts of one person.
+func AccountsOf(tx *store.Tx, person elicense.PersonID) ([]*Account, error) {
+	return accounts(tx, `WHERE person = $1 ORDER BY login`, person)
 }
 
 // AccountByLogin returns the account people sign in to by the name. Errors:
@@ -342,7 +367,10 @@ func (a *Account) actor(tx *store.Tx, request string) (*elicense.Actor, error) {
 	}
 	act := &elicense.Actor{
 		Kind: a.Kind, Account: a.ID, Person: a.Person, Name: a.Name, Unit: a.Unit, Holder: a.Holder,
-		Duties: a.Duties, Request: request, Stamp: a.Stamp, Level: 1,
+		Duties: a.Duties, Request: request, Stamp: a.Stamp, Level: 1, Secret: a.mark(),
+	}
+	if a.Initial() {
+		act.Initial, act.Duties = true, nil
 	}
 	if a.Unit != "" {
 		u, err := UnitOf(tx, a.Unit)

@@ -46,15 +46,19 @@ func (o *Org) SignIn(ctx context.Context, login, secret, from, request string) (
 	if err != nil {
 		return nil, err
 	}
-	digest := absentDigest()
+	digest, initial, until := absentDigest(), false, time.Time{}
 	if account != nil {
-		digest = account.secret
+		digest, initial, until = kept(account.secret)
 	}
 	if !secretHolds(digest, secret) || account == nil {
 		o.failures.Count("login " + login)
 		o.failures.Count("from " + from)
 		return nil, o.refuseSignIn(ctx, login, request,
 			elicense.E(elicense.Unauthorized, "登录名或密码不对").Then("请核对后再输；忘记密码请联系本单位管理员"))
+	}
+	if initial && !o.now().Before(until) {
+		return nil, o.refuseSignIn(ctx, login, request,
+			elicense.E(elicense.Unauthorized, "初始密码已过期").Under("第二十条").Then("请联系本单位管理员重新设置"))
 	}
 	name := actor.Name
 	if actor.Kind == elicense.Holder {
@@ -112,7 +116,12 @@ func signInAgain() error {
 const TokenLife = 10 * time.Minute
 
 // Token makes a bearer token for the actor; only its digest is kept.
+//
+// Errors: Unauthorized to who still has the password he was given.
 func (o *Org) Token(ctx context.Context, actor *elicense.Actor) (token string, expires time.Time, err error) {
+	if actor.Initial {
+		return "", expires, elicense.E(elicense.Unauthorized, "还没有更改初始密码").Under("第二十条").Then("请先在网页登录，更改密码")
+	}
 	var b [32]byte
 	rand.Read(b[:])
 	token = base64.RawURLEncoding.EncodeToString(b[:])

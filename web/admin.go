@@ -12,7 +12,6 @@ import (
 	"elicense/access"
 	"elicense/catalog"
 	"elicense/issuance"
-	"elicense/org"
 	"elicense/oversight"
 )
 
@@ -235,7 +234,7 @@ var actWords = map[string]string{
 	"license.issued": "签发单位查看证照", "draft.make": "制证", "draft.read": "查看草稿", "draft.review": "审核草稿",
 	"change.propose": "提出状态变更", "change.review": "复核状态变更", "delivery.find": "窗口查找待领证照", "delivery.window": "窗口打印交付", "withdraw.propose": "提出撤下证照", "withdraw.review": "复核撤下证照", "type.propose": "登记类别", "type.publish": "核对类别",
 	"case.move": "办理办件", "case.join": "增加当事人", "case.take": "接办", "case.apply": "网上申请", "case.own": "当事人查看办件",
-	"case.own-move": "申请人办理", "matter.propose": "登记事项", "matter.publish": "核对事项", "basis.keep": "登记依据", "calendar.keep": "登记工作日历", "system.keep": "登记业务系统密钥",
+	"case.own-move": "申请人办理", "matter.propose": "登记事项", "matter.publish": "核对事项", "basis.keep": "登记依据", "calendar.keep": "登记工作日历", "system.keep": "登记业务系统密钥", "unit.keep": "登记单位", "account.keep": "办理账号和岗位", "account.read": "查看人员和岗位", "password": "更改密码",
 	"seal.apply": "申请印章", "seal.manage": "管理印章", "seal.stop": "停用印章", "seal.read": "查看印章", "disclose.propose": "提出依法调取",
 	"disclose.approve": "同意依法调取", "disclose.read": "依法调取", "disclose.look": "查看调取事项", "figures.read": "查看用证统计", "registries.read": "查看基础库比对", "receipt.read": "下载用证凭据",
 	"draft.enter": "第二次录入存量", "kits.read": "查看各单位的离线工具包", "ontime.report": "报送办结", "ontime.own": "查看本单位应生成", "ontime.read": "查看按时生成", "ontime.handle": "办理应生成",
@@ -361,29 +360,4 @@ func (s *server) recordReceipt(v *visit) error {
 		return err
 	}
 	return s.giveReceipt(v, elicense.CaseID(p.Entry.Case), id)
-}
-
-type unitRow struct {
-	*org.Unit
-	Staff []*org.Account
-}
-
-func (s *server) units(v *visit) error {
-	_, units, err := s.unitNames(v)
-	if err != nil {
-		return err
-	}
-	staff, err := s.Org.Staff(v.r.Context(), "")
-	if err != nil {
-		return err
-	}
-	of := map[elicense.UnitCode][]*org.Account{}
-	for _, a := range staff {
-		of[a.Unit] = append(of[a.Unit], a)
-	}
-	var rows []unitRow
-	for _, u := range units {
-		rows = append(rows, unitRow{u, of[u.Code]})
-	}
-	return v.render("units", v.t("单位与人员"), rows)
 }

@@ -117,6 +117,8 @@ func (s *server) routes() {
 	at(public, "GET /signin", s.signInForm)
 	at(public, "POST /signin", s.signIn)
 	at(public, "POST /signout", s.signOut)
+	at(public, "GET /password", s.passwordForm)
+	at(public, "POST /password", s.passwordChange)
 	at(public, "GET /set/{what}/{value}", s.setting)
 	at(public, "POST /typed", s.keepTyped)
 	s.mux.Handle("GET /ca/root.pem", s.handle(public, s.authorityRoot))
@@ -351,6 +353,12 @@ func (s *server) routes() {
 	at(admin, "POST /admin/rules", s.rulePropose)
 	at(admin, "POST /admin/rules/{id}/{version}", s.ruleDo)
 	at(admin, "GET /admin/units", s.units)
+	at(admin, "GET /admin/units/new", s.unitNew)
+	at(admin, "POST /admin/units/new", s.unitRegister)
+	at(admin, "GET /admin/units/{code}", s.unit)
+	at(admin, "POST /admin/units/{code}", s.unitChange)
+	at(admin, "POST /admin/units/{code}/accounts", s.accountOpen)
+	at(admin, "POST /admin/units/{code}/accounts/{login}", s.accountDo)
 	at(admin, "GET /admin/systems", s.systems)
 	at(admin, "POST /admin/systems/{login}", s.systemKeep)
 	at(admin, "GET /admin/seals", s.seals)
@@ -394,6 +402,9 @@ func (s *server) serve(v *visit, h func(*visit) error) error {
 	}
 	if v.who.Kind == elicense.Public && v.desk.path != "" {
 		return s.signInAgain(v)
+	}
+	if v.who.Initial && v.desk.path != "" {
+		return v.goTo("/password")
 	}
 	if !v.desk.admits(v.who) {
 		desk := oversight.Desk{Name: v.desk.name, Kind: v.desk.kind, Duties: v.desk.duties}

@@ -11,7 +11,11 @@ import (
 	"elicense"
 )
 
-const sessionAccount = "account"
+// What a session remembers of who signed in: his account, and with which password.
+const (
+	sessionAccount = "account"
+	sessionSecret  = "secret"
+)
 
 func (s *server) newSessions() *scs.SessionManager {
 	m := scs.New()
@@ -52,14 +56,25 @@ func errCrossOrigin() error {
 	return elicense.E(elicense.Forbidden, "没有办理：请求不是从本平台的页面发出的").Then("请从本平台的页面重新办理")
 }
 
-// actor finds out who visits. A session whose account is gone ends.
+// signedIn makes the session the actor's.
+func (s *server) signedIn(r *http.Request, a *elicense.Actor) error {
+	if err := s.sessions.RenewToken(r.Context()); err != nil {
+		return err
+	}
+	s.sessions.Put(r.Context(), sessionAccount, string(a.Account))
+	s.sessions.Put(r.Context(), sessionSecret, a.Secret)
+	return nil
+}
+
+// actor finds out who visits. A session whose account is gone ends, and one whose
+// password is no longer the account's; who practises has none.
 func (s *server) actor(r *http.Request, request string) (*elicense.Actor, error) {
 	id := s.sessions.GetString(r.Context(), sessionAccount)
 	if id == "" {
 		return elicense.Anyone(request), nil
 	}
 	a, err := s.Org.Actor(r.Context(), elicense.AccountID(id), request)
-	if elicense.IsKind(err, elicense.Unauthorized) {
+	if elicense.IsKind(err, elicense.Unauthorized) || err == nil && !s.training && a.Secret != s.sessions.GetString(r.Context(), sessionSecret) {
 		return elicense.Anyone(request), s.sessions.Destroy(r.Context())
 	}
 	return a, err
@@ -133,16 +148,18 @@ func (s *server) signIn(v *visit) error {
 	if err != nil {
 		return v.again(err, func() error { return s.showSignIn(v, v.r.PostFormValue(carryNext), carried(v.r.PostForm)) })
 	}
-	if err := s.sessions.RenewToken(v.r.Context()); err != nil {
+	if err := s.signedIn(v.r, a); err != nil {
 		return err
 	}
-	s.sessions.Put(v.r.Context(), sessionAccount, string(a.Account))
 	if form := v.r.PostFormValue(carryForm); form != "" {
 		if err := s.Typed.Save(v.r.Context(), a, short(form), uncarried(v.r.PostForm)); err != nil {
 			return err
 		}
 	}
 	next := local(v.r.PostFormValue(carryNext))
+	if a.Initial {
+		next = "/password"
+	}
 	if next == "/" {
 		next = homeOf(a)
 	}

@@ -20,6 +20,7 @@ import (
 	"elicense/cases"
 	"elicense/catalog"
 	"elicense/issuance"
+	"elicense/posts"
 	"elicense/sealing"
 	"elicense/sharing"
 )
@@ -132,6 +133,14 @@ func functions(lang string) template.FuncMap {
 				return t("按照面写的有效期止")
 			}
 			return t("长期")
+		},
+		"unitkind": posts.KindChinese,
+		"has":      func(list []elicense.Duty, d elicense.Duty) bool { return slices.Contains(list, d) },
+		"cond": func(is bool, yes, no any) any {
+			if is {
+				return yes
+			}
+			return no
 		},
 		"maskname": access.MaskName, // of companies too: in the page of another system
 		"holder":   func(h elicense.HolderRef) string { return access.MaskHolder(h).Name },

@@ -17,7 +17,7 @@ import (
 )
 
 // spoken are the rooms whose sentences reach people through the pages.
-var spoken = []string{".", "../", "../access", "../calendar", "../cases", "../catalog", "../delivery", "../issuance", "../lifecycle", "../offline", "../ontime", "../references", "../registry", "../sharing", "../stock", "../verification", "../org", "../sealing", "../face", "../store", "../notice"}
+var spoken = []string{".", "../", "../access", "../calendar", "../cases", "../catalog", "../delivery", "../issuance", "../lifecycle", "../offline", "../ontime", "../posts", "../references", "../registry", "../sharing", "../stock", "../verification", "../org", "../sealing", "../face", "../store", "../notice"}
 
 var (
 	templateText = regexp.MustCompile(`\bt "((?:[^"\\]|\\.)*)"`)

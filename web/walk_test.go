@@ -69,6 +69,11 @@ var bodies = map[string][]string{
 	"POST /issue/awaited":                       {"system", "国家系统", "ministry", "某部", "types", string(world.NationalType)},
 	"POST /issue/awaited/{id}":                  {"seq", "1", "kind", "call", "on", "2026-03-10", "text", "商请回传", "state", "requested"},
 	"POST /admin/ontime/late/{kind}/{id}":       {"do", "excuse", "ground", "outage", "doc", "工单2", "reason", "停机"},
+	"POST /password":                            {"old", world.Password, "password", world.Password + "!", "password2", world.Password + "!"},
+	"POST /admin/units/new":                     {"code", string(world.NewUnit), "name", "福州市市场监督管理局", "kind", "dept", "region", "350100", "regionName", "福州市"},
+	"POST /admin/units/{code}":                  {"name", "鼓楼区市场监督管理局", "kind", "dept", "region", "350102", "regionName", "鼓楼区"},
+	"POST /admin/units/{code}/accounts":         {"kind", "staff", "login", "newcomer", "name", "郑窗口", "person", "35010019930830004X", "duties", "draft"},
+	"POST /admin/units/{code}/accounts/{login}": {"do", "reset"},
 	"POST /admin/bases":                         {"rank", "law", "title", "某法", "article", "第一条", "quote", "条文", "inForce", "2020-01-01"},
 	"POST /admin/bases/{id}/repeal":             {"repealed", "2026-03-10"},
 	"POST /admin/types/{code}/{version}":        {"do", "publish"},
@@ -194,6 +199,10 @@ func (k *walked) path(method, pattern string) string {
 			return string(k.Row)
 		case strings.HasPrefix(pattern, "/issue/contacts/"):
 			return string(world.Type)
+		case p == "{login}" && strings.HasPrefix(pattern, "/admin/units/"):
+			return world.Kept
+		case strings.HasPrefix(pattern, "/admin/units/"):
+			return string(world.Issuer)
 		case p == "{login}":
 			return world.System
 		case strings.HasPrefix(pattern, "/issue/stock/{id}"):

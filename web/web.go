@@ -31,6 +31,7 @@ import (
 	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/posts"
 	"elicense/references"
 	"elicense/registry"
 	"elicense/sealing"
@@ -42,6 +43,7 @@ import (
 // Config is what the pages answer from; all of it is required but the demo's.
 type Config struct {
 	Org        *org.Org
+	Posts      *posts.Posts
 	Seals      *sealing.Register
 	Sessions   *org.Sessions
 	Typed      *org.Typed

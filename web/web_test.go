@@ -48,7 +48,7 @@ func open(t *testing.T) *site {
 	}
 	mux := http.NewServeMux()
 	err = Mount(mux, Config{
-		Org: w.Org, Seals: w.Seals, Sessions: org.NewSessions(w.DB), Typed: org.NewTyped(w.DB), Guard: w.Guard, Law: law, Rules: &access.Rules{DB: w.DB, Guard: w.Guard}, Catalog: w.Catalog,
+		Org: w.Org, Posts: w.Posts, Seals: w.Seals, Sessions: org.NewSessions(w.DB), Typed: org.NewTyped(w.DB), Guard: w.Guard, Law: law, Rules: &access.Rules{DB: w.DB, Guard: w.Guard}, Catalog: w.Catalog,
 		Cases: w.Cases, Letters: w.Letters, Issuer: w.Issuer, Lifecycle: w.Lifecycle, Sharing: w.Sharing, Stock: w.Stock, Receipts: w.Receipts, Verifier: w.Verifier, Oversight: w.Oversight, Measures: w.Measures, Kits: w.Kits, OnTime: w.OnTime, Delivery: w.Delivery, Outbox: &delivery.Outbox{Now: w.Clock.Now}, References: w.References,
 		Notices: notice.NewBox(w.DB), Calendar: &calendar.Keeper{DB: w.DB, Guard: w.Guard}, Now: clock.Now, Log: slog.New(slog.NewTextHandler(t.Output(), nil)),
 		PublicURL: "http://localhost", Drawer: catalog.NewDrawer(sheettest.Fonts(t)),

@@ -29,6 +29,7 @@ import (
 	"elicense/offline"
 	"elicense/ontime"
 	"elicense/org"
+	"elicense/posts"
 	"elicense/references"
 	"elicense/registry"
 	"elicense/seal"
@@ -61,6 +62,7 @@ type platform struct {
 	seals     *sealing.Register
 	catalog   *catalog.Catalog
 	cases     *cases.Cases
+	posts     *posts.Posts
 	letters   *letters.Letters
 	kits      *offline.Kits
 	stock     *stock.Stock
@@ -208,7 +210,7 @@ func (p *platform) wire(ctx context.Context, publicURL string) (err error) {
 		}
 	}
 	p.catalog = catalog.New(p.db, p.guard)
-	p.cases = cases.New(p.db, p.guard)
+	p.cases, p.posts = cases.New(p.db, p.guard), posts.New(p.db, p.guard)
 	p.cases.Audience = publicURL
 	p.queue = &jobs.Queue{DB: p.db, Log: p.log}
 	p.queue.Handle(cases.DeemJob, p.cases.Deem)

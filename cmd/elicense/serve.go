@@ -285,7 +285,7 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 // pages is what the pages of a platform answer from.
 func (c *serveCmd) pages(p *platform) web.Config {
 	return web.Config{
-		Org: p.org, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Rules: &access.Rules{DB: p.db, Guard: p.guard}, Catalog: p.catalog,
+		Org: p.org, Posts: p.posts, Seals: p.seals, Sessions: org.NewSessions(p.db), Typed: org.NewTyped(p.db), Guard: p.guard, Law: p.law, Rules: &access.Rules{DB: p.db, Guard: p.guard}, Catalog: p.catalog,
 		Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Stock: p.stock, Receipts: p.receipts, Verifier: p.verifier,
 		Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, Delivery: p.delivery, Outbox: p.outbox, References: p.references, Kits: p.kits, Notices: notice.NewBox(p.db), Calendar: &calendar.Keeper{DB: p.db, Guard: p.guard}, Now: p.clock.Now, Log: p.log,
 		PublicURL: strings.TrimSuffix(c.PublicURL, "/"), Drawer: catalog.NewDrawer(p.fonts),

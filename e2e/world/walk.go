@@ -129,6 +129,13 @@ const (
 	SensitiveMatter elicense.MatterCode = "M05"
 )
 
+// Kept is an account that nobody uses, to be kept by who keeps accounts; NewUnit is
+// a unit that is not registered.
+const (
+	Kept                      = "kept"
+	NewUnit elicense.UnitCode = "11350100FJDEM0208L"
+)
+
 // NewWalk makes a walk of a world.
 func NewWalk(t testing.TB, w *World) *Walk {
 	t.Helper()
@@ -154,6 +161,7 @@ func NewWalk(t testing.TB, w *World) *Walk {
 		staff("supervise", province, stranger, elicense.DutySupervise),
 		staff("draftonly", Issuer, stranger, elicense.DutyDraft),
 		staff("accounts", province, second, elicense.DutyAccounts),
+		staff(Kept, Issuer, stranger, elicense.DutyDraft),
 		staff("xdisclose", Office, stranger, elicense.DutyDisclose),
 		staff("disclose1", province, stranger, elicense.DutyDisclose),
 		staff("disclose2", province, second, elicense.DutyDisclose),

@@ -31,6 +31,7 @@ import (
 	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/posts"
 	"elicense/references"
 	"elicense/registry"
 	"elicense/seal"
@@ -68,6 +69,7 @@ type World struct {
 	Guard     *access.Guard
 	Catalog   *catalog.Catalog
 	Cases     *cases.Cases
+	Posts     *posts.Posts
 	Letters   *letters.Letters
 	Kits      *offline.Kits
 	Issuer    *issuance.Issuer
@@ -193,7 +195,7 @@ func New(t testing.TB, cfg store.Config, clock *storetest.Clock) *World {
 		return b, 42, 42, err
 	}}
 	w.Catalog = catalog.New(w.DB, w.Guard)
-	w.Cases = cases.New(w.DB, w.Guard)
+	w.Cases, w.Posts = cases.New(w.DB, w.Guard), posts.New(w.DB, w.Guard)
 	w.Lifecycle = lifecycle.New(w.DB, w.Guard, references.Answering)
 	w.Sharing = sharing.New(w.DB, w.Guard, clock.Now)
 	w.Sharing.Printing = &sharing.Printing{Maker: document.NewMaker(set), Printer: w.Seals.Printer, CheckPage: "http://localhost/check"}
