@@ -185,7 +185,7 @@ func (s *server) passwordForm(v *visit) error {
 	if !v.SignedIn() {
 		return s.signInAgain(v)
 	}
-	return v.render("password", v.t("更改密码"), nil)
+	return v.render("password", v.t("我的账号"), nil)
 }
 
 // passwordChange gives the visitor's account the password he chose. Those of the demo
