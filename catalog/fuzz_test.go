@@ -37,7 +37,7 @@ func FuzzFace(f *testing.F) {
 		if _, err := d.Lint(one, today); err != nil {
 			return
 		}
-		_, _ = d.All(one, today) // an answer or a refusal
+		_, _ = d.All(one, today)                                  // an answer or a refusal
 		if took := allocated() - before; took > 2*hostileMemory { // a visitor's browser sends it
 			t.Errorf("a design of %d bytes took %d to lint and draw", len(data), took)
 		}

@@ -9,12 +9,16 @@ import (
 	"net/url"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
 
+var initialPassword = regexp.MustCompile(`class="code big">(?:<span class="number">)?([a-z0-9-]+)<`)
+
 // TestFirstAdministrator takes an empty data directory to a platform whose
-// administrator signs in.
+// administrator signs in, registers a unit and gives a clerk of it his account, who
+// comes to his desk with a password of his own (Art. 5, 20).
 func TestFirstAdministrator(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "platform")
@@ -44,8 +48,8 @@ func TestFirstAdministrator(t *testing.T) {
 	}{
 		{"without anything", "", "没有读到", nil},
 		{"without a password", number + "\n", "没有读到", nil},
-		{"with a short one", number + "\nkurz\n", "密码至少要有10个字符", nil},
-		{"with one that names the login", number + "\nadmin-2026-admin\n", "密码至少要有10个字符", nil},
+		{"with a short one", number + "\nkurz\n", "密码要有10到128个字符", nil},
+		{"with one that names the login", number + "\nadmin-2026-admin\n", "密码要有10到128个字符", nil},
 		{"of nobody", "110105199003070030\n" + password + "\n", "校验位不对", nil},
 		{"of no unit", number + "\n" + password + "\n", "统一社会信用代码不对", []string{"--unit-code", "11350000FJDEM0021H"}},
 		{"of nowhere", number + "\n" + password + "\n", "行政区划", []string{"--region", "福建"}},
@@ -67,11 +71,14 @@ func TestFirstAdministrator(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
+	visitor := func() *http.Client {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &http.Client{Jar: jar}
 	}
-	administrator := &http.Client{Jar: jar}
+	administrator, clerk := visitor(), visitor()
 	read := func(r *http.Response, err error) (string, int) {
 		t.Helper()
 		if err != nil {
@@ -96,6 +103,26 @@ func TestFirstAdministrator(t *testing.T) {
 	if page, status := read(administrator.PostForm(p.url+"/admin/bases", url.Values{
 		"rank": {"law"}, "title": {"某法"}, "article": {"第一条"}, "quote": {"条文"}, "inForce": {"2020-01-01"},
 	})); status != http.StatusOK || !strings.Contains(page, "某法") {
+		t.Errorf("%d %s", status, page)
+	}
+	const office = "11350102FJDEM0320G"
+	if page, status := read(administrator.PostForm(p.url+"/admin/units/new", url.Values{
+		"code": {office}, "name": {"福州市鼓楼区烟草专卖局"}, "kind": {"dept"}, "region": {"350102"}, "regionName": {"鼓楼区"}, "parent": {"11350000FJDEM0021G"},
+	})); status != http.StatusOK || !strings.Contains(page, "单位已登记") {
+		t.Fatalf("%d %s", status, page)
+	}
+	page, status := read(administrator.PostForm(p.url+"/admin/units/"+office+"/accounts", url.Values{
+		"kind": {"staff"}, "name": {"蔡新手"}, "person": {"350102199001010075"}, "login": {"caixs"}, "duties": {"window"},
+	}))
+	shown := initialPassword.FindStringSubmatch(page)
+	if status != http.StatusOK || shown == nil {
+		t.Fatalf("%d %s", status, page)
+	}
+	const own = "这是我自己的一把长密码"
+	if page, status := read(clerk.PostForm(p.url+"/signin", url.Values{"login": {"caixs"}, "password": {shown[1]}})); status != http.StatusOK || !strings.Contains(page, "请先改成自己的密码") {
+		t.Errorf("%d %s", status, page)
+	}
+	if page, status := read(clerk.PostForm(p.url+"/password", url.Values{"old": {shown[1]}, "password": {own}, "password2": {own}})); status != http.StatusOK || !strings.Contains(page, "我的办件") {
 		t.Errorf("%d %s", status, page)
 	}
 	if err := p.stop(); err != nil {
