@@ -26,9 +26,11 @@ func TestALocalRule(t *testing.T) {
 		citizen := func(code, name string) elicense.HolderRef {
 			return elicense.HolderRef{CodeType: elicense.CodeCitizen, Code: code, Name: name}
 		}
+		const administration = "11350000FJDEM0021G"
+		d.must(d.org.Install(ctx, []org.Unit{{Code: administration, Short: "dsj-fj", Name: "省数据管理局", Region: "350000", Kind: "egov"}}))
 		d.must(d.org.Enroll(ctx, []org.Staff{
 			{Login: "adm1", Unit: office, Kind: elicense.Staff, Name: "方管理", Person: citizen("110105194912310011", "方管理"), Duties: []elicense.Duty{elicense.DutyTypes}},
-			{Login: "adm2", Unit: office, Kind: elicense.Staff, Name: "钟管理", Person: citizen("350100199209110021", "钟管理"), Duties: []elicense.Duty{elicense.DutyAccounts}},
+			{Login: "adm2", Unit: administration, Kind: elicense.Staff, Name: "钟管理", Person: citizen("350100199209110021", "钟管理"), Duties: []elicense.Duty{elicense.DutyAccounts}},
 		}))
 		one, err := d.org.ActorByLogin(ctx, "adm1", "r")
 		d.must(err)

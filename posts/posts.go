@@ -4,8 +4,9 @@
 //
 // The e-government administration of a region keeps its units and all their
 // accounts; an officer with the accounts duty in another unit keeps that unit's. What
-// decides over others (duties of administration, supervision, audit and disclosure)
-// only the administration gives. Nobody keeps an account of his own, and who audits
+// decides over others only the administration gives, and what reaches all of the
+// province (checking types, seals, supervision, audit, disclosure) only that of the
+// province. Nobody keeps an account of his own, and who audits
 // holds no duty he would audit. Each change is on record; who it is about is told,
 // and auditors are told of what decides over others.
 //
@@ -45,11 +46,11 @@ type Kind struct{ Code, Chinese string }
 // Kinds are the kinds of units there are (Art. 5, 19), in the order of the form.
 var Kinds = []Kind{
 	{"dept", "政务部门"}, {"dept_vertical", "垂直管理部门"}, {"hall", "行政服务中心"}, {org.ThirdParty, "取得法定资质的第三方机构"},
-	{administration, "电子政务管理部门"}, {"efficiency", "机关效能建设工作机构"}, {"office", "政府办公厅（室）"}, {"archive", "档案馆"}, {"support", "技术支撑单位"},
+	{Administration, "电子政务管理部门"}, {"efficiency", "机关效能建设工作机构"}, {"office", "政府办公厅（室）"}, {"archive", "档案馆"}, {"support", "技术支撑单位"},
 }
 
-// administration is the kind of units that keep all others of their region.
-const administration = "egov"
+// Administration is the kind of units that keep all others of their region.
+const Administration = "egov"
 
 // KindChinese names a kind of unit.
 func KindChinese(code string) string {
@@ -62,6 +63,9 @@ func KindChinese(code string) string {
 
 // High are the duties that decide over others: the administration alone gives them.
 var High = []elicense.Duty{elicense.DutyTypes, elicense.DutySeals, elicense.DutyAccounts, elicense.DutySupervise, elicense.DutyAudit, elicense.DutyDisclose}
+
+// local is the one of them that reaches no further than a unit or a region.
+const local = elicense.DutyAccounts
 
 // DutiesOf are the duties an account of the kind can have, in the order of the form.
 func DutiesOf(kind elicense.ActorKind) []elicense.Duty {
@@ -77,9 +81,15 @@ func DutiesOf(kind elicense.ActorKind) []elicense.Duty {
 type Unit struct {
 	*org.Unit
 	Accounts []*org.Account
-	// Keeps tells whether who looks may change accounts here, All whether with every
-	// duty, and what is known of the unit itself.
-	Keeps, All bool
+	// Keeps tells whether who looks may change accounts here, All whether as the
+	// administration of the region, and so what is known of the unit itself, and Top
+	// whether as that of the province.
+	Keeps, All, Top bool
+}
+
+// Gives tells whether who looks may give the duty here.
+func (u *Unit) Gives(d elicense.Duty) bool {
+	return u.Keeps && (!slices.Contains(High, d) || u.Top || u.All && d == local)
 }
 
 // covers tells whether a region holds another: 350000 all of Fujian, 350100 the
@@ -92,16 +102,18 @@ func covers(region, other elicense.RegionCode) bool {
 	return r != "" && strings.HasPrefix(string(other), r)
 }
 
-// within tells whether a unit is of the region of who acts.
-func within(tx *store.Tx, actor *elicense.Actor, region elicense.RegionCode) (bool, error) {
+// within tells whether a unit is of the region of who acts, and whether that region is
+// a province.
+func within(tx *store.Tx, actor *elicense.Actor, region elicense.RegionCode) (in, top bool, err error) {
 	if actor.Unit == "" {
-		return false, nil
+		return false, false, nil
 	}
 	own, err := org.UnitOf(tx, actor.Unit)
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
-	return covers(own.Region, region), nil
+	in = covers(own.Region, region)
+	return in, in && strings.HasSuffix(string(own.Region), "0000"), nil
 }
 
 // Units lists the units the actor may see with their accounts, by region and code:
@@ -110,7 +122,7 @@ func within(tx *store.Tx, actor *elicense.Actor, region elicense.RegionCode) (bo
 // Errors: Forbidden to who neither keeps accounts nor administers nor supervises.
 func (p *Posts) Units(ctx context.Context, actor *elicense.Actor) ([]Unit, error) {
 	one := elicense.UnitCode("")
-	if !slices.ContainsFunc(readers, actor.Has) && actor.UnitKind != administration {
+	if !slices.ContainsFunc(readers, actor.Has) && actor.UnitKind != Administration {
 		one = actor.Unit
 	}
 	return p.units(ctx, actor, one)
@@ -156,11 +168,11 @@ func (p *Posts) units(ctx context.Context, actor *elicense.Actor, only elicense.
 				return nil, err
 			}
 			if actor.Has(elicense.DutyAccounts) {
-				in, err := within(tx, actor, u.Region)
+				in, top, err := within(tx, actor, u.Region)
 				if err != nil {
 					return nil, err
 				}
-				one.All = in && actor.UnitKind == administration
+				one.All, one.Top = in && actor.UnitKind == Administration, top && actor.UnitKind == Administration
 				one.Keeps = one.All || u.Code == actor.Unit
 			}
 			list = append(list, one)
@@ -188,9 +200,9 @@ func (p *Posts) PutUnit(ctx context.Context, actor *elicense.Actor, u org.Unit, 
 	u.Region, u.Parent = elicense.RegionCode(elicense.NormalizeCode(string(u.Region))), elicense.UnitCode(elicense.NormalizeCode(string(u.Parent)))
 	act := map[bool]string{true: "register", false: "change"}[fresh]
 	build := func(tx *store.Tx) (access.Request, error) {
-		in, err := within(tx, actor, u.Region)
+		in, _, err := within(tx, actor, u.Region)
 		if old, oerr := org.UnitOf(tx, u.Code); err == nil && in && oerr == nil {
-			in, err = within(tx, actor, old.Region)
+			in, _, err = within(tx, actor, old.Region)
 		}
 		return access.Request{
 			Actor: actor, Act: access.UnitKeep, On: access.Thing{Kind: "Unit", ID: string(u.Code), Attr: access.Attr{"within": in}},
@@ -384,34 +396,39 @@ func apart(tx *store.Tx, person elicense.PersonID, but elicense.AccountID, dutie
 // keeping is what the law is asked of a change of an account whose duties become
 // those given; nil for a change that leaves them.
 func keeping(tx *store.Tx, actor *elicense.Actor, a *org.Account, act string, duties []elicense.Duty) (access.Request, error) {
+	reaches := touched(a.Duties, act, duties)
 	in := false
 	u, err := org.UnitOf(tx, a.Unit)
 	if err == nil {
-		in, err = within(tx, actor, u.Region)
+		var top bool
+		in, top, err = within(tx, actor, u.Region)
+		if slices.ContainsFunc(reaches, func(d elicense.Duty) bool { return d != local }) {
+			in = top
+		}
 	} else if elicense.IsKind(err, elicense.NotFound) {
 		err = nil
 	}
 	return access.Request{
 		Actor: actor, Act: access.AccountKeep,
 		On: access.Thing{Kind: "Account", ID: string(a.ID), Attr: access.Attr{
-			"unit": string(a.Unit), "within": in, "person": string(a.Person), "high": high(a.Duties, act, duties),
+			"unit": string(a.Unit), "within": in, "person": string(a.Person), "high": len(reaches) > 0,
 		}},
 		Note: access.Note{Detail: map[string]string{"act": act, "account": string(a.ID), "login": a.Login, "unit": string(a.Unit), "duties": names(duties)}},
 	}, err
 }
 
-// high tells whether a change reaches duties that decide over others: it gives or
-// takes one, or lets somebody into an account that has one. To close one it is enough
-// to keep the accounts of the unit.
-func high(has []elicense.Duty, act string, duties []elicense.Duty) bool {
-	touched := has
+// touched are the duties that decide over others a change reaches: it gives or takes
+// them, or lets somebody into an account that has them. To close one it is enough to
+// keep the accounts of the unit.
+func touched(has []elicense.Duty, act string, duties []elicense.Duty) []elicense.Duty {
+	all := has
 	switch act {
 	case "close":
-		return false
+		return nil
 	case "open", "duties":
-		touched = slices.Concat(without(has, duties), without(duties, has))
+		all = slices.Concat(without(has, duties), without(duties, has))
 	}
-	return slices.ContainsFunc(touched, func(d elicense.Duty) bool { return slices.Contains(High, d) })
+	return slices.DeleteFunc(slices.Clone(all), func(d elicense.Duty) bool { return !slices.Contains(High, d) })
 }
 
 func without(list, others []elicense.Duty) []elicense.Duty {

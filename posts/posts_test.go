@@ -186,6 +186,7 @@ func TestWhoKeepsWhichAccounts(t *testing.T) {
 			{"a unit in another", p.Own, newcomer(elsewhere), "人员管理岗位"},
 			{"a unit a duty of the administration", p.Own, newcomer(high), "由电子政务管理部门设置"},
 			{"a city in the province's own", p.City, newcomer(above), "人员管理岗位"},
+			{"a city what reaches the whole province", p.City, newcomer(high), "由电子政务管理部门设置"},
 			{"himself", p.Province, newcomer(func(o *posts.Opening) { o.Name, o.Person = "管keeper", "350100198506120117" }), "自己的账号"},
 		} {
 			_, err := p.Posts.Open(t.Context(), c.who, c.o)
@@ -194,7 +195,11 @@ func TestWhoKeepsWhichAccounts(t *testing.T) {
 				t.Errorf("%s: %v", c.name, err)
 			}
 		}
-		_, err := p.Posts.Open(t.Context(), p.City, newcomer(high))
+		_, err := p.Posts.Open(t.Context(), p.City, newcomer(func(o *posts.Opening) {
+			o.Unit, o.Login, o.Person, o.Name, o.Duties = world.Office, "keeper-yc", "350100194802010213", "吴老样", []elicense.Duty{elicense.DutyAccounts}
+		}))
+		must(t, err)
+		_, err = p.Posts.Open(t.Context(), p.Province, newcomer(high))
 		must(t, err)
 		if s := p.told(t, "audit"); !strings.Contains(s, "蔡新手") || !strings.Contains(s, "依法调取") {
 			t.Errorf("the auditor was told %q", s)
@@ -225,8 +230,8 @@ func TestWhoKeepsWhichAccounts(t *testing.T) {
 		list, err = p.Posts.Units(t.Context(), p.City)
 		must(t, err)
 		for _, u := range list {
-			if u.All != (u.Code != province) {
-				t.Errorf("the city keeps %s: %t", u.Name, u.All)
+			if u.All != (u.Code != province) || u.Top || u.Gives(elicense.DutyAccounts) != u.All || u.Gives(elicense.DutyAudit) {
+				t.Errorf("the city keeps %s: %+v", u.Name, u)
 			}
 		}
 	})

@@ -67,14 +67,17 @@ type postsPage struct {
 // dutyChoice is a duty in a form.
 type dutyChoice struct {
 	Duty elicense.Duty
-	High bool
 	Can  bool
+	High bool // the first of those that decide over others
 }
 
-func choices(kind elicense.ActorKind, all bool) (list []dutyChoice) {
+func choices(kind elicense.ActorKind, u *posts.Unit) (list []dutyChoice) {
+	below := true
 	for _, d := range posts.DutiesOf(kind) {
-		high := slices.Contains(posts.High, d)
-		list = append(list, dutyChoice{d, high, all || !high})
+		c := dutyChoice{Duty: d, Can: u.Gives(d)}
+		c.High = below && c.Can && slices.Contains(posts.High, d)
+		below = below && !c.High
+		list = append(list, c)
 	}
 	return list
 }
@@ -87,7 +90,7 @@ func (s *server) unitPage(v *visit, opened string) error {
 		return err
 	}
 	d := postsPage{
-		Unit: u, Form: unitForm{*u.Unit, posts.Kinds}, Staff: choices(elicense.Staff, u.All), System: choices(elicense.System, u.All),
+		Unit: u, Form: unitForm{*u.Unit, posts.Kinds}, Staff: choices(elicense.Staff, u), System: choices(elicense.System, u),
 		Opened: opened, Posted: v.postedDuties(),
 	}
 	if opened == "unit" {

@@ -7,6 +7,7 @@ import (
 
 	"elicense"
 	"elicense/access"
+	"elicense/posts"
 )
 
 // rule is the rule of the law with the name, one of the text or a local one; nil if
@@ -82,7 +83,7 @@ func (s *server) rules(v *visit) error {
 	if err != nil {
 		return err
 	}
-	d := rulesPage{Core: s.Law.Rules(), Keeps: v.who.Has(elicense.DutyTypes) || v.who.Has(elicense.DutyAccounts), Of: v.r.FormValue("of"), Open: v.r.FormValue("end")}
+	d := rulesPage{Core: s.Law.Rules(), Keeps: v.who.Has(elicense.DutyTypes) || v.who.Has(elicense.DutyAccounts) && v.who.UnitKind == posts.Administration, Of: v.r.FormValue("of"), Open: v.r.FormValue("end")}
 	if v.r.Method == http.MethodPost {
 		d.Open = v.r.PathValue("id") + "." + v.r.PathValue("version")
 	}

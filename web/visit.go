@@ -11,6 +11,7 @@ import (
 	"elicense"
 	"elicense/issuance"
 	"elicense/offline"
+	"elicense/posts"
 	"elicense/workday"
 )
 
@@ -315,7 +316,7 @@ func (v *visit) Nav() []navEntry {
 	var list []navEntry
 	group := ""
 	for _, l := range v.desk.nav {
-		if l.Path == "/tour" && len(v.Demo) == 0 {
+		if l.Path == "/tour" && len(v.Demo) == 0 || l.Path == "/admin/systems" && v.who.UnitKind != posts.Administration {
 			continue
 		}
 		if duties := navFor[l.Path]; duties != nil && !slices.ContainsFunc(duties, v.who.Has) {
