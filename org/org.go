@@ -63,6 +63,7 @@ type Org struct {
 	now      func() time.Time
 	failures *Limiter
 	refused  atomic.Uint64
+	offered  []string // logins
 	known    sync.Map // digest of a token → knownActor
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,27 +113,38 @@ func (a *Account) Holds(secret string) bool {
 	return secretHolds(digest, secret)
 }
 
+// Offer names accounts whose password the demo tells everybody: nobody changes it, or
+// the next visitor is locked out. For the start, before anybody signs in.
+func (o *Org) Offer(logins ...string) { o.offered = append(o.offered, logins...) }
+
 // ChangePassword gives the account of who acts the password he chose; old is the one
 // he has now, so that nobody takes over what he left open. His other sessions and his
 // tokens end. On record, refusals too.
 //
-// Errors: Invalid naming the field; Forbidden for a wrong old password; TooMany after
-// ten of them within 15 minutes.
+// Errors: Invalid naming the field; Forbidden for a wrong old password, and to systems;
+// TooMany after ten wrong ones within 15 minutes; Conflict for one the demo offers.
 func (o *Org) ChangePassword(ctx context.Context, actor *elicense.Actor, old, chosen string) error {
 	key := "own " + string(actor.Account)
 	err := o.changePassword(ctx, actor, key, old, chosen)
 	if k := elicense.KindOf(err); k == elicense.Forbidden || k == elicense.TooMany {
-		_, rerr := o.db.Record(ctx, passwordRecord(actor, store.Refused, map[string]string{"kind": k.String()}))
+		kept, rerr := o.db.Record(ctx, passwordRecord(actor, store.Refused, map[string]string{"kind": k.String()}))
 		if rerr != nil {
 			return rerr
+		}
+		var refusal *elicense.Error
+		if errors.As(err, &refusal) {
+			refusal.Record = string(kept[0].ID)
 		}
 	}
 	return err
 }
 
 func (o *Org) changePassword(ctx context.Context, actor *elicense.Actor, key, old, chosen string) error {
-	if actor.Account == "" || actor.Kind == elicense.System {
+	if actor.Account == "" {
 		return signInAgain()
+	}
+	if actor.Kind == elicense.System {
+		return elicense.E(elicense.Forbidden, "业务系统没有可以自己更改的密码").Under("第二十条").Then("密钥请人员管理岗位重新设置")
 	}
 	if o.failures.Over(key) {
 		return elicense.E(elicense.TooMany, "原密码输错的次数过多").Then("请15分钟后再试，或请人员管理岗位重新设置")
@@ -145,6 +158,8 @@ func (o *Org) changePassword(ctx context.Context, actor *elicense.Actor, key, ol
 		return err
 	}
 	switch {
+	case slices.Contains(o.offered, account.Login):
+		return elicense.E(elicense.Conflict, "演示账号的密码不能改").Then("自己开通的账号可以改")
 	case !account.Holds(old):
 		o.failures.Count(key)
 		return elicense.E(elicense.Forbidden, "原密码不对").At("old").Under("第十七条第三款").Then("请重新输入；忘记了请人员管理岗位重新设置")

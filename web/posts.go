@@ -176,14 +176,6 @@ func (s *server) accountDo(v *visit) error {
 	return v.goTo("/admin/units/" + code + "?said=account")
 }
 
-// offered tells whether the sign-in page of the demo offers the visitor's account.
-func (s *server) offered(v *visit) bool {
-	return slices.ContainsFunc(s.Demo, func(d DemoAccount) bool {
-		a, err := s.Org.ActorByLogin(v.r.Context(), d.Login, v.request)
-		return err == nil && a.Account == v.who.Account
-	})
-}
-
 func (s *server) passwordForm(v *visit) error {
 	if !v.SignedIn() {
 		return s.signInAgain(v)
@@ -191,20 +183,16 @@ func (s *server) passwordForm(v *visit) error {
 	return v.render("password", v.t("我的账号"), nil)
 }
 
-// passwordChange gives the visitor's account the password he chose. Those of the demo
-// stay as the sign-in page offers them.
+// passwordChange gives the visitor's account the password he chose.
 func (s *server) passwordChange(v *visit) error {
 	if !v.SignedIn() {
 		return s.signInAgain(v)
 	}
 	err := error(nil)
-	switch old := v.Posted("old"); {
-	case s.offered(v):
-		err = elicense.E(elicense.Conflict, "演示账号的密码不能改").Then("自己开通的账号可以改")
-	case v.Posted("password") != v.Posted("password2"):
+	if v.Posted("password") == v.Posted("password2") {
+		err = s.Org.ChangePassword(v.r.Context(), v.who, v.Posted("old"), v.Posted("password"))
+	} else {
 		err = elicense.E(elicense.Invalid, "两次输入的密码不一样").At("password2")
-	default:
-		err = s.Org.ChangePassword(v.r.Context(), v.who, old, v.Posted("password"))
 	}
 	if err != nil {
 		return v.again(err, func() error { return s.passwordForm(v) })

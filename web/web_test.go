@@ -42,6 +42,7 @@ func open(t *testing.T) *site {
 	cfg := storetest.Config(t)
 	cfg.Now = clock.Now
 	w := world.New(t, cfg, clock)
+	w.Org.Offer("draft", "window", "review")
 	law, err := access.TheLaw()
 	if err != nil {
 		t.Fatal(err)

@@ -277,6 +277,7 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 		pages.DemoPassword = demo.Password
 		for _, a := range demo.Accounts() {
 			pages.Demo = append(pages.Demo, web.DemoAccount(a))
+			p.org.Offer(a.Login)
 		}
 	}
 	return mux, web.Mount(mux, pages)
