@@ -9,6 +9,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -34,6 +35,7 @@ import (
 	"elicense/ontime"
 	"elicense/org"
 	"elicense/oversight"
+	"elicense/posts"
 	"elicense/references"
 	"elicense/registry"
 	"elicense/sharing"
@@ -44,6 +46,7 @@ import (
 // Config is what the API answers from; all of it is required.
 type Config struct {
 	Org        *org.Org
+	Posts      *posts.Posts
 	Guard      *access.Guard
 	Rules      *access.Rules
 	Catalog    *catalog.Catalog
@@ -265,6 +268,14 @@ func (s *server) routes() {
 	op(s, get, "/tickets", "tickets", "登记到本单位的缺证、错证", s.tickets)
 	op(s, post, "/cases/{id}/closing", "close-case", "办结", s.closeCase)
 
+	op(s, get, "/units", "units", "单位和它们的账号：可以看的", s.units, posting)
+	op(s, get, "/units/{unit}", "unit", "一个单位和它的账号", s.unit, posting)
+	op(s, post, "/units", "register-unit", "登记单位", s.registerUnit, created, posting, told(unitKinds()))
+	op(s, post, "/units/{unit}", "change-unit", "修改单位的名称、地区、上级和性质", s.changeUnit, posting, told(unitKinds()))
+	op(s, post, "/units/{unit}/accounts", "open-account", "给人员或业务系统开通账号；密码只在这个答复里", s.openAccount, created, posting, told(shownOnce, accountDuties()))
+	op(s, post, "/accounts/{login}/moves", "move-account", "改岗位职责、停用、启用、重新设置密码", s.moveAccount, posting, told(shownOnce, accountDuties()))
+	op(s, post, "/password", "change-password", "改自己的密码", s.changePassword, posting, told(endsToken))
+
 	op(s, get, "/folder", "folder", "持证人的卡包", s.folder)
 	op(s, post, "/applications", "apply", "网上申请：开始填报", s.apply, created)
 	op(s, get, "/applications", "own-cases", "持证人的办件", s.ownCases)
@@ -312,6 +323,9 @@ func (s *server) routes() {
 }
 
 // The marks of operations.
+func told(text ...string) func(*huma.Operation) {
+	return func(o *huma.Operation) { o.Description = strings.Join(text, "\n\n") }
+}
 func public(o *huma.Operation)  { o.Security = nil }
 func created(o *huma.Operation) { o.DefaultStatus = http.StatusCreated }
 func upload(o *huma.Operation) {
@@ -509,9 +523,26 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// kept is the form an answer is kept in: its status and type, then its body.
+// kept is the form an answer is kept in: its status and type, then its body, but for
+// a secret.
 func (r *recorder) kept() []byte {
-	return append([]byte(strconv.Itoa(r.status)+" "+r.header.Get("Content-Type")+"\n"), r.body...)
+	return append([]byte(strconv.Itoa(r.status)+" "+r.header.Get("Content-Type")+"\n"), withoutSecret(r.body)...)
+}
+
+// withoutSecret takes the secret out of an answer that hands one over. Answers are kept
+// encrypted, but what is shown once must not be had again for seven days with the key
+// of its request.
+func withoutSecret(body []byte) []byte {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(body, &fields) != nil || fields["secret"] == nil {
+		return body
+	}
+	delete(fields, "secret")
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return nil
+	}
+	return rest
 }
 
 func replay(w http.ResponseWriter, kept []byte) {

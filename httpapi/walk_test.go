@@ -52,6 +52,7 @@ var atDesks = map[string]string{
 	"confirm-contact": "POST /holder/contacts/{channel}/confirm", "forget-contact": "POST /holder/contacts/{channel}/forget",
 	"ask-source": "POST /issue/references/{id}", "return-bad-rows": "GET /issue/references/{id}/bad", "differences": "GET /issue/references", "await": "POST /issue/awaited", "awaited-step": "POST /issue/awaited/{id}", "keep-source": "POST /admin/sources",
 	"overseen-kits": "GET /admin/kits", "overseen-kit-proof": "GET /admin/kits/{id}/proof", "record-proof": "GET /admin/records/{id}/proof", "matter-tasks": "GET /issue/matters", "propose-rule": "POST /admin/rules", "decide-rule": "POST /admin/rules/{id}/{version}", "end-rule": "POST /admin/rules/{id}/{version}", "collectables": "GET /window/collect", "collectable": "GET /window/collect/{id}", "collect-print": "POST /window/collect/{id}/print", "collect-hand": "POST /window/collect/{id}", "queue": "GET /window",
+	"units": "GET /admin/units", "unit": "GET /admin/units/{code}", "register-unit": "POST /admin/units/new", "change-unit": "POST /admin/units/{code}", "open-account": "POST /admin/units/{code}/accounts", "move-account": "POST /admin/units/{code}/accounts/{login}", "change-password": "POST /password",
 }
 
 // walked is the API with a thing for each operation.
@@ -71,6 +72,10 @@ func (k *walked) path(o operation) string {
 			return "1"
 		case p == "{place}":
 			return "0"
+		case o.OperationID == "move-account":
+			return world.Kept
+		case p == "{unit}":
+			return string(world.Issuer)
 		case p == "{login}":
 			return "xbiz"
 		case o.OperationID == "judge-stock":
@@ -305,6 +310,13 @@ func (k *walked) ask(o operation, w world.Walker, n int) *httptest.ResponseRecor
 		b = map[string]any{"move": "refuse", "reason": "已经注销"}
 	case "judge-stock":
 		b = map[string]any{"good": true}
+	case "change-unit":
+		delete(b, "code")
+	case "move-account":
+		b = map[string]any{"move": "reset"}
+	case "change-password":
+		b["old"] = world.Password
+		defer delete(k.tokens, w.Actor) // it ends with the password
 	case "system-key":
 		b["key"], b["keyId"] = k.key, "k"+number
 	}

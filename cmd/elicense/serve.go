@@ -266,7 +266,7 @@ func (c *serveCmd) handler(p *platform, training *practice) (http.Handler, error
 	mux.Handle("POST "+references.Pushing.Path, p.references.Handler())
 	httpapi.Mount(mux, httpapi.Config{
 		Rules: &access.Rules{DB: p.db, Guard: p.guard},
-		Org:   p.org, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Stock: p.stock,
+		Org:   p.org, Posts: p.posts, Guard: p.guard, Catalog: p.catalog, Cases: p.cases, Letters: p.letters, Issuer: p.issuer, Lifecycle: p.lifecycle, Sharing: p.sharing, Stock: p.stock,
 		Receipts: p.receipts, Verifier: p.verifier, Oversight: oversight.New(p.db, p.guard), Measures: registry.NewMeasures(p.db, p.guard), OnTime: p.ontime, References: p.references, Delivery: p.delivery, Kits: p.kits, Now: p.clock.Now, Log: p.log, Version: version(),
 	})
 	pages := c.pages(p)
