@@ -324,7 +324,7 @@ func (p *Posts) Open(ctx context.Context, actor *elicense.Actor, o Opening) (sec
 				return err
 			}
 		}
-		return tellAuditors(tx, actor, a.Name, nil, duties)
+		return tellAuditors(tx, actor, &a, nil, duties)
 	})
 	if err != nil {
 		return "", err
@@ -507,7 +507,7 @@ func (p *Posts) SetDuties(ctx context.Context, actor *elicense.Actor, login stri
 				return err
 			}
 		}
-		return tellAuditors(tx, actor, a.Name, gone, given)
+		return tellAuditors(tx, actor, a, gone, given)
 	})
 }
 
@@ -576,22 +576,28 @@ func (p *Posts) renew(ctx context.Context, actor *elicense.Actor, login, act str
 	return secret, nil
 }
 
+// tell tells somebody of his account, whose page is the link.
 func tell(tx *store.Tx, to elicense.AccountID, text string, args ...string) error {
-	return notice.Send(tx, notice.AccountInbox(to), notice.Notice{Kind: "account", Text: text, Args: args})
+	return notice.Send(tx, notice.AccountInbox(to), notice.Notice{Kind: "account", Text: text, Args: args, Link: "/password"})
 }
 
 // tellAuditors tells who audits of duties that decide over others.
-func tellAuditors(tx *store.Tx, actor *elicense.Actor, name string, gone, given []elicense.Duty) error {
+func tellAuditors(tx *store.Tx, actor *elicense.Actor, a *org.Account, gone, given []elicense.Duty) error {
+	say := func(to elicense.AccountID, text string, duties []elicense.Duty) error {
+		return notice.Send(tx, notice.AccountInbox(to), notice.Notice{
+			Kind: "duties", Text: text, Args: []string{actor.Name, a.Name, words(duties)}, Link: "/admin/units/" + string(a.Unit),
+		})
+	}
 	isHigh := func(d elicense.Duty) bool { return slices.Contains(High, d) }
 	gone, given = slices.DeleteFunc(slices.Clone(gone), func(d elicense.Duty) bool { return !isHigh(d) }), slices.DeleteFunc(slices.Clone(given), func(d elicense.Duty) bool { return !isHigh(d) })
 	return org.Tell(tx, "", []elicense.Duty{elicense.DutyAudit}, func(to elicense.AccountID) error {
 		if len(given) > 0 {
-			if err := tell(tx, to, "%s给%s设置了岗位：%s", actor.Name, name, words(given)); err != nil {
+			if err := say(to, "%s给%s设置了岗位：%s", given); err != nil {
 				return err
 			}
 		}
 		if len(gone) > 0 {
-			return tell(tx, to, "%s收回了%s的岗位：%s", actor.Name, name, words(gone))
+			return say(to, "%s收回了%s的岗位：%s", gone)
 		}
 		return nil
 	})
