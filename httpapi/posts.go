@@ -72,11 +72,23 @@ func unitOf(u posts.Unit) unitOut {
 	return o
 }
 
-func (s *server) units(ctx context.Context, who *elicense.Actor, _ *noInput) (*body[[]unitOut], error) {
-	list, err := s.Posts.Units(ctx, who)
-	out := &body[[]unitOut]{Body: []unitOut{}}
+type unitsOut struct {
+	Units []unitOut         `json:"units"`
+	Next  elicense.UnitCode `json:"next,omitempty" doc:"接着读下一页时作为after"`
+}
+
+func (s *server) units(ctx context.Context, who *elicense.Actor, in *struct {
+	After elicense.UnitCode `query:"after" maxLength:"18"`
+	Limit int               `query:"limit" minimum:"1" maximum:"200" default:"100"`
+},
+) (*body[unitsOut], error) {
+	list, more, err := s.Posts.Units(ctx, who, "", in.After, in.Limit)
+	out := &body[unitsOut]{unitsOut{Units: []unitOut{}}}
 	for _, u := range list {
-		out.Body = append(out.Body, unitOf(u))
+		out.Body.Units = append(out.Body.Units, unitOf(u))
+	}
+	if more > 0 {
+		out.Body.Next = list[len(list)-1].Code
 	}
 	return out, err
 }

@@ -71,6 +71,24 @@ func TestPostsByTheAPI(t *testing.T) {
 		if got := given[map[string]string](h, "register", h.send(keeper, "POST", "/api/v1/units", city), 201); got["code"] != string(world.NewUnit) {
 			t.Error(got)
 		}
+		type page struct {
+			Units []struct{ Code string }
+			Next  string
+		}
+		var listed []string
+		for after := ""; ; {
+			one := given[page](h, "units, two by two", h.send(keeper, "GET", "/api/v1/units?limit=2&after="+after, ""), 200)
+			for _, u := range one.Units {
+				listed = append(listed, u.Code)
+			}
+			if after = one.Next; after == "" {
+				break
+			}
+		}
+		whole := given[page](h, "all of them", h.send(keeper, "GET", "/api/v1/units", ""), 200)
+		if len(whole.Units) != len(listed) || len(listed) < 3 || !slices.Contains(listed, string(world.NewUnit)) {
+			t.Errorf("%d units, two by two %v", len(whole.Units), listed)
+		}
 		h.want("registered twice", h.send(keeper, "POST", "/api/v1/units", city), 409)
 		given[any](h, "change", h.send(keeper, "POST", unit, `{"name":"福州市市场监管局","kind":"dept","region":"350100","regionName":"福州市"}`), 200)
 

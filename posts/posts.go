@@ -116,16 +116,22 @@ func within(tx *store.Tx, actor *elicense.Actor, region elicense.RegionCode) (in
 	return in, in && strings.HasSuffix(string(own.Region), "0000"), nil
 }
 
+// MaxFound is how many units are given at once at most.
+const MaxFound = 200
+
 // Units lists the units the actor may see with their accounts, by region and code:
-// all, or for who keeps the accounts of one unit that one.
+// all, or for who keeps the accounts of one unit that one. Of those it gives what is
+// found: by a part of their name or region, the beginning of their code, or the name or
+// login of somebody who has an account there; at most limit of them, those that come
+// behind after, and in more how many are left.
 //
 // Errors: Forbidden to who neither keeps accounts nor administers nor supervises.
-func (p *Posts) Units(ctx context.Context, actor *elicense.Actor) ([]Unit, error) {
+func (p *Posts) Units(ctx context.Context, actor *elicense.Actor, find string, after elicense.UnitCode, limit int) (list []Unit, more int, err error) {
 	one := elicense.UnitCode("")
 	if !slices.ContainsFunc(readers, actor.Has) && actor.UnitKind != Administration {
 		one = actor.Unit
 	}
-	return p.units(ctx, actor, one)
+	return p.units(ctx, actor, one, strings.TrimSpace(find), after, min(limit, MaxFound))
 }
 
 // readers are the duties that see the accounts of all units.
@@ -136,9 +142,12 @@ func (p *Posts) Unit(ctx context.Context, actor *elicense.Actor, code elicense.U
 	if code == "" {
 		return nil, noUnit()
 	}
-	list, err := p.units(ctx, actor, code)
+	list, _, err := p.units(ctx, actor, code, "", "", 1)
 	if err != nil {
 		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, noUnit()
 	}
 	return &list[0], nil
 }
@@ -147,42 +156,74 @@ func noUnit() error {
 	return elicense.E(elicense.NotFound, "没有这个单位").At("unit").Then("请从单位列表里打开")
 }
 
-func (p *Posts) units(ctx context.Context, actor *elicense.Actor, only elicense.UnitCode) ([]Unit, error) {
+func (p *Posts) units(ctx context.Context, actor *elicense.Actor, only elicense.UnitCode, find string, after elicense.UnitCode, limit int) (list []Unit, more int, err error) {
 	build := func(*store.Tx) (access.Request, error) {
 		return access.Request{
 			Actor: actor, Act: access.AccountRead, On: access.Thing{Kind: "Unit", ID: string(only), Attr: access.Attr{"unit": string(only)}},
 			Note: access.Note{Detail: map[string]string{"unit": string(only)}},
 		}, nil
 	}
-	list, _, err := access.Get(ctx, p.guard, build, func(tx *store.Tx, _ *access.Permit) (list []Unit, err error) {
+	list, _, err = access.Get(ctx, p.guard, build, func(tx *store.Tx, _ *access.Permit) (list []Unit, err error) {
+		more = 0
 		units, err := org.Units(tx)
 		if err != nil {
 			return nil, err
 		}
+		if i := slices.IndexFunc(units, func(u *org.Unit) bool { return u.Code == after }); i >= 0 {
+			units = units[i+1:]
+		}
+		with, err := unitsWith(tx, find)
+		if err != nil {
+			return nil, err
+		}
 		for _, u := range units {
-			if only != "" && u.Code != only {
+			if only != "" && u.Code != only || find != "" && !with[u.Code] && !matches(u, find) {
 				continue
 			}
-			one := Unit{Unit: u}
-			if one.Accounts, err = org.Accounts(tx, u.Code); err != nil {
+			if len(list) == limit {
+				more++
+				continue
+			}
+			one, err := unitFor(tx, actor, u)
+			if err != nil {
 				return nil, err
 			}
-			if actor.Has(elicense.DutyAccounts) {
-				in, top, err := within(tx, actor, u.Region)
-				if err != nil {
-					return nil, err
-				}
-				one.All, one.Top = in && actor.UnitKind == Administration, top && actor.UnitKind == Administration
-				one.Keeps = one.All || u.Code == actor.Unit
-			}
-			list = append(list, one)
-		}
-		if only != "" && len(list) == 0 {
-			return nil, noUnit()
+			list = append(list, *one)
 		}
 		return list, nil
 	})
-	return list, err
+	return list, more, err
+}
+
+func matches(u *org.Unit, find string) bool {
+	return strings.Contains(u.Name, find) || strings.Contains(u.RegionName, find) || strings.HasPrefix(string(u.Code), elicense.NormalizeCode(find))
+}
+
+// unitsWith are the units in which an account has the name or the login.
+func unitsWith(tx *store.Tx, who string) (map[elicense.UnitCode]bool, error) {
+	if who == "" {
+		return nil, nil
+	}
+	list, err := store.All(tx, func(r *store.Rows) (u elicense.UnitCode, err error) { return u, r.Scan(&u) },
+		`SELECT DISTINCT unit FROM account WHERE kind <> $1 AND (name = $2 OR login = $3)`, elicense.Holder, who, strings.ToLower(who))
+	with := map[elicense.UnitCode]bool{}
+	for _, u := range list {
+		with[u] = true
+	}
+	return with, err
+}
+
+// unitFor is a unit with its accounts, and what the actor may do there.
+func unitFor(tx *store.Tx, actor *elicense.Actor, u *org.Unit) (*Unit, error) {
+	one := &Unit{Unit: u}
+	var err error
+	if one.Accounts, err = org.Accounts(tx, u.Code); err != nil || !actor.Has(elicense.DutyAccounts) {
+		return one, err
+	}
+	in, top, err := within(tx, actor, u.Region)
+	one.All, one.Top = in && actor.UnitKind == Administration, top && actor.UnitKind == Administration
+	one.Keeps = one.All || u.Code == actor.Unit
+	return one, err
 }
 
 var regionForm = regexp.MustCompile(`^[0-9]{6}$`)

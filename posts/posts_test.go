@@ -2,6 +2,7 @@ package posts_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -96,7 +97,7 @@ func newcomer(change func(*posts.Opening)) posts.Opening {
 // account returns an account as the register of its unit shows it.
 func (p people) account(t *testing.T, login string) *org.Account {
 	t.Helper()
-	units, err := p.Posts.Units(t.Context(), p.Province)
+	units, _, err := p.Posts.Units(t.Context(), p.Province, login, "", posts.MaxFound)
 	must(t, err)
 	for _, u := range units {
 		for _, a := range u.Accounts {
@@ -222,12 +223,12 @@ func TestWhoKeepsWhichAccounts(t *testing.T) {
 				t.Errorf("of no unit, %s: %v", login, err)
 			}
 		}
-		list, err := p.Posts.Units(t.Context(), p.Own)
+		list, _, err := p.Posts.Units(t.Context(), p.Own, "", "", posts.MaxFound)
 		must(t, err)
 		if len(list) != 1 || list[0].Code != world.Issuer || !list[0].Keeps || list[0].All {
 			t.Errorf("the unit's officer sees %+v", list)
 		}
-		list, err = p.Posts.Units(t.Context(), p.City)
+		list, _, err = p.Posts.Units(t.Context(), p.City, "", "", posts.MaxFound)
 		must(t, err)
 		for _, u := range list {
 			if u.All != (u.Code != province) || u.Top || u.Gives(elicense.DutyAccounts) != u.All || u.Gives(elicense.DutyAudit) {
@@ -406,6 +407,67 @@ func TestUnitsAreRegistered(t *testing.T) {
 			t.Errorf("a unit that is not registered: %v", err)
 		}
 	})
+}
+
+// TestUnitsAreFound by parts of their name and region, the beginning of their code and
+// who has an account there; of many the first are given, and the number of the others.
+func TestUnitsAreFound(t *testing.T) {
+	each(t, func(t *testing.T, p people) {
+		for _, c := range []struct {
+			find string
+			want []elicense.UnitCode
+		}{
+			{" 烟草 ", []elicense.UnitCode{world.Office}},
+			{"鼓楼区", []elicense.UnitCode{world.Issuer, world.Office}},
+			{"11350102fjdem032", []elicense.UnitCode{world.Office}},
+			{"郑窗口", []elicense.UnitCode{world.Office}},
+			{"keeper-GL", []elicense.UnitCode{world.Issuer}},
+			{"holder", nil}, // no unit's
+			{"%", nil},
+		} {
+			list, more, err := p.Posts.Units(t.Context(), p.Province, c.find, "", posts.MaxFound)
+			must(t, err)
+			var got []elicense.UnitCode
+			for _, u := range list {
+				got = append(got, u.Code)
+			}
+			if !slices.Equal(got, c.want) || more != 0 {
+				t.Errorf("%q finds %v and %d more", c.find, got, more)
+			}
+		}
+		if list, _, err := p.Posts.Units(t.Context(), p.Own, "烟草", "", posts.MaxFound); err != nil || len(list) != 0 {
+			t.Errorf("a unit finds another: %v, %v", list, err)
+		}
+		var many []org.Unit
+		for i := range 210 {
+			code := elicense.UnitCode(fmt.Sprintf("1135%02d00FJDEM%03d", i%10, i))
+			many = append(many, org.Unit{Code: complete(code), Short: fmt.Sprint(i), Name: "测试单位", Region: "350100", RegionName: "福州市", Kind: "dept"})
+		}
+		must(t, p.Org.Install(t.Context(), many))
+		list, more, err := p.Posts.Units(t.Context(), p.Province, "测试单位", "", posts.MaxFound)
+		must(t, err)
+		if len(list) != 200 || more != 10 {
+			t.Errorf("%d units and %d more", len(list), more)
+		}
+		rest, more, err := p.Posts.Units(t.Context(), p.Province, "测试单位", list[len(list)-1].Code, 100)
+		must(t, err)
+		if len(rest) != 10 || more != 0 || slices.ContainsFunc(list, func(u posts.Unit) bool { return u.Code == rest[0].Code }) {
+			t.Errorf("then %d units and %d more", len(rest), more)
+		}
+	})
+}
+
+// complete finds the two check characters of a unit's code.
+func complete(start elicense.UnitCode) elicense.UnitCode {
+	const letters = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+	for _, a := range letters {
+		for _, b := range letters {
+			if code := start + elicense.UnitCode([]rune{a, b}); code.Check() == elicense.CodeGood {
+				return code
+			}
+		}
+	}
+	return start
 }
 
 // TestOneAdministratorMakesAnother, who keeps the first one's account, once he has a

@@ -13,14 +13,22 @@ import (
 
 // units lists the units the visitor may see, with their accounts.
 func (s *server) units(v *visit) error {
-	list, err := s.Posts.Units(v.r.Context(), v.who)
+	find := v.Query("q")
+	list, more, err := s.Posts.Units(v.r.Context(), v.who, find, elicense.UnitCode(v.Query("after")), posts.MaxFound)
 	if err != nil {
 		return err
 	}
+	next := elicense.UnitCode("")
+	if more > 0 {
+		next = list[len(list)-1].Code
+	}
 	return v.render("units", v.t("单位与人员"), struct {
 		List  []posts.Unit
+		Next  elicense.UnitCode
+		More  int
+		Find  string
 		Keeps bool // the visitor registers units
-	}{list, slices.ContainsFunc(list, func(u posts.Unit) bool { return u.All })})
+	}{list, next, more, find, v.who.Has(elicense.DutyAccounts) && v.who.UnitKind == posts.Administration})
 }
 
 // unitForm is what was typed of a unit, or what is known of it.
