@@ -228,7 +228,7 @@ func unitFor(tx *store.Tx, actor *elicense.Actor, u *org.Unit) (*Unit, error) {
 
 var regionForm = regexp.MustCompile(`^[0-9]{6}$`)
 
-const maxName = 100 // characters of a unit's, 40 of an account's
+const maxName = 100 // characters of a name, of a unit or a person
 
 // PutUnit registers a unit, or changes what is known of one that is registered; its
 // code stays.
