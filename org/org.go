@@ -284,6 +284,13 @@ func AccountOf(tx *store.Tx, id elicense.AccountID) (*Account, error) {
 	return list[0], nil
 }
 
+// UnitsWith lists the units in which an account, of a person or a system, has the name
+// or the login.
+func UnitsWith(tx *store.Tx, who string) ([]elicense.UnitCode, error) {
+	return store.All(tx, func(r *store.Rows) (u elicense.UnitCode, err error) { return u, r.Scan(&u) },
+		`SELECT DISTINCT unit FROM account WHERE kind <> $1 AND (name = $2 OR login = $3)`, elicense.Holder, who, strings.ToLower(who))
+}
+
 // AccountsOf lists the accounts of one person.
 func AccountsOf(tx *store.Tx, person elicense.PersonID) ([]*Account, error) {
 	return accounts(tx, `WHERE person = $1 ORDER BY login`, person)

@@ -172,12 +172,12 @@ func (p *Posts) units(ctx context.Context, actor *elicense.Actor, only elicense.
 		if i := slices.IndexFunc(units, func(u *org.Unit) bool { return u.Code == after }); i >= 0 {
 			units = units[i+1:]
 		}
-		with, err := unitsWith(tx, find)
+		with, err := org.UnitsWith(tx, find)
 		if err != nil {
 			return nil, err
 		}
 		for _, u := range units {
-			if only != "" && u.Code != only || find != "" && !with[u.Code] && !matches(u, find) {
+			if only != "" && u.Code != only || find != "" && !slices.Contains(with, u.Code) && !matches(u, find) {
 				continue
 			}
 			if len(list) == limit {
@@ -197,20 +197,6 @@ func (p *Posts) units(ctx context.Context, actor *elicense.Actor, only elicense.
 
 func matches(u *org.Unit, find string) bool {
 	return strings.Contains(u.Name, find) || strings.Contains(u.RegionName, find) || strings.HasPrefix(string(u.Code), elicense.NormalizeCode(find))
-}
-
-// unitsWith are the units in which an account has the name or the login.
-func unitsWith(tx *store.Tx, who string) (map[elicense.UnitCode]bool, error) {
-	if who == "" {
-		return nil, nil
-	}
-	list, err := store.All(tx, func(r *store.Rows) (u elicense.UnitCode, err error) { return u, r.Scan(&u) },
-		`SELECT DISTINCT unit FROM account WHERE kind <> $1 AND (name = $2 OR login = $3)`, elicense.Holder, who, strings.ToLower(who))
-	with := map[elicense.UnitCode]bool{}
-	for _, u := range list {
-		with[u] = true
-	}
-	return with, err
 }
 
 // unitFor is a unit with its accounts, and what the actor may do there.
@@ -469,7 +455,12 @@ func touched(has []elicense.Duty, act string, duties []elicense.Duty) []elicense
 	case "open", "duties":
 		all = slices.Concat(without(has, duties), without(duties, has))
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(d elicense.Duty) bool { return !slices.Contains(High, d) })
+	return high(all)
+}
+
+// high are those of the duties that decide over others.
+func high(duties []elicense.Duty) []elicense.Duty {
+	return slices.DeleteFunc(slices.Clone(duties), func(d elicense.Duty) bool { return !slices.Contains(High, d) })
 }
 
 func without(list, others []elicense.Duty) []elicense.Duty {
@@ -629,8 +620,7 @@ func tellAuditors(tx *store.Tx, actor *elicense.Actor, a *org.Account, gone, giv
 			Kind: "duties", Text: text, Args: []string{actor.Name, a.Name, words(duties)}, Link: "/admin/units/" + string(a.Unit),
 		})
 	}
-	isHigh := func(d elicense.Duty) bool { return slices.Contains(High, d) }
-	gone, given = slices.DeleteFunc(slices.Clone(gone), func(d elicense.Duty) bool { return !isHigh(d) }), slices.DeleteFunc(slices.Clone(given), func(d elicense.Duty) bool { return !isHigh(d) })
+	gone, given = high(gone), high(given)
 	return org.Tell(tx, "", []elicense.Duty{elicense.DutyAudit}, func(to elicense.AccountID) error {
 		if len(given) > 0 {
 			if err := say(to, "%s给%s设置了岗位：%s", given); err != nil {
